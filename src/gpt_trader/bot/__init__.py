@@ -1,0 +1,1 @@
+"""Who puts it all together and keeps it running? Builder, bot, recovery."""

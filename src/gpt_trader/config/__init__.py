@@ -1,0 +1,1 @@
+"""What was asked for, and who said so? Settings with the source of every value."""

@@ -1,0 +1,82 @@
+"""Who is told? The store first, then the listeners; a listener that fails is reported and never stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from gpt_trader.core.clock import Clock
+from gpt_trader.core.errors import StoreError
+from gpt_trader.core.events import Event, SystemError  # noqa: A004 - the event, not the builtin
+from gpt_trader.core.journal import Journal
+
+__all__ = ["EventBus"]
+
+LISTENER_FAILURES_MAX: Final = 20
+"""After so many failures a listener is taken off the bus, and that is reported too."""
+
+E = TypeVar("E", bound=Event)
+
+
+class EventBus:
+    """Publishes facts. Calls decide, events tell: nothing returns through here."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._listeners: dict[type[Event], list[tuple[str, Callable[[Any], None]]]] = {}
+        self._watchers: list[tuple[str, Callable[[Event], None]]] = []
+        self._failures: dict[str, int] = {}
+        self.store_failed = ""
+        """Why the store can no longer be written; empty while it can. Nothing may be sent once it is set."""
+
+    def subscribe(self, kind: type[E], name: str, listener: Callable[[E], None]) -> None:
+        """Call `listener` with every event of exactly this type, after it is in the journal."""
+        self._listeners.setdefault(kind, []).append((name, listener))
+
+    def watch(self, name: str, listener: Callable[[Event], None]) -> None:
+        """Call `listener` with every event of any type, after the typed listeners."""
+        self._watchers.append((name, listener))
+
+    def publish(self, event: Event) -> None:
+        """Store the event, then tell. Raises StoreError when it cannot be stored; then nobody is told."""
+        if self.store_failed:
+            raise StoreError(self.store_failed)
+        try:
+            self._journal.append(event)
+        except StoreError as error:
+            self.store_failed = str(error)
+            raise
+        for name, listener in self._listeners.get(type(event), ()):
+            self._tell(name, listener, event)
+        for name, listener in self._watchers:
+            self._tell(name, listener, event)
+
+    async def commit(self) -> None:
+        """Return once all that was published is durable. Raises StoreError, and from then on refuses to publish."""
+        if self.store_failed:
+            raise StoreError(self.store_failed)
+        try:
+            await self._journal.commit()
+        except StoreError as error:
+            self.store_failed = str(error)
+            raise
+
+    def _tell(self, name: str, listener: Callable[[Any], None], event: Event) -> None:
+        if self._failures.get(name, 0) >= LISTENER_FAILURES_MAX:
+            return
+        try:
+            listener(event)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one of the two places: a listener must not stop the order path
+            failures = self._failures[name] = self._failures.get(name, 0) + 1
+            action = "taken off the bus" if failures >= LISTENER_FAILURES_MAX else "reported, the others were told"
+            self.publish(
+                SystemError(
+                    at_ns=self._clock.now_ns(),
+                    source=name,
+                    message=f"{type(error).__name__} on {type(event).__name__}: {error}"[:500],
+                    action=action,
+                )
+            )

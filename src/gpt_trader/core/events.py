@@ -1,0 +1,400 @@
+"""What has happened? Frozen facts in the past tense; each type is published by exactly one module.
+
+An event is stored as JSON with its type name as tag. Money is Decimal (a string in JSON), times are int nanoseconds.
+Changing the fields of an event needs a new SCHEMA_VERSION and an upcast in `records`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from gpt_trader.core.errors import Number
+from gpt_trader.core.values import (
+    ZERO,
+    Liquidity,
+    Mode,
+    OrderState,
+    OrderType,
+    Purpose,
+    Side,
+    TimeInForce,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "BootStarted",
+    "EngineSelected",
+    "Event",
+    "FundingApplied",
+    "GuardCleared",
+    "GuardTripped",
+    "ModeChanged",
+    "OrderApproved",
+    "OrderCancelRequested",
+    "OrderCancelled",
+    "OrderExpired",
+    "OrderFailed",
+    "OrderFilled",
+    "OrderOutcomeUnknown",
+    "OrderPlaced",
+    "OrderReconciled",
+    "OrderRefused",
+    "OrderRejected",
+    "OrderSubmitted",
+    "PositionClosed",
+    "PositionOpened",
+    "RunEnded",
+    "RunStarted",
+    "StopKept",
+    "StopReleased",
+    "StopTriggered",
+    "StrategyStateSaved",
+    "SymbolPaused",
+    "SystemError",
+    "TacticEnded",
+    "TacticStarted",
+    "TradingSignalGenerated",
+    "TransferObserved",
+]
+
+SCHEMA_VERSION: Final = 1
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """A fact. `at_ns` is the bot's clock when it became known."""
+
+    at_ns: int
+    intent_id: str = ""
+    client_order_id: str = ""
+
+
+# --- the run -----------------------------------------------------------------------------------------------------
+class RunStarted(Event, frozen=True, kw_only=True):
+    """First event of a run. Publisher: bot.builder."""
+
+    run_id: str
+    profile: str
+    environment: str
+    """`simulated`, or venue and account; a store never serves two."""
+    config_digest: str
+    code_version: str
+    market: str
+    """Name and digest of the recording, or of the seeded market."""
+    seed: int
+    cash: Decimal
+    """Account balance when the run began."""
+
+
+class BootStarted(Event, frozen=True, kw_only=True):
+    """A process took the run over. Publisher: bot.builder."""
+
+    boot: int
+    replayed_events: int
+
+
+class RunEnded(Event, frozen=True, kw_only=True):
+    """The run stopped in an orderly way. Publisher: bot.bot."""
+
+    reason: str
+    open_orders: tuple[str, ...] = ()
+    open_positions: Mapping[str, Decimal] = {}
+
+
+class EngineSelected(Event, frozen=True, kw_only=True):
+    """Publisher: bot.builder."""
+
+    engine: str
+    reason: str
+    dynamic_sizing: bool
+    impact_guard: bool
+
+
+# --- decisions ---------------------------------------------------------------------------------------------------
+class TradingSignalGenerated(Event, frozen=True, kw_only=True):
+    """A strategy wants something; its intent id is the event's. Publisher: bot.bot."""
+
+    strategy: str
+    symbol: str
+    action: str
+    """LONG, SHORT, FLAT or HOLD-free: what the strategy wants to be."""
+    bar_close_ns: int
+    reason: str = ""
+    fraction: Decimal = ZERO
+    """Share of equity as notional; zero for FLAT."""
+    reference_price: Decimal = ZERO
+    strength: str = ""
+    """Decimal text where the strategy has an opinion."""
+    confluence: str = ""
+    protective_stop: Decimal | None = None
+    target_price: Decimal | None = None
+
+
+class OrderRefused(Event, frozen=True, kw_only=True):
+    """A rule said no before anything was sent. Publisher: execution.pipeline."""
+
+    strategy: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    stage: str
+    code: str
+    purpose: Purpose
+    engine: str
+    numbers: Mapping[str, Number] = {}
+
+
+class OrderApproved(Event, frozen=True, kw_only=True):
+    """Validation and risk passed; every number that was used. Publisher: execution.pipeline."""
+
+    strategy: str
+    symbol: str
+    side: Side
+    asked: Decimal
+    quantity: Decimal
+    order_type: OrderType
+    purpose: Purpose
+    engine: str
+    tactic: str
+    arrival_mid: Decimal
+    """Middle of the book, else the mark, when the decision was taken."""
+    validation: Mapping[str, Number] = {}
+    risk: Mapping[str, Number] = {}
+
+
+class OrderReconciled(Event, frozen=True, kw_only=True):
+    """The answer to an approved intent, as far as it is known. Publisher: execution.pipeline."""
+
+    symbol: str
+    outcome: str
+    filled: Decimal
+    average_price: Decimal | None = None
+    slippage_bps: Decimal | None = None
+
+
+class TacticStarted(Event, frozen=True, kw_only=True):
+    """A working tactic wrote its plan. Publisher: the tactic in placement."""
+
+    tactic: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    plan: Mapping[str, Number] = {}
+
+
+class TacticEnded(Event, frozen=True, kw_only=True):
+    """Publisher: the tactic in placement."""
+
+    tactic: str
+    symbol: str
+    filled: Decimal
+    reason: str
+
+
+# --- orders: OrderSubmitted by placement.submitter, all others by placement.order_manager -------------------------
+class OrderSubmitted(Event, frozen=True, kw_only=True):
+    """Durable before the first byte leaves; `body_digest` freezes what may be sent under this id."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    expire_ns: int | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    purpose: Purpose = Purpose.ENTRY
+    strategy: str = ""
+    tactic: str = ""
+    leg: str = ""
+    slice_number: int = 0
+    valid_until_ns: int
+    body_digest: str
+    arrival_mid: Decimal = ZERO
+
+
+class OrderCancelRequested(Event, frozen=True, kw_only=True):
+    """Publisher: placement.submitter."""
+
+    reason: str
+
+
+class OrderPlaced(Event, frozen=True, kw_only=True):
+    """The venue has it."""
+
+    venue_order_id: str
+
+
+class OrderFilled(Event, frozen=True, kw_only=True):
+    """One trade of one order; applied once per (venue order, trade id)."""
+
+    venue_order_id: str
+    trade_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    liquidity: Liquidity
+    cumulative: Decimal
+    """Filled quantity of the order after this trade."""
+    state: OrderState
+    cause: str = "OWN"
+    """OWN, LIQUIDATION or FOREIGN."""
+    trade_ns: int
+    arrival_mid: Decimal = ZERO
+
+
+class OrderCancelled(Event, frozen=True, kw_only=True):
+    """The venue says it is cancelled; fills may still arrive late and are applied."""
+
+    venue_order_id: str
+    filled: Decimal
+    reason: str = ""
+
+
+class OrderRejected(Event, frozen=True, kw_only=True):
+    """The venue refused it; it never rested."""
+
+    code: str
+    message: str = ""
+
+
+class OrderExpired(Event, frozen=True, kw_only=True):
+    """End of time in force: an IOC or FOK remainder, or a GTD end."""
+
+    venue_order_id: str
+    filled: Decimal
+
+
+class OrderFailed(Event, frozen=True, kw_only=True):
+    """Not placed: the request never left, or it was proven not to have arrived."""
+
+    code: str
+    message: str = ""
+
+
+class OrderOutcomeUnknown(Event, frozen=True, kw_only=True):
+    """Bytes may have left and there is no proof. Counts at full notional."""
+
+    message: str = ""
+
+
+# --- positions and money: published by records.ledger -------------------------------------------------------------
+class PositionOpened(Event, frozen=True, kw_only=True):
+    symbol: str
+    quantity: Decimal
+    entry_price: Decimal
+
+
+class PositionClosed(Event, frozen=True, kw_only=True):
+    symbol: str
+    realised_pnl: Decimal
+    """Price PnL of the closed position over its life, before fees and funding."""
+    fees: Decimal
+    funding: Decimal
+
+
+class FundingApplied(Event, frozen=True, kw_only=True):
+    """Cash moved for funding; keyed by (symbol, funding_ns). Publisher: bot.account."""
+
+    symbol: str
+    funding_ns: int
+    amount: Decimal
+    """Above zero is received."""
+    rate: Decimal
+    position: Decimal
+    price: Decimal
+
+
+class TransferObserved(Event, frozen=True, kw_only=True):
+    """Cash moved that is no trade, fee or funding. Publisher: bot.account."""
+
+    amount: Decimal
+    key: str
+
+
+# --- what watches -------------------------------------------------------------------------------------------------
+class GuardTripped(Event, frozen=True, kw_only=True):
+    """Publisher: execution.guards."""
+
+    guard: str
+    action: str
+    symbol: str = ""
+    threshold: Decimal
+    unit: str
+    value: Decimal
+    way_back: str
+    numbers: Mapping[str, Number] = {}
+
+
+class GuardCleared(Event, frozen=True, kw_only=True):
+    """Publisher: execution.guards."""
+
+    guard: str
+    symbol: str = ""
+    reason: str
+
+
+class ModeChanged(Event, frozen=True, kw_only=True):
+    """Publisher: execution.guards."""
+
+    mode: Mode
+    was: Mode
+    reason: str
+    who: str
+
+
+class SymbolPaused(Event, frozen=True, kw_only=True):
+    """Entries of one symbol are paused, or resumed with an empty reason. Publisher: execution.guards."""
+
+    symbol: str
+    reason: str
+
+
+class StopKept(Event, frozen=True, kw_only=True):
+    """A protective stop exists or moved. Publisher: the one who keeps it: strategies' stops by bot.bot."""
+
+    symbol: str
+    stop_id: str
+    side: Side
+    trigger_price: Decimal
+    quantity: Decimal = ZERO
+    kind: str = "TRAILING"
+    anchor: Decimal = ZERO
+    """Best price seen since the stop began to trail."""
+
+
+class StopTriggered(Event, frozen=True, kw_only=True):
+    symbol: str
+    stop_id: str
+    trigger_price: Decimal
+    price: Decimal
+
+
+class StopReleased(Event, frozen=True, kw_only=True):
+    symbol: str
+    stop_id: str
+    reason: str
+
+
+class StrategyStateSaved(Event, frozen=True, kw_only=True):
+    """What a strategy needs to go on as if never stopped. Publisher: bot.bot."""
+
+    strategy: str
+    symbol: str
+    state: str
+    """JSON of the strategy's own making."""
+
+
+class SystemError(Event, frozen=True, kw_only=True):  # noqa: A001 - the mission's name; it is never used as the builtin here
+    """Something of ours failed and what was done about it. Publisher: core.bus and bot.bot."""
+
+    source: str
+    message: str
+    action: str

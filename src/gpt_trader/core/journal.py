@@ -1,0 +1,50 @@
+"""Where is it written down? The port that the event store implements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+
+from gpt_trader.core.events import Event
+
+__all__ = ["Head", "Journal", "Recorded"]
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The newest event of a run: its sequence number and the hash of the whole chain up to it."""
+
+    sequence: int
+    digest: str
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """One stored event with its place in the chain."""
+
+    sequence: int
+    boot: int
+    event: Event
+    digest: str
+
+
+class Journal(Protocol):
+    """Append-only log of one run."""
+
+    @property
+    def head(self) -> Head: ...
+
+    def append(self, event: Event) -> int:
+        """Take the event into the chain and return its sequence number. Raises StoreError; not durable yet."""
+        ...
+
+    async def commit(self) -> None:
+        """Return once everything appended before the call is durable.
+
+        All callers within one turn of the event loop share one write. Raises StoreError.
+        """
+        ...
+
+    def read(self, after: int = 0) -> Iterator[Recorded]:
+        """Stored events in order, those after sequence number `after`; verifies the chain as it goes."""
+        ...

@@ -1,0 +1,1 @@
+"""How does a venue say it? One port and its adapters."""

@@ -1,0 +1,202 @@
+"""How does a venue say it? The one port to any exchange; all else in this wing is an adapter.
+
+`prepare` is pure and may refuse; `send` is the only call that can place an order. Units at the port are the house's:
+base units, quote prices, Decimal. Idempotent create, lookup by client id, GTD, preview and reduce-only are
+capabilities that an adapter states and OrderSubmitter acts on; nothing here assumes one venue's protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from gpt_trader.core.values import (
+    ZERO,
+    Account,
+    Bar,
+    Liquidity,
+    OrderState,
+    OrderTicket,
+    OrderType,
+    Position,
+    ProductSpec,
+    Side,
+    TimeInForce,
+    TradingStatus,
+    Value,
+)
+from gpt_trader.market.view import MarketView
+
+__all__ = [
+    "AccountListener",
+    "Capabilities",
+    "ExchangeAdapter",
+    "FillPage",
+    "FillUpdate",
+    "FundingUpdate",
+    "MarketListener",
+    "OrderPreview",
+    "OrderUpdate",
+    "PreparedOrder",
+    "ProductChanged",
+]
+
+
+class Capabilities(Value, frozen=True, kw_only=True):
+    """What the venue can do. What is not named is refused, never downgraded."""
+
+    order_types: frozenset[OrderType]
+    limit_times_in_force: frozenset[TimeInForce]
+    market_times_in_force: frozenset[TimeInForce]
+    post_only: bool
+    reduce_only: bool
+    preview: bool
+    edit: bool
+    idempotent_create: bool
+    """Sending the same client_order_id again returns the order that exists."""
+    lookup_by_client_id: bool
+    venue_stops: bool
+
+
+class PreparedOrder(Value, frozen=True, kw_only=True):
+    """An order in the venue's words, frozen: `digest` is SHA-256 of `body`."""
+
+    ticket: OrderTicket
+    body: bytes
+    digest: str
+
+
+class OrderUpdate(Value, frozen=True, kw_only=True):
+    """What a venue says of one order: by stream, poll or reply, all alike. Cumulative, so order of arrival is free."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    state: OrderState
+    filled: Decimal = ZERO
+    average_price: Decimal | None = None
+    reason: str = ""
+    venue_ns: int = 0
+
+
+class FillUpdate(Value, frozen=True, kw_only=True):
+    """One trade of one order. (venue_order_id, trade_id) is unique."""
+
+    client_order_id: str
+    venue_order_id: str
+    trade_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    liquidity: Liquidity
+    trade_ns: int
+    cause: str = "OWN"
+    """OWN, LIQUIDATION or FOREIGN."""
+
+
+class FundingUpdate(Value, frozen=True, kw_only=True):
+    """Cash moved for funding; (symbol, funding_ns) is unique."""
+
+    symbol: str
+    funding_ns: int
+    amount: Decimal
+    """Above zero is received."""
+    rate: Decimal
+    position: Decimal
+    price: Decimal
+
+
+class ProductChanged(Value, frozen=True, kw_only=True):
+    """The venue changed what a product may do."""
+
+    symbol: str
+    status: TradingStatus
+
+
+class OrderPreview(Value, frozen=True, kw_only=True):
+    """The venue's own forecast of an order."""
+
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    commission: Decimal | None = None
+    margin: Decimal | None = None
+    slippage: Decimal | None = None
+    liquidation_price: Decimal | None = None
+
+
+class FillPage(Value, frozen=True, kw_only=True):
+    """Fills after a cursor, oldest first, and the cursor to go on from. Complete, or the call raises."""
+
+    fills: tuple[FillUpdate, ...]
+    cursor: str
+
+
+AccountListener = Callable[[OrderUpdate | FillUpdate | FundingUpdate | Account], None]
+MarketListener = Callable[[Bar | ProductChanged], None]
+
+
+class ExchangeAdapter(Protocol):
+    """The only port to a venue. Calls raise ExchangeError; absence of an answer is never an empty answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def simulated(self) -> bool:
+        """No real money can move through it."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def market(self) -> MarketView: ...
+
+    async def start(self, symbols: Sequence[str], on_market: MarketListener, on_account: AccountListener) -> None:
+        """Connect, subscribe and return once products, account and marks are known."""
+        ...
+
+    async def close(self) -> None: ...
+
+    def products(self) -> Mapping[str, ProductSpec]:
+        """As last refreshed, by symbol."""
+        ...
+
+    def account(self) -> Account:
+        """As last received; says how old it is."""
+        ...
+
+    def prepare(self, ticket: OrderTicket) -> PreparedOrder:
+        """Put the order into the venue's words. Pure: same ticket, same bytes. Raises Refused."""
+        ...
+
+    async def preview(self, prepared: PreparedOrder) -> OrderPreview: ...
+
+    async def send(self, prepared: PreparedOrder) -> OrderUpdate:
+        """Place it, once. Raises InvalidOrderError, InsufficientBalanceError, RateLimitError,
+        VenueUnavailableError (surely not placed) or OutcomeUnknownError (anything else)."""
+        ...
+
+    async def cancel(self, client_order_id: str, venue_order_id: str, symbol: str) -> None:
+        """Ask for a cancel. Returning is not proof: the account stream says what became of it.
+        Raises OrderNotFoundError, or InvalidOrderError when the order is already at its end."""
+        ...
+
+    async def edit(self, prepared: PreparedOrder, venue_order_id: str) -> OrderUpdate: ...
+
+    async def order(self, client_order_id: str, venue_order_id: str) -> OrderUpdate:
+        """Raises OrderNotFoundError."""
+        ...
+
+    async def open_orders(self) -> tuple[OrderUpdate, ...]: ...
+
+    async def fills(self, cursor: str) -> FillPage:
+        """An empty cursor starts at the beginning of what the venue keeps."""
+        ...
+
+    async def balances(self) -> Account: ...
+
+    async def positions(self) -> tuple[Position, ...]: ...

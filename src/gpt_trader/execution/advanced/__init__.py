@@ -1,0 +1,1 @@
+"""What does the advanced engine furnish the hallway with?"""

@@ -1,0 +1,1 @@
+"""What does the baseline engine furnish the hallway with?"""

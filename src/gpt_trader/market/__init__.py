@@ -1,0 +1,1 @@
+"""What did the market say? Rows, books, bars, synthetic and recorded streams."""

@@ -1,0 +1,1 @@
+"""Who runs the bot for a person? Runner, panel, control."""

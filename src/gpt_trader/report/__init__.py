@@ -1,0 +1,1 @@
+"""How is it shown? Tables, plots and text for people."""

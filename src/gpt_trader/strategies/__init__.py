@@ -1,0 +1,1 @@
+"""What do we want? Strategies return signals and nothing else."""

@@ -1,0 +1,74 @@
+"""What do we want? Strategies are called with closed bars and mostly answer nothing.
+
+A strategy returns values only: it sends nothing, reads no clock, and knows no engine. The same object runs in
+backtest, paper and live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from gpt_trader.core.errors import Number
+from gpt_trader.core.values import Bar
+
+__all__ = ["Signal", "StopMove", "Strategy", "Want"]
+
+
+class Want(StrEnum):
+    """The position that a strategy wants to have."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+    FLAT = "FLAT"
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """One wish. Becomes the event TradingSignalGenerated."""
+
+    want: Want
+    fraction: Decimal = Decimal(0)
+    """Share of equity to hold as notional; of no meaning for FLAT."""
+    reason: str = ""
+    strength: float | None = None
+    """0..1 where the strategy has an opinion; inventing one is a defect."""
+    confluence: float | None = None
+    protective_stop: Decimal | None = None
+    target_price: Decimal | None = None
+    tactic: str = ""
+    """Named placement strategy; empty leaves it to the profile."""
+
+
+class StopMove(msgspec.Struct, frozen=True, kw_only=True):
+    """The strategy's own trailing stop begins or moves; the bot writes it down so that it survives a restart."""
+
+    trigger_price: Decimal
+    anchor: Decimal
+    """Best price seen since the position was opened."""
+
+
+class Strategy(Protocol):
+    """One instance serves one symbol."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def warmup_bars(self) -> int:
+        """Bars of history it must have seen before it may want anything."""
+        ...
+
+    def decide(self, bar: Bar, position: float) -> Signal | StopMove | None:
+        """Called once for each closed bar, in order; `position` is signed base units. History bars update state
+        and must return None."""
+        ...
+
+    def state(self) -> Mapping[str, Number]:
+        """What cannot be found again by seeing the warm-up bars."""
+        ...
+
+    def restore(self, state: Mapping[str, Number]) -> None: ...

@@ -1,0 +1,1 @@
+"""What would an exchange do? The simulated perpetuals exchange: compiled matching, margin, funding, liquidation."""
