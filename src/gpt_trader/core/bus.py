@@ -38,8 +38,11 @@ class EventBus:
         """Call `listener` with every event of any type, after the typed listeners."""
         self._watchers.append((name, listener))
 
-    def publish(self, event: Event) -> None:
-        """Store the event, then tell. Raises StoreError when it cannot be stored; then nobody is told."""
+    def publish(self, event: Event, first: Callable[[Event], None] | None = None) -> None:
+        """Store the event, then tell. Raises StoreError when it cannot be stored; then nobody is told.
+
+        `first` is the publisher's own change of state: after the journal, before the listeners, and never caught.
+        """
         if self.store_failed:
             raise StoreError(self.store_failed)
         try:
@@ -47,6 +50,8 @@ class EventBus:
         except StoreError as error:
             self.store_failed = str(error)
             raise
+        if first is not None:
+            first(event)
         for name, listener in self._listeners.get(type(event), ()):
             self._tell(name, listener, event)
         for name, listener in self._watchers:

@@ -14,7 +14,18 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
-__all__ = ["NS", "Clock", "ManualClock", "SystemClock", "VirtualClock", "VirtualLoop", "World", "iso", "run_virtual"]
+__all__ = [
+    "NS",
+    "Clock",
+    "ManualClock",
+    "SystemClock",
+    "VirtualClock",
+    "VirtualLoop",
+    "World",
+    "iso",
+    "run_virtual",
+    "until",
+]
 
 NS: Final = 1_000_000_000
 T = TypeVar("T")
@@ -68,6 +79,27 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
+
+
+async def until(future: asyncio.Future[Any], seconds: float) -> bool:
+    """Wait for `future` at most so long; True when it is done. Cheaper than a task for each wait."""
+    if future.done():
+        return True
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    timer = loop.call_later(seconds, wake)
+    future.add_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        future.remove_done_callback(wake)
+    return future.done()
 
 
 class World(Protocol):

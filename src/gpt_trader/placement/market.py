@@ -1,0 +1,61 @@
+"""Get it done now, but not at any price: an immediate order within a collar, then a short rest for what is left."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, TimeInForce
+from gpt_trader.placement.base import placed
+from gpt_trader.placement.primitives import MarketOrderExecutor
+from gpt_trader.placement.simple_limit import SimpleLimitExecutionStrategy
+from gpt_trader.placement.tickets import collar_price, make_ticket
+
+__all__ = ["MarketExecutionStrategy"]
+
+
+class MarketExecutionStrategy:
+    """A limit IOC at the collar takes all liquidity up to the worst price we accept; what the collar left over
+    rests at that price for the time of a simple limit. A plain market order would pay whatever the book has become
+    while it travelled."""
+
+    name: Final = "market"
+
+    def __init__(
+        self,
+        *,
+        executor: MarketOrderExecutor,
+        fallback: SimpleLimitExecutionStrategy,
+        run_tag: str,
+        collar_bps: Decimal,
+    ) -> None:
+        self._executor = executor
+        self._fallback = fallback
+        self._run_tag = run_tag
+        self._collar_bps = collar_bps
+
+    async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
+        limit_price = collar_price(approved, self._collar_bps)
+        ticket = make_ticket(
+            approved,
+            self._run_tag,
+            tactic=self.name,
+            order_type=OrderType.LIMIT,
+            time_in_force=TimeInForce.IOC,
+            limit_price=limit_price,
+        )
+        managed = await self._executor.execute(ticket)
+        left = ticket.quantity - managed.filled
+        if not managed.is_settled or not managed.venue_order_id or left <= 0:
+            return placed(approved, (managed,))  # unknown, refused by the venue, or done
+        rest = await self._fallback.work(approved, limit_price, quantity=left, leg="fallback")
+        filled = managed.filled + rest.filled
+        value = managed.value + (rest.average_price or Decimal(0)) * rest.filled
+        return PlacedOrder(
+            approved=approved,
+            client_order_ids=(managed.client_order_id, *rest.client_order_ids),
+            state=rest.state,
+            filled=filled,
+            average_price=value / filled if filled else None,
+            working=rest.working,
+        )

@@ -1,0 +1,254 @@
+"""Is it written down? The one door through which orders, cancels and edits leave the house.
+
+The order is durable before its first byte leaves. The body is frozen: every attempt sends the same bytes under the
+same client order id. What surely did not arrive may be tried again; what may have arrived is UNKNOWN, and sending it
+again may itself place the order, so that happens only while the intent is alive and the venue's create is idempotent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import tenacity
+
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.clock import Clock
+from gpt_trader.core.errors import (
+    ExchangeError,
+    InsufficientBalanceError,
+    InvalidOrderError,
+    OrderNotFoundError,
+    OutcomeUnknownError,
+    RateLimitError,
+    Refusal,
+    Refused,
+    Stage,
+    VenueUnavailableError,
+)
+from gpt_trader.core.events import OrderCancelRequested, OrderSubmitted
+from gpt_trader.core.values import Mode, OrderState, OrderTicket, Purpose
+from gpt_trader.exchange.base import ExchangeAdapter, OrderUpdate, PreparedOrder
+from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
+
+__all__ = ["OrderSubmitter", "RetryPolicy"]
+
+RETRIABLE = (VenueUnavailableError, RateLimitError, OutcomeUnknownError)
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Same order, same id, wire failed."""
+
+    attempts_max: int = 4
+    """The first and at most three more."""
+    base_seconds: float = 1.0
+    factor: float = 2.0
+    cap_seconds: float = 30.0
+    jitter_share: float = 0.25
+
+    def wait(self, attempt: int, draw: float) -> float:
+        """Seconds to wait after failed attempt number `attempt` (from 1); `draw` is uniform in 0..1."""
+        plain = min(self.cap_seconds, self.base_seconds * self.factor ** (attempt - 1))
+        return plain * (1 + self.jitter_share * (2 * draw - 1))
+
+
+class OrderSubmitter:
+    """Writes intents down, then lets them out."""
+
+    def __init__(
+        self,
+        *,
+        adapter: ExchangeAdapter,
+        bus: EventBus,
+        orders: OrderManager,
+        clock: Clock,
+        mode: Callable[[], Mode],
+        draw: Callable[[], float],
+        policy: RetryPolicy | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        self._adapter = adapter
+        self._bus = bus
+        self._orders = orders
+        self._clock = clock
+        self._mode = mode
+        self._draw = draw
+        self._policy = policy or RetryPolicy()
+        self._dry_run = dry_run
+        self.closing = False
+        """Set when the bot stops: no new entries leave."""
+
+    async def submit(self, ticket: OrderTicket) -> ManagedOrder:
+        """Make the order durable and send it. Returns what is known of it, UNKNOWN included.
+
+        Raises Refused (nothing was written, nothing left) or StoreError (nothing left).
+        """
+        self._check_door(ticket)
+        prepared = self._adapter.prepare(ticket)
+        if self._orders.find(ticket.client_order_id) is not None:
+            raise Refused(Stage.SUBMISSION, Refusal.DUPLICATE_INTENT, client_order_id=ticket.client_order_id)
+        if self._dry_run:
+            raise Refused(Stage.SUBMISSION, Refusal.DRY_RUN, body_digest=prepared.digest)
+        self._bus.publish(self._fact(prepared))
+        await self._bus.commit()
+        await self._send(prepared)
+        order = self._orders.find(ticket.client_order_id)
+        assert order is not None, "a submitted order is known until it is closed and long past"
+        return order
+
+    async def cancel(self, order: ManagedOrder, reason: str) -> None:
+        """Ask the venue to cancel. What became of it arrives on the account stream."""
+        if order.state.is_terminal or self._mode() is Mode.FROZEN:
+            return
+        self._bus.publish(
+            OrderCancelRequested(
+                at_ns=self._clock.now_ns(),
+                intent_id=order.submitted.intent_id,
+                client_order_id=order.client_order_id,
+                reason=reason,
+            )
+        )
+        try:
+            await self._adapter.cancel(order.client_order_id, order.venue_order_id, order.submitted.symbol)
+        except (InvalidOrderError, OrderNotFoundError):
+            # Too late is a normal outcome: ask what became of it instead of believing it never was.
+            await self._look(order)
+
+    async def _look(self, order: ManagedOrder) -> None:
+        try:
+            self._orders.apply(await self._adapter.order(order.client_order_id, order.venue_order_id))
+        except ExchangeError:
+            return  # no answer is no news; the sweep asks again
+
+    def _check_door(self, ticket: OrderTicket) -> None:
+        mode = self._mode()
+        entry = ticket.purpose is Purpose.ENTRY
+        if mode in (Mode.CANCEL_ONLY, Mode.FROZEN) or (mode is Mode.REDUCE_ONLY and entry):
+            raise Refused(Stage.SUBMISSION, Refusal.NOT_ALLOWED_BY_MODE, mode=mode.value, purpose=ticket.purpose.value)
+        if self.closing and entry:
+            raise Refused(Stage.SUBMISSION, Refusal.SHUTTING_DOWN)
+        if not self._alive(ticket):
+            raise Refused(
+                Stage.SUBMISSION,
+                Refusal.INTENT_EXPIRED,
+                valid_until_ns=ticket.valid_until_ns,
+                now_ns=self._clock.now_ns(),
+            )
+
+    def _alive(self, ticket: OrderTicket) -> bool:
+        return self._clock.now_ns() < ticket.valid_until_ns
+
+    def _may_send_again(self, ticket: OrderTicket) -> bool:
+        """A second send may be the one that places the order, so it needs all that the first one needed."""
+        try:
+            self._check_door(ticket)
+        except Refused:
+            return False
+        return True
+
+    async def _send(self, prepared: PreparedOrder) -> None:
+        """One attempt at full speed; only a failed one pays for the retry machinery."""
+        error = await self._attempt(prepared)
+        if error is None:
+            return
+        errors = [error]
+        retrying = tenacity.AsyncRetrying(
+            sleep=self._clock.sleep,
+            stop=tenacity.stop_after_attempt(self._policy.attempts_max),
+            wait=lambda state: self._wait_seconds(errors[-1], state.attempt_number),
+            retry=tenacity.retry_if_result(lambda failure: failure is not None),
+            retry_error_callback=lambda _: None,
+        )
+        counted = False
+
+        async def again() -> ExchangeError | None:
+            nonlocal counted
+            if not counted:
+                counted = True
+                return error  # stands for the attempt already made, so that the policy waits before the next
+            if not self._may_repeat(prepared.ticket, errors[-1]):
+                return None
+            failure = await self._attempt(prepared)
+            if failure is not None:
+                errors.append(failure)
+            return failure
+
+        await retrying(again)
+        self._conclude(prepared.ticket, errors)
+
+    def _may_repeat(self, ticket: OrderTicket, error: ExchangeError) -> bool:
+        order = self._orders.find(ticket.client_order_id)
+        if order is None or order.state not in (OrderState.SUBMITTED, OrderState.UNKNOWN):
+            return False
+        if isinstance(error, OutcomeUnknownError) and not self._adapter.capabilities.idempotent_create:
+            return False
+        return self._may_send_again(ticket)
+
+    def _wait_seconds(self, error: ExchangeError, attempt: int) -> float:
+        wait = self._policy.wait(attempt, self._draw())
+        if isinstance(error, RateLimitError) and error.retry_after_seconds is not None:
+            return max(wait, error.retry_after_seconds)
+        return wait
+
+    async def _attempt(self, prepared: PreparedOrder) -> ExchangeError | None:
+        """Send once; returns the failure that may be worth another attempt."""
+        ticket = prepared.ticket
+        try:
+            update = await self._adapter.send(prepared)
+        except InvalidOrderError as error:
+            self._tell(ticket, OrderState.REJECTED, error.code or str(error))
+        except InsufficientBalanceError as error:
+            self._tell(ticket, OrderState.REJECTED, str(error) or "insufficient_balance")
+        except OutcomeUnknownError as error:
+            self._tell(ticket, OrderState.UNKNOWN, str(error))
+            return error
+        except (VenueUnavailableError, RateLimitError) as error:
+            return error
+        else:
+            self._orders.apply(update)
+        return None
+
+    def _conclude(self, ticket: OrderTicket, errors: list[ExchangeError]) -> None:
+        """After the last attempt: surely not placed is FAILED; one unknown outcome among them keeps it UNKNOWN."""
+        order = self._orders.find(ticket.client_order_id)
+        if order is None or order.state is not OrderState.SUBMITTED:
+            return
+        self._tell(ticket, OrderState.FAILED, type(errors[-1]).__name__)
+
+    def _tell(self, ticket: OrderTicket, state: OrderState, reason: str) -> None:
+        self._orders.apply(
+            OrderUpdate(
+                client_order_id=ticket.client_order_id,
+                venue_order_id="",
+                symbol=ticket.symbol,
+                state=state,
+                reason=reason[:200],
+                venue_ns=self._clock.now_ns(),
+            )
+        )
+
+    def _fact(self, prepared: PreparedOrder) -> OrderSubmitted:
+        ticket = prepared.ticket
+        return OrderSubmitted(
+            at_ns=self._clock.now_ns(),
+            intent_id=ticket.intent_id,
+            client_order_id=ticket.client_order_id,
+            symbol=ticket.symbol,
+            side=ticket.side,
+            quantity=ticket.quantity,
+            order_type=ticket.order_type,
+            time_in_force=ticket.time_in_force,
+            limit_price=ticket.limit_price,
+            stop_price=ticket.stop_price,
+            expire_ns=ticket.expire_ns,
+            post_only=ticket.post_only,
+            reduce_only=ticket.reduce_only,
+            purpose=ticket.purpose,
+            strategy=ticket.strategy,
+            tactic=ticket.tactic,
+            leg=ticket.leg,
+            slice_number=ticket.slice_number,
+            valid_until_ns=ticket.valid_until_ns,
+            body_digest=prepared.digest,
+            arrival_mid=ticket.arrival_mid,
+        )
