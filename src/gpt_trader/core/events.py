@@ -28,6 +28,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "BootStarted",
     "EngineSelected",
+    "EquityBaselineSet",
     "Event",
     "FundingApplied",
     "GuardCleared",
@@ -339,6 +340,15 @@ class GuardCleared(Event, frozen=True, kw_only=True):
     guard: str
     symbol: str = ""
     reason: str
+
+
+class EquityBaselineSet(Event, frozen=True, kw_only=True):
+    """Equity at the first guard run of a UTC hour: what daily losses are measured from, also after a restart.
+    Publisher: execution.guards."""
+
+    equity: Decimal
+    cash_flows: Decimal
+    """Sum of all transfers of the run until then; losses are net of them."""
 
 
 class ModeChanged(Event, frozen=True, kw_only=True):

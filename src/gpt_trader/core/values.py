@@ -246,12 +246,22 @@ class Exposure(Value, frozen=True, kw_only=True):
     """Unfilled part of live and unknown reduce-only buys."""
     closing_sell: Decimal = ZERO
     mark: Decimal
+    margin: MarginRates | None = None
+    """Rates of this symbol where known; rules fall back on configured rates without them."""
+
+    def reach(self, side: Side) -> Decimal:
+        """Position in the direction of `side` if everything on that side fills; below zero while it stays opposite.
+
+        Closing orders count too: an entry may fill before the close that makes way for it, or the venue may not
+        honour reduce-only.
+        """
+        if side is Side.BUY:
+            return self.position + self.working_buy + self.closing_buy
+        return -self.position + self.working_sell + self.closing_sell
 
     def worst_quantity(self, side: Side, extra: Decimal = ZERO) -> Decimal:
         """Largest position, in the direction of `side` and at least zero, if everything on that side fills."""
-        if side is Side.BUY:
-            return max(ZERO, self.position + self.working_buy + extra)
-        return max(ZERO, -self.position + self.working_sell + extra)
+        return max(ZERO, self.reach(side) + extra)
 
     @property
     def worst_notional(self) -> Decimal:
