@@ -1,0 +1,45 @@
+# Every target sets itself up in .venv from nothing but Python (3.11 or newer) and pip. `make help` lists them.
+SHELL := /bin/bash
+BIN := .venv/bin
+# Extra words for the command behind a target: make run ARGS="--seed 7", make test ARGS=tests/unit/risk
+ARGS ?=
+# Two cores: pytest runs two files at a time.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench docs lock clean
+
+help: ## Show this list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: .venv/.main ## Trade a day of perpetuals on the embedded venue (no keys, no network)
+	@$(BIN)/gpt-trader run --profile dev_entry $(ARGS)
+
+test: .venv/.dev ## Run the tests
+	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+check: .venv/.dev ## Check format, lint, types and architecture
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: .venv/.dev ## Measure what things cost
+	@$(BIN)/python bench/run.py $(ARGS)
+
+docs: .venv/.dev ## Write the generated pages of docs/ again
+	@$(BIN)/python docs/generate.py
+
+lock: .venv/.dev ## Resolve the dependencies again and pin them with hashes (ARGS=--upgrade for newer ones)
+	@tools/lock $(ARGS)
+
+clean: ## Remove the environment and everything that was built
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/.main: requirements-uv.lock requirements.lock tools/setup
+	@tools/setup requirements.lock
+	@touch $@
+
+.venv/.dev: requirements-uv.lock requirements-dev.lock tools/setup
+	@tools/setup requirements-dev.lock
+	@touch $@
