@@ -29,7 +29,9 @@ class Setting:
     option: str = ""
     """Option of `gpt-trader run`, where there is one."""
     secret: bool = False
-    """Never printed, logged or hashed."""
+    """Never printed, logged or hashed, and accepted from the environment or an env file only."""
+    in_digest: bool = True
+    """Part of the configuration digest; paths, names for people and the pace are not."""
 
 
 class StrictModel(BaseModel):
@@ -121,7 +123,9 @@ class RiskConfig(StrictModel):
     """Chooses AdvancedExecutionEngine and caps the impact of entries at max_market_impact_bps."""
 
     # --- leverage and margin -------------------------------------------------------------------------------------
-    max_leverage: Annotated[Count, Setting("times equity", "pre-trade rule leverage_cap")] = Field(5, ge=1, le=100)
+    max_leverage: Annotated[Count, Setting("times equity", "pre-trade rule leverage_cap")] = Field(
+        default=5, ge=1, le=100
+    )
     """Largest resulting notional over equity. The smallest of this, the symbol's, the hour's and the venue's counts."""
     leverage_max_per_symbol: Annotated[LeveragePerSymbol, Setting("times equity", "pre-trade rule leverage_cap")] = {}
     """The same for single symbols."""
@@ -148,32 +152,32 @@ class RiskConfig(StrictModel):
     ] = Decimal("0.005")
     """Maintenance margin rate where neither venue nor day/night table names one."""
     min_liquidation_buffer_pct: Annotated[Amount, Setting(SHARE, "pre-trade rule and guard liquidation_buffer")] = (
-        Field(Decimal("0.15"), ge=0, lt=1)
+        Field(default=Decimal("0.15"), ge=0, lt=1)
     )
     """Smallest (equity - maintenance margin) / equity that is allowed, now (guard) and projected (rule)."""
     enable_pre_trade_liq_projection: Annotated[bool, Setting("yes/no", "pre-trade rule liquidation_buffer")] = True
     """Project the buffer with the order filled, and refuse the entry when it falls below the minimum."""
     margin_window_lead_minutes: Annotated[Count, Setting("minutes", "pre-trade margin rules; guard margin_window")] = (
-        Field(30, ge=0, le=1440)
+        Field(default=30, ge=0, le=1440)
     )
     """So long before a margin window change or session break, the next window's margin rates are used."""
 
     # --- loss ----------------------------------------------------------------------------------------------------
-    daily_loss_limit: Annotated[Amount, Setting(USD, "guard daily_loss")] = Field(Decimal(100), ge=0)
+    daily_loss_limit: Annotated[Amount, Setting(USD, "guard daily_loss")] = Field(default=Decimal(100), ge=0)
     """Loss since the day's start (UTC) or over rolling 24 h, net of transfers, that trips the guard. 0 = off."""
     daily_loss_limit_pct: Annotated[Amount, Setting("share of day-start equity", "guard daily_loss")] = Field(
-        Decimal(0), ge=0, lt=1
+        default=Decimal(0), ge=0, lt=1
     )
     """The same as a share; of the two the tighter counts. 0 = off."""
 
     # --- exposure ------------------------------------------------------------------------------------------------
     max_exposure_pct: Annotated[Amount, Setting(SHARE, "pre-trade rule total_exposure_cap; guard exposure")] = Field(
-        Decimal("0.8"), gt=0, le=10
+        default=Decimal("0.8"), gt=0, le=10
     )
     """Largest resulting notional over all symbols, as a share of equity."""
     max_position_pct_per_symbol: Annotated[
         Amount, Setting(SHARE, "pre-trade rule symbol_exposure_cap; guard exposure")
-    ] = Field(Decimal("0.2"), gt=0, le=10)
+    ] = Field(default=Decimal("0.2"), gt=0, le=10)
     """Largest resulting notional in one symbol, as a share of equity."""
     max_notional_per_symbol: Annotated[AmountPerSymbol, Setting(USD, "pre-trade rule symbol_notional_cap")] = {}
     """Largest resulting notional in single symbols."""
@@ -182,66 +186,74 @@ class RiskConfig(StrictModel):
     ] = {}
     """Largest resulting position in single symbols."""
     max_notional_per_order: Annotated[Amount, Setting(USD, "pre-trade rule order_notional_cap")] = Field(
-        Decimal(0), ge=0
+        default=Decimal(0), ge=0
     )
     """Largest notional of one entry. 0 = off."""
     default_position_size_pct: Annotated[Amount, Setting(SHARE, "size of an entry that states none")] = Field(
-        Decimal("0.02"), gt=0, le=10
+        default=Decimal("0.02"), gt=0, le=10
     )
     """Notional of an entry whose signal or command names no size."""
     max_position_size_pct: Annotated[Amount, Setting(SHARE, "pre-trade rule order_size_cap")] = Field(
-        Decimal("0.05"), gt=0, le=10
+        default=Decimal("0.05"), gt=0, le=10
     )
     """Largest notional of one entry; dynamic sizing stays below it too."""
     max_concurrent_positions: Annotated[Count, Setting("symbols", "pre-trade rule position_count_cap")] = Field(
-        3, ge=0, le=1000
+        default=3, ge=0, le=1000
     )
     """How many symbols may be held or entered at once. 0 = off."""
 
     # --- the single trade ----------------------------------------------------------------------------------------
     min_signal_strength: Annotated[Amount, Setting("0 to 1", "ValidationHandler, weak_signal")] = Field(
-        Decimal(0), ge=0, le=1
+        default=Decimal(0), ge=0, le=1
     )
     """A signal that states less strength is refused; one that states none is not judged."""
     min_confluence: Annotated[Amount, Setting("score", "ValidationHandler, low_confluence")] = Field(
-        Decimal("3.0"), ge=0, le=100
+        default=Decimal("3.0"), ge=0, le=100
     )
     """A signal that states a lower confluence score is refused; one that states none is not judged."""
     min_reward_risk: Annotated[Amount, Setting("ratio", "pre-trade rule reward_too_small")] = Field(
-        Decimal("1.5"), ge=0, le=100
+        default=Decimal("1.5"), ge=0, le=100
     )
     """Smallest (target - entry) / (entry - stop), where an entry has both. 0 = off."""
     max_stop_distance_pct: Annotated[Amount, Setting("share of the entry price", "pre-trade rule stop_too_far")] = (
-        Field(Decimal("0.02"), gt=0, lt=1)
+        Field(default=Decimal("0.02"), gt=0, lt=1)
     )
     """Furthest a protective stop may lie from the entry, where an entry has one."""
     enable_protective_stops: Annotated[bool, Setting("yes/no", "RiskManagementHandler")] = False
     """Give every entry without a stop one at default_stop_loss_pct."""
     default_stop_loss_pct: Annotated[Amount, Setting("share of the entry price", "RiskManagementHandler")] = Field(
-        Decimal("0.02"), gt=0, lt=1
+        default=Decimal("0.02"), gt=0, lt=1
     )
     """Distance of a stop that the bot sets by itself."""
     order_rate_per_minute_max: Annotated[Count, Setting("entries a minute", "pre-trade rule order_rate_cap")] = Field(
-        60, ge=0, le=100_000
+        default=60, ge=0, le=100_000
     )
     """Entries over the last 60 s, all symbols. Exits are never held back. 0 = off."""
 
     # --- prices --------------------------------------------------------------------------------------------------
     slippage_guard_bps: Annotated[Amount, Setting(BPS, "LiveExecutionEngine, OrderValidator")] = Field(
-        Decimal(50), ge=0, le=1000
+        default=Decimal(50), ge=0, le=1000
     )
     """Largest expected slippage of an entry (times its SLIPPAGE_MULTIPLIERS). 0 = off."""
-    market_collar_bps: Annotated[Amount, Setting(BPS, "MarketExecutionStrategy")] = Field(Decimal(100), gt=0, le=1000)
+    market_collar_bps: Annotated[Amount, Setting(BPS, "MarketExecutionStrategy")] = Field(
+        default=Decimal(100), gt=0, le=1000
+    )
     """A market entry is sent with a limit price no further than this from the middle of the book."""
-    exit_collar_bps: Annotated[Amount, Setting(BPS, "MarketExecutionStrategy")] = Field(Decimal(300), gt=0, le=2000)
+    exit_collar_bps: Annotated[Amount, Setting(BPS, "MarketExecutionStrategy")] = Field(
+        default=Decimal(300), gt=0, le=2000
+    )
     """The same for exits, which must get out."""
     max_mark_staleness_seconds: Annotated[Count, Setting("seconds", "StateCollector; guard mark_staleness")] = Field(
-        180, ge=1, le=3600
+        default=180, ge=1, le=3600
     )
     """Entries on an older mark are refused; at twice this age the guard pauses the symbol."""
-    max_book_staleness_seconds: Annotated[Count, Setting("seconds", "StateCollector")] = Field(15, ge=1, le=3600)
+    max_book_staleness_seconds: Annotated[Count, Setting("seconds", "StateCollector")] = Field(
+        default=15, ge=1, le=3600
+    )
     """A decision that needs the book refuses an older one."""
-    max_account_staleness_seconds: Annotated[Count, Setting("seconds", "StateCollector")] = Field(180, ge=1, le=3600)
+    max_account_staleness_seconds: Annotated[Count, Setting("seconds", "StateCollector")] = Field(
+        default=180, ge=1, le=3600
+    )
     """Entries on older balances or positions are refused."""
 
     # --- modes ---------------------------------------------------------------------------------------------------
@@ -252,11 +264,11 @@ class RiskConfig(StrictModel):
 
     # --- impact --------------------------------------------------------------------------------------------------
     max_market_impact_bps: Annotated[Amount, Setting(BPS, "AdvancedExecutionEngine, impact rule")] = Field(
-        Decimal(50), gt=0, le=1000
+        default=Decimal(50), gt=0, le=1000
     )
     """Largest expected impact of an entry, when enable_market_impact_guard is on."""
     impact_coefficient: Annotated[Amount, Setting("factor", "impact model, worked orders")] = Field(
-        Decimal(1), gt=0, le=10
+        default=Decimal(1), gt=0, le=10
     )
     """Y of the square-root law: impact = Y * daily volatility * sqrt(quantity / daily volume)."""
     sizing_mode: Annotated[SizingMode, Setting("mode", "AdvancedExecutionEngine, DynamicSizingHelper")] = (
@@ -270,25 +282,27 @@ class RiskConfig(StrictModel):
     )
     """fixed, volatility, kelly or intelligent; of no effect without enable_dynamic_position_sizing."""
     position_sizing_multiplier: Annotated[Amount, Setting("factor", "DynamicSizingHelper")] = Field(
-        Decimal("1.0"), gt=0, le=10
+        default=Decimal("1.0"), gt=0, le=10
     )
     """Scales the dynamic size before the caps."""
     volatility_target_annual: Annotated[Amount, Setting(ANNUAL, "DynamicSizingHelper")] = Field(
-        Decimal("0.20"), gt=0, le=5
+        default=Decimal("0.20"), gt=0, le=5
     )
     """Volatility of the account that the volatility method aims at."""
     kelly_fraction: Annotated[Amount, Setting("share of full Kelly", "DynamicSizingHelper")] = Field(
-        Decimal("0.25"), gt=0, le=1
+        default=Decimal("0.25"), gt=0, le=1
     )
     """How much of the Kelly size is taken."""
-    kelly_trades_min: Annotated[Count, Setting("closed trades", "DynamicSizingHelper")] = Field(30, ge=2, le=100_000)
+    kelly_trades_min: Annotated[Count, Setting("closed trades", "DynamicSizingHelper")] = Field(
+        default=30, ge=2, le=100_000
+    )
     """Below so many closed trades Kelly has no opinion and the other sizes decide."""
     drawdown_taper_start_pct: Annotated[Amount, Setting("share of peak equity", "DynamicSizingHelper")] = Field(
-        Decimal("0.05"), ge=0, lt=1
+        default=Decimal("0.05"), ge=0, lt=1
     )
     """Drawdown from which the intelligent size shrinks."""
     drawdown_taper_end_pct: Annotated[Amount, Setting("share of peak equity", "DynamicSizingHelper")] = Field(
-        Decimal("0.20"), gt=0, le=1
+        default=Decimal("0.20"), gt=0, le=1
     )
     """Drawdown at which it reaches zero (linear in between)."""
 
@@ -299,28 +313,28 @@ class RiskConfig(StrictModel):
     """Watch volatility at all. Set the thresholds to the market: BTC mostly lies between 0.3 and 1.0 a year."""
     max_intraday_volatility_threshold: Annotated[
         Amount, Setting("volatility of the day (0.15 = 15 %)", "guard volatility", env="RISK_MAX_INTRADAY_VOL")
-    ] = Field(Decimal("0.15"), gt=0, le=5)
+    ] = Field(default=Decimal("0.15"), gt=0, le=5)
     """Realised volatility since 00:00 UTC (root of the sum of squared bar returns, not annualised) that pauses the
     entries of a symbol until the day ends."""
     volatility_window_periods: Annotated[Count, Setting("bars", "guard volatility", env="RISK_VOL_WINDOW_PERIODS")] = (
-        Field(20, ge=2, le=10_000)
+        Field(default=20, ge=2, le=10_000)
     )
     """Bars over which volatility is measured, annualised from the real bar length."""
     circuit_breaker_cooldown_minutes: Annotated[
         Count, Setting("minutes", "guard volatility", env="RISK_CB_COOLDOWN_MIN")
-    ] = Field(30, ge=1, le=10_080)
+    ] = Field(default=30, ge=1, le=10_080)
     """How long volatility must stay below a threshold before its action is taken back."""
     volatility_warning_threshold: Annotated[
         Amount, Setting(ANNUAL, "guard volatility", env="RISK_VOL_WARNING_THRESH")
-    ] = Field(Decimal("0.15"), gt=0, le=20)
+    ] = Field(default=Decimal("0.15"), gt=0, le=20)
     """Recorded."""
     volatility_reduce_only_threshold: Annotated[
         Amount, Setting(ANNUAL, "guard volatility", env="RISK_VOL_REDUCE_ONLY_THRESH")
-    ] = Field(Decimal("0.20"), gt=0, le=20)
+    ] = Field(default=Decimal("0.20"), gt=0, le=20)
     """Reduce-only mode."""
     volatility_kill_switch_threshold: Annotated[
         Amount, Setting(ANNUAL, "guard volatility", env="RISK_VOL_KILL_SWITCH_THRESH")
-    ] = Field(Decimal("0.25"), gt=0, le=20)
+    ] = Field(default=Decimal("0.25"), gt=0, le=20)
     """Kill switch."""
 
     @model_validator(mode="after")

@@ -1,0 +1,346 @@
+"""What does a bot need to know before it is built? The whole configuration as one frozen value.
+
+Every setting has a default, so that a profile says only what is special about it. Which source gave which value is
+kept beside it by `config.load`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+
+from gpt_trader.config.risk import (
+    Amount,
+    AmountPerSymbol,
+    Count,
+    RiskConfig,
+    Setting,
+    StrictModel,
+    Symbol,
+    refuse_bool,
+)
+
+__all__ = [
+    "BotConfig",
+    "CredentialsConfig",
+    "ExecutionConfig",
+    "GuardsConfig",
+    "RunConfig",
+    "StrategyConfig",
+    "VenueConfig",
+    "VenueKind",
+    "parse_duration",
+]
+
+SYNTHETIC: Final = "synthetic"
+"""The market that is made from the seed."""
+
+_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_PACE: Final = re.compile(r"max|realtime|\d+(\.\d+)?x")
+
+
+class VenueKind(StrEnum):
+    """Where orders go."""
+
+    SIMULATED = "simulated"
+    """The in-process venue on a synthetic or recorded market. No keys, no network."""
+    PAPER = "paper"
+    """Live public market data of a real exchange, fills by the in-process venue."""
+    COINBASE = "coinbase"
+    """Coinbase Advanced Trade, US perpetual-style futures."""
+    CCXT = "ccxt"
+    """An exchange reached through CCXT."""
+
+
+def parse_duration(value: object) -> object:
+    """`1d`, `6h`, `90m`, `45s`, `1h30m` or plain seconds, as seconds; anything else passes on to be refused."""
+    if isinstance(value, bool) or not isinstance(value, str):
+        return refuse_bool(value)
+    match = _DURATION.fullmatch(value.strip())
+    if match is None or not match.group(0):
+        raise ValueError("not a duration such as 1d, 6h, 90m, 1h30m or 45s")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def split_symbols(value: object) -> object:
+    """`BTC-PERP,ETH-PERP` (`,` or `;`) as a tuple; lists pass."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.replace(";", ",").split(","))
+    return value
+
+
+def check_symbols(value: tuple[str, ...]) -> tuple[str, ...]:
+    twice = sorted({symbol for symbol in value if value.count(symbol) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)} named twice")
+    return value
+
+
+def check_pace(value: str) -> str:
+    if _PACE.fullmatch(value) is None or value.rstrip("x").strip("0.") == "":
+        raise ValueError("not max, realtime or a factor such as 60x")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(refuse_bool)]
+Symbols = Annotated[
+    tuple[Symbol, ...],
+    BeforeValidator(split_symbols),
+    AfterValidator(check_symbols),
+    Field(min_length=1, max_length=64),
+]
+
+
+class VenueConfig(StrictModel):
+    """Where prices come from and orders go to."""
+
+    kind: Annotated[VenueKind, Setting("kind", "ExchangeFactory", option="--venue")] = VenueKind.SIMULATED
+    """simulated, paper, coinbase or ccxt. What is not built is refused by name when the bot is built."""
+    exchange: Annotated[str, Setting("name", "ExchangeFactory")] = ""
+    """Whose market data (paper) or which exchange (ccxt), such as coinbase or binanceusdm."""
+    market: Annotated[str, Setting("name or path", "PaperExchange", option="--market", in_digest=False)] = Field(
+        default=SYNTHETIC, min_length=1
+    )
+    """`synthetic`, or the file of a recording; read by kind simulated."""
+    read_only: Annotated[bool, Setting("yes/no", "OrderSubmitter")] = False
+    """Nothing is ever sent, whatever else is set."""
+    starting_cash: Annotated[Amount, Setting("USD", "PaperExchange", option="--cash")] = Field(
+        default=Decimal(100_000), gt=0, le=Decimal(1_000_000_000)
+    )
+    """Balance of a simulated account when its run begins."""
+    entry_latency_ms: Annotated[Count, Setting("milliseconds", "PaperExchange")] = Field(default=30, ge=0, le=60_000)
+    """From sending an order to its arrival at the simulated venue."""
+    ack_latency_ms: Annotated[Count, Setting("milliseconds", "PaperExchange")] = Field(default=30, ge=0, le=60_000)
+    """From what happens at the simulated venue to our knowing of it."""
+
+
+class StrategyConfig(StrictModel):
+    """What is wanted of the market."""
+
+    name: Annotated[str, Setting("name", "PerpsBotBuilder", option="--strategy")] = "ma_crossover"
+    """Which strategy; one instance serves one symbol."""
+    short_ma: Annotated[Count, Setting("bars", "strategy ma_crossover")] = Field(default=5, ge=1, le=10_000)
+    """Length of the fast moving average."""
+    long_ma: Annotated[Count, Setting("bars", "strategy ma_crossover")] = Field(default=20, ge=2, le=10_000)
+    """Length of the slow moving average."""
+    confirmation_bars: Annotated[Count, Setting("bars", "strategy ma_crossover")] = Field(default=0, ge=0, le=1000)
+    """How many further bars a cross must hold before it counts."""
+    trailing_stop_pct: Annotated[Amount, Setting("share of the best price", "strategy ma_crossover")] = Field(
+        default=Decimal("0.01"), ge=0, lt=1
+    )
+    """Distance of the trailing stop. 0 = none."""
+    position_fraction: Annotated[Amount, Setting("share of equity", "strategy ma_crossover")] = Field(
+        default=Decimal("0.05"), gt=0, le=10
+    )
+    """Notional that an entry asks for."""
+    allow_shorts: Annotated[bool, Setting("yes/no", "strategy ma_crossover")] = False
+    """Whether it may want to be short."""
+    entry_tactic: Annotated[
+        Literal["market", "simple_limit", "aggressive_limit"], Setting("tactic", "OrderExecutorHandler")
+    ] = "market"
+    """Placement of entries whose signal names no tactic. Exits go by market with a collar."""
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if self.short_ma >= self.long_ma:
+            raise ValueError("short_ma must be shorter than long_ma")
+        return self
+
+
+class ExecutionConfig(StrictModel):
+    """How an approved order gets into the market."""
+
+    order_preview_enabled: Annotated[
+        bool, Setting("yes/no", "LiveExecutionEngine, OrderValidator", env="ORDER_PREVIEW_ENABLED")
+    ] = False
+    """Ask the venue's own preview before an order: its errors refuse, its warnings are recorded."""
+    slippage_multipliers: Annotated[
+        AmountPerSymbol, Setting("factor", "LiveExecutionEngine, OrderValidator", env="SLIPPAGE_MULTIPLIERS")
+    ] = Field(default_factory=dict)
+    """Multiply the expected slippage of single symbols before slippage_guard_bps looks at it."""
+    intent_valid_seconds: Annotated[Seconds, Setting("seconds", "OrderSubmitter")] = Field(
+        default=60.0, gt=0, le=86_400
+    )
+    """Life of an intent: after it nothing is sent or sent again for it."""
+    simple_limit_timeout_seconds: Annotated[Seconds, Setting("seconds", "SimpleLimitExecutionStrategy")] = Field(
+        default=30.0, gt=0, le=86_400
+    )
+    """How long a simple limit order rests."""
+    simple_limit_offset_bps: Annotated[Amount, Setting("basis points", "SimpleLimitExecutionStrategy")] = Field(
+        default=Decimal(1), ge=0, le=1000
+    )
+    """Distance of a simple limit order from its touch."""
+    aggressive_limit_requotes_max: Annotated[Count, Setting("orders", "AggressiveLimitExecutionStrategy")] = Field(
+        default=8, ge=1, le=100
+    )
+    """How often an aggressive limit order is quoted again."""
+    aggressive_limit_timeout_seconds: Annotated[Seconds, Setting("seconds", "AggressiveLimitExecutionStrategy")] = (
+        Field(default=13.0, gt=0, le=3600)
+    )
+    """How long it tries before it goes to market."""
+    retries_max: Annotated[Count, Setting("retries", "OrderSubmitter")] = Field(default=3, ge=0, le=10)
+    """How often the same body is sent again when the wire failed."""
+    retry_base_seconds: Annotated[Seconds, Setting("seconds", "OrderSubmitter")] = Field(default=1.0, gt=0, le=60)
+    """Wait before the first retry."""
+    retry_factor: Annotated[Seconds, Setting("factor", "OrderSubmitter")] = Field(default=2.0, ge=1, le=10)
+    """Each further wait is so many times the one before."""
+    retry_cap_seconds: Annotated[Seconds, Setting("seconds", "OrderSubmitter")] = Field(default=30.0, gt=0, le=600)
+    """Longest wait."""
+    retry_jitter_pct: Annotated[Amount, Setting("share of the wait", "OrderSubmitter")] = Field(
+        default=Decimal("0.25"), ge=0, lt=1
+    )
+    """Each wait is moved at random by up to this share, up or down."""
+    fill_wait_seconds: Annotated[Seconds, Setting("seconds", "OrderConfirmationWaiter, ReconciliationHandler")] = Field(
+        default=10.0, gt=0, le=600
+    )
+    """How long a fill that should be immediate is waited for."""
+    fill_poll_seconds: Annotated[Seconds, Setting("seconds", "OrderConfirmationWaiter")] = Field(
+        default=0.5, gt=0, le=60
+    )
+    """How often the venue is asked meanwhile."""
+    max_slippage_pct: Annotated[Amount, Setting("share of the arrival price", "ReconciliationHandler")] = Field(
+        default=Decimal("0.01"), gt=0, lt=1
+    )
+    """A fill worse than this against the arrival mid is reported as an event of its own."""
+    unknown_settle_seconds: Annotated[Seconds, Setting("seconds", "OrderReconciler")] = Field(
+        default=180.0, gt=0, le=86_400
+    )
+    """How long an order of unknown outcome is looked for before it counts as never arrived."""
+
+    @model_validator(mode="after")
+    def _check_waits(self) -> Self:
+        if self.retry_base_seconds > self.retry_cap_seconds:
+            raise ValueError("retry_base_seconds must not exceed retry_cap_seconds")
+        if self.fill_poll_seconds > self.fill_wait_seconds:
+            raise ValueError("fill_poll_seconds must not exceed fill_wait_seconds")
+        return self
+
+
+class GuardsConfig(StrictModel):
+    """How often the bot looks after itself."""
+
+    interval_seconds: Annotated[Seconds, Setting("seconds", "GuardManager")] = Field(default=60.0, gt=0, le=3600)
+    """Cadence of the runtime guards; they also run after fills."""
+    account_sweep_seconds: Annotated[Seconds, Setting("seconds", "PerpsBot", option="--account-interval")] = Field(
+        default=60.0, gt=0, le=3600
+    )
+    """How often balances, positions and open orders are read afresh, whatever the streams say."""
+
+
+class RunConfig(StrictModel):
+    """One run of the bot."""
+
+    seed: Annotated[Count, Setting("number", "synthetic market; all randomness", option="--seed")] = Field(
+        default=7, ge=0, lt=2**63
+    )
+    """The same seed gives the same event log, byte for byte."""
+    duration: Annotated[
+        Annotated[int, Field(ge=1, le=366 * 86_400)] | None,
+        BeforeValidator(parse_duration),
+        Setting("seconds, or 1d, 6h, 90m", "PerpsBot", option="--duration"),
+    ] = None
+    """Market time after which the run ends; none ends with the market, or never on a live one."""
+    bar_seconds: Annotated[
+        Annotated[Count, Field(ge=1, le=86_400)] | None, Setting("seconds", "bar aggregator", option="--bar-seconds")
+    ] = None
+    """Length of the bars that strategies get; none leaves it to the market (60 s; 5 s on markets under an hour)."""
+    pace: Annotated[
+        str, AfterValidator(check_pace), Setting("speed", "event loop", option="--pace", in_digest=False)
+    ] = "max"
+    """Market time per real time of a simulated run: max, realtime or a factor such as 60x."""
+    dry_run: Annotated[bool, Setting("yes/no", "OrderSubmitter", option="--dry-run")] = False
+    """Decide and record, never send; the run goes on."""
+    engine: Annotated[
+        Literal["flags", "live", "advanced"], Setting("engine", "ExecutionEngineFactory", option="--engine")
+    ] = "flags"
+    """flags: the two flags choose. live or advanced: that engine, whatever the flags say."""
+
+    @property
+    def pace_factor(self) -> float | None:
+        """Market seconds a real second; None means as fast as it computes."""
+        if self.pace == "max":
+            return None
+        return 1.0 if self.pace == "realtime" else float(self.pace.removesuffix("x"))
+
+
+class CredentialsConfig(StrictModel):
+    """Keys of a venue. From environment or env file only; never printed, never part of the digest."""
+
+    coinbase_api_key_name: Annotated[
+        SecretStr | None,
+        Setting("text", "exchange/coinbase", env="COINBASE_API_KEY_NAME", secret=True, in_digest=False),
+    ] = None
+    """CDP key name (`organizations/.../apiKeys/...`) or key id."""
+    coinbase_api_private_key: Annotated[
+        SecretStr | None,
+        Setting("PEM or base64", "exchange/coinbase", env="COINBASE_API_PRIVATE_KEY", secret=True, in_digest=False),
+    ] = None
+    """CDP private key: EC or Ed25519."""
+    coinbase_api_key_file: Annotated[
+        str | None, Setting("path", "exchange/coinbase", env="COINBASE_API_KEY_FILE", in_digest=False)
+    ] = Field(default=None, min_length=1)
+    """Key file as downloaded from CDP, readable by its owner only; instead of name and key."""
+
+    @model_validator(mode="after")
+    def _check_one_way(self) -> Self:
+        name, key, file = self.coinbase_api_key_name, self.coinbase_api_private_key, self.coinbase_api_key_file
+        if (name is None) != (key is None):
+            raise ValueError("coinbase_api_key_name and coinbase_api_private_key are set together or not at all")
+        if file is not None and name is not None:
+            raise ValueError("coinbase_api_key_file is set beside coinbase_api_key_name: which one counts? Set one")
+        return self
+
+
+class BotConfig(StrictModel):
+    """Everything that a bot is built from."""
+
+    profile: Annotated[str, Setting("name", "store and log", option="--profile")] = "custom"
+    """Name of the profile; a store serves one."""
+    description: Annotated[str, Setting("text", "people", in_digest=False)] = ""
+    """One line about the profile."""
+    risk_file: Annotated[
+        str | None,
+        Setting(
+            "file in config/risk, or path", "config.load", env="RISK_CONFIG_PATH", option="--risk-file", in_digest=False
+        ),
+    ] = Field(default=None, min_length=1)
+    """Limits in a file of their own; they stand above the profile and below env file and environment."""
+    symbols: Annotated[Symbols, Setting("symbols", "PerpsBotBuilder", env="TRADING_SYMBOLS", option="--symbols")] = (
+        "BTC-PERP",
+    )
+    """What is traded."""
+    venue: VenueConfig = VenueConfig()
+    strategy: StrategyConfig = StrategyConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+    guards: GuardsConfig = GuardsConfig()
+    run: RunConfig = RunConfig()
+    credentials: CredentialsConfig = CredentialsConfig()
+    risk: RiskConfig = RiskConfig()
+
+    @model_validator(mode="after")
+    def _check_sweeps(self) -> Self:
+        if self.guards.account_sweep_seconds >= self.risk.max_account_staleness_seconds:
+            raise ValueError(
+                "guards.account_sweep_seconds must lie below risk.max_account_staleness_seconds: "
+                "between two sweeps every entry would be refused"
+            )
+        return self
+
+    def multiplier(self, symbol: str) -> Decimal:
+        """Slippage multiplier of a symbol; 1 where none is set."""
+        return self.execution.slippage_multipliers.get(symbol, Decimal(1))
+
+
+def sections() -> Mapping[str, type[StrictModel]]:
+    """The parts of a BotConfig by name."""
+    return {
+        name: field.annotation
+        for name, field in BotConfig.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, StrictModel)
+    }
