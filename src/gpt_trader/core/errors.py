@@ -83,6 +83,7 @@ class Refusal(StrEnum):
     OUTSIDE_PRICE_BAND = "outside_price_band", "The price is further from the mark than the venue allows."
     UNSUPPORTED_TIF = "unsupported_tif", "Engine or venue cannot do the time in force; never downgraded."
     UNSUPPORTED_ORDER_TYPE = "unsupported_order_type", "This engine or venue cannot do the order type."
+    UNSUPPORTED_TACTIC = "unsupported_tactic", "This engine offers no placement tactic of that name."
     POST_ONLY_CROSS = "post_only_cross", "A post-only order would take liquidity at once."
     PRODUCT_NOT_TRADING = "product_not_trading", "The product is halted, out of session or restricted."
     # here and now

@@ -1,12 +1,24 @@
-"""What is an engine? The protocol that both engines keep, and the only way an order gets into the house."""
+"""What is an engine? The protocol that both engines keep, and the shared parts that each is furnished from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
+from gpt_trader.config.risk import RiskConfig
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.clock import Clock
 from gpt_trader.core.values import ExecutionReport, OrderRequest
+from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.pipeline import IntentRegister
+from gpt_trader.execution.state_collector import StateCollector
+from gpt_trader.placement.base import ExecutionStrategy
+from gpt_trader.risk.manager import LiveRiskManager
 
-__all__ = ["ExecutionEngine"]
+__all__ = ["ExecutionEngine", "SharedParts"]
 
 
 class ExecutionEngine(Protocol):
@@ -25,3 +37,23 @@ class ExecutionEngine(Protocol):
     async def run_runtime_guards(self) -> None:
         """Run the shared guards once. The same on every engine."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedParts:
+    """What belongs to the house. Built by the builder, never by an engine, so that an engine can be changed while
+    orders, stops and guards stay."""
+
+    config: RiskConfig
+    adapter: ExchangeAdapter
+    bus: EventBus
+    clock: Clock
+    collector: StateCollector
+    risk: LiveRiskManager
+    guards: GuardManager
+    intents: IntentRegister
+    tactics: Mapping[str, ExecutionStrategy]
+    resting: ExecutionStrategy
+    preview_enabled: bool = False
+    preview_timeout_seconds: float = 2.0
+    slippage_multipliers: Mapping[str, Decimal]

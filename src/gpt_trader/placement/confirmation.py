@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from gpt_trader.core.clock import NS, Clock, until
 from gpt_trader.core.errors import ExchangeError
@@ -12,16 +11,15 @@ from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
 
 __all__ = ["OrderConfirmationWaiter"]
 
-POLL_SECONDS: Final = 0.5
-
 
 class OrderConfirmationWaiter:
-    """Shared by all tactics. The account stream wakes it; while it is silent the venue is asked every half second."""
+    """Shared by all tactics. The account stream wakes it; while it is silent the venue is asked every `poll_seconds`."""
 
-    def __init__(self, orders: OrderManager, adapter: ExchangeAdapter, clock: Clock) -> None:
+    def __init__(self, orders: OrderManager, adapter: ExchangeAdapter, clock: Clock, *, poll_seconds: float) -> None:
         self._orders = orders
         self._adapter = adapter
         self._clock = clock
+        self._poll_seconds = poll_seconds
 
     async def until_settled(self, order: ManagedOrder, timeout_seconds: float) -> bool:
         """True once the order is at its end with every trade that the venue spoke of; False after the timeout."""
@@ -30,7 +28,7 @@ class OrderConfirmationWaiter:
             left_seconds = (deadline_ns - self._clock.now_ns()) / NS
             if left_seconds <= 0:
                 return False
-            if not await self._changed(order, min(left_seconds, POLL_SECONDS)):
+            if not await self._changed(order, min(left_seconds, self._poll_seconds)):
                 await self._ask(order)
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, TimeInForce
+from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, Purpose, TimeInForce
 from gpt_trader.placement.base import placed
 from gpt_trader.placement.primitives import MarketOrderExecutor
 from gpt_trader.placement.simple_limit import SimpleLimitExecutionStrategy
@@ -27,15 +27,16 @@ class MarketExecutionStrategy:
         executor: MarketOrderExecutor,
         fallback: SimpleLimitExecutionStrategy,
         run_tag: str,
-        collar_bps: Decimal,
+        entry_collar_bps: Decimal,
+        exit_collar_bps: Decimal,
     ) -> None:
         self._executor = executor
         self._fallback = fallback
         self._run_tag = run_tag
-        self._collar_bps = collar_bps
+        self._collars_bps = {Purpose.ENTRY: entry_collar_bps, Purpose.EXIT: exit_collar_bps}
 
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
-        limit_price = collar_price(approved, self._collar_bps)
+        limit_price = collar_price(approved, self._collars_bps[approved.order.purpose])
         ticket = make_ticket(
             approved,
             self._run_tag,

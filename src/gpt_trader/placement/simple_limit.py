@@ -7,8 +7,9 @@ from typing import Final
 
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock
+from gpt_trader.core.errors import Refused
 from gpt_trader.core.events import TacticEnded, TacticStarted
-from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, TimeInForce
+from gpt_trader.core.values import ZERO, ApprovedOrder, OrderType, PlacedOrder, TimeInForce
 from gpt_trader.placement.base import placed
 from gpt_trader.placement.order_manager import ManagedOrder
 from gpt_trader.placement.primitives import LimitOrderExecutor
@@ -75,25 +76,29 @@ class SimpleLimitExecutionStrategy:
                 },
             )
         )
-        managed = await self._executor.place(ticket)
+        try:
+            managed = await self._executor.place(ticket)
+        except Refused as refused:
+            self._say_ended(approved, ZERO, refused.code.value)
+            raise
         if managed.is_settled:
-            self._say_ended(approved, managed, "settled")
+            self._say_ended(approved, managed.filled, "settled")
             return placed(approved, (managed,))
         self._tracker.start(order.intent_id + leg, self._see_through(approved, managed))
         return placed(approved, (managed,), working=True)
 
     async def _see_through(self, approved: ApprovedOrder, managed: ManagedOrder) -> None:
         await self._executor.see_through(managed, self._timeout_seconds)
-        self._say_ended(approved, managed, "settled" if managed.is_settled else "cancel not proven")
+        self._say_ended(approved, managed.filled, "settled" if managed.is_settled else "cancel not proven")
 
-    def _say_ended(self, approved: ApprovedOrder, managed: ManagedOrder, reason: str) -> None:
+    def _say_ended(self, approved: ApprovedOrder, filled: Decimal, reason: str) -> None:
         self._bus.publish(
             TacticEnded(
                 at_ns=self._clock.now_ns(),
                 intent_id=approved.order.intent_id,
                 tactic=self.name,
                 symbol=approved.order.symbol,
-                filled=managed.filled,
+                filled=filled,
                 reason=reason,
             )
         )

@@ -1,0 +1,66 @@
+"""The advanced engine: full time-in-force table, post-only, dynamic sizing and impact cap, each by its own flag."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpt_trader.core.values import ExecutionReport, OrderRequest
+from gpt_trader.execution.advanced.broker_adapter import BrokerAdapter
+from gpt_trader.execution.advanced.normalizer import OrderRequestNormalizer
+from gpt_trader.execution.advanced.sizing import DynamicSizingHelper
+from gpt_trader.execution.advanced.validation_pipeline import OrderValidationPipeline
+from gpt_trader.execution.engine import SharedParts
+from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.handlers.executor import OrderExecutorHandler
+from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler
+from gpt_trader.execution.handlers.risk import RiskManagementHandler
+from gpt_trader.execution.handlers.validation import ValidationHandler
+from gpt_trader.execution.pipeline import ExecutionPipeline
+
+__all__ = ["AdvancedExecutionEngine"]
+
+
+class AdvancedExecutionEngine:
+    """The new way, taken back by flag."""
+
+    name: Final = "AdvancedExecutionEngine"
+
+    def __init__(self, pipeline: ExecutionPipeline, guards: GuardManager) -> None:
+        self._pipeline = pipeline
+        self._guards = guards
+
+    @classmethod
+    def furnish(cls, parts: SharedParts, *, dynamic_sizing: bool, impact_guard: bool) -> AdvancedExecutionEngine:
+        validator = OrderValidationPipeline(
+            normalizer=OrderRequestNormalizer(),
+            broker=BrokerAdapter(parts.adapter.capabilities),
+            config=parts.config,
+            clock=parts.clock,
+        )
+        sizer = DynamicSizingHelper(
+            config=parts.config,
+            clock=parts.clock,
+            dynamic_sizing=dynamic_sizing,
+            impact_guard=impact_guard,
+            simulated=parts.adapter.simulated,
+        )
+        return cls(
+            ExecutionPipeline(
+                engine=cls.name,
+                collector=parts.collector,
+                validation=ValidationHandler(validator, parts.config, parts.clock),
+                risk=RiskManagementHandler(sizer, parts.risk, parts.clock),
+                executor=OrderExecutorHandler(parts.tactics, parts.resting),
+                reconciliation=ReconciliationHandler(),
+                intents=parts.intents,
+                bus=parts.bus,
+                clock=parts.clock,
+            ),
+            parts.guards,
+        )
+
+    async def place_order(self, order: OrderRequest) -> ExecutionReport:
+        return await self._pipeline.run(order)
+
+    async def run_runtime_guards(self) -> None:
+        await self._guards.run()

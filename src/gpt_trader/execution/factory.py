@@ -1,0 +1,94 @@
+"""Which engine, and why? The only reader of the two engine flags.
+
+(off, off) LiveExecutionEngine; any flag on AdvancedExecutionEngine, with just the features whose flags are on.
+Rolling back is turning the flags off: the engine is built anew from the same shared parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+
+import msgspec
+
+from gpt_trader.config.risk import RiskConfig
+from gpt_trader.core.errors import ConfigError
+from gpt_trader.execution.advanced.engine import AdvancedExecutionEngine
+from gpt_trader.execution.engine import ExecutionEngine, SharedParts
+from gpt_trader.execution.live.engine import LiveExecutionEngine
+
+__all__ = ["EngineChoice", "EngineSelection", "ExecutionEngineFactory"]
+
+
+class EngineChoice(StrEnum):
+    """`--engine`: by the flags, or over them."""
+
+    FLAGS = "flags"
+    LIVE = "live"
+    ADVANCED = "advanced"
+
+
+class EngineSelection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which engine will be built, and the sentence that says why."""
+
+    advanced: bool
+    dynamic_sizing: bool
+    impact_guard: bool
+    reason: str
+
+
+class ExecutionEngineFactory:
+    """Builds the engine that the flags ask for."""
+
+    @staticmethod
+    def should_use_advanced_engine(config: RiskConfig) -> bool:
+        """Either flag on means advanced."""
+        return config.enable_dynamic_position_sizing or config.enable_market_impact_guard
+
+    @classmethod
+    def select(cls, config: RiskConfig, choice: EngineChoice = EngineChoice.FLAGS) -> EngineSelection:
+        """Decide, without building. An override changes the engine, not what the flags switch inside it."""
+        sizing, impact = config.enable_dynamic_position_sizing, config.enable_market_impact_guard
+        wanted = cls.should_use_advanced_engine(config)
+        flags = f"enable_dynamic_position_sizing={_yes(sizing)}, enable_market_impact_guard={_yes(impact)}"
+        if choice is EngineChoice.FLAGS:
+            return EngineSelection(advanced=wanted, dynamic_sizing=sizing, impact_guard=impact, reason=flags)
+        advanced = choice is EngineChoice.ADVANCED
+        return EngineSelection(
+            advanced=advanced,
+            dynamic_sizing=sizing and advanced,
+            impact_guard=impact and advanced,
+            reason=f"--engine {choice.value} overrides the flags ({flags})",
+        )
+
+    @staticmethod
+    def create_engine(selection: EngineSelection, parts: SharedParts) -> ExecutionEngine:
+        """Build it from the parts of the house."""
+        if not selection.advanced:
+            return LiveExecutionEngine.furnish(parts)
+        return AdvancedExecutionEngine.furnish(
+            parts, dynamic_sizing=selection.dynamic_sizing, impact_guard=selection.impact_guard
+        )
+
+    @staticmethod
+    def parse_slippage_multipliers(text: str) -> Mapping[str, Decimal]:
+        """`BTC-PERP:1.5,ETH-PERP:2` as numbers. Raises ConfigError that names the item."""
+        multipliers: dict[str, Decimal] = {}
+        for item in filter(None, (part.strip() for part in text.split(","))):
+            symbol, _, number = item.partition(":")
+            try:
+                value = Decimal(number)
+            except InvalidOperation:
+                value = Decimal("NaN")
+            if not symbol or not value.is_finite() or value <= 0:
+                raise ConfigError(
+                    f"SLIPPAGE_MULTIPLIERS item {item!r}: not SYMBOL:NUMBER with a number above zero. "
+                    "Fix: for instance BTC-PERP:1.5,ETH-PERP:2.0"
+                )
+            multipliers[symbol] = value
+        return multipliers
+
+
+def _yes(flag: bool) -> str:
+    return "true" if flag else "false"

@@ -1,0 +1,105 @@
+"""Is it well formed, here and now? Rules that hold for every engine, then the engine's own validator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from gpt_trader.config.risk import RiskConfig
+from gpt_trader.core.clock import NS, Clock
+from gpt_trader.core.errors import Refusal, Refused, Stage
+from gpt_trader.core.order_rules import check_expiry, check_shape, check_status
+from gpt_trader.core.values import Candidate, NormalizedOrderRequest, OrderRequest, Purpose, Side, Snapshot
+
+__all__ = ["ValidationHandler", "Validator", "check_freshness"]
+
+
+class Validator(Protocol):
+    """An engine's furniture for this stage."""
+
+    async def validate(self, candidate: Candidate) -> NormalizedOrderRequest:
+        """Raises Refused. Async because a preview is a question to the venue."""
+        ...
+
+
+@dataclass(frozen=True)
+class ValidationHandler:
+    validator: Validator
+    config: RiskConfig
+    clock: Clock
+
+    async def handle(self, candidate: Candidate) -> NormalizedOrderRequest:
+        order, snapshot = candidate.order, candidate.snapshot
+        check_shape(order)
+        check_expiry(order, self.clock.now_ns())
+        check_status(order, snapshot.product)
+        check_freshness(order, snapshot, self.config, self.clock.now_ns())
+        self._check_signal(order)
+        self._check_stop_and_target(order, snapshot)
+        return await self.validator.validate(candidate)
+
+    def _check_signal(self, order: OrderRequest) -> None:
+        """A request without strength or confluence is not judged by that rule."""
+        if order.purpose is Purpose.EXIT:
+            return
+        strength, confluence = order.strength, order.confluence
+        if strength is not None and Decimal(repr(strength)) < self.config.min_signal_strength:
+            raise Refused(
+                Stage.VALIDATION,
+                Refusal.WEAK_SIGNAL,
+                strength=repr(strength),
+                min_signal_strength=self.config.min_signal_strength,
+            )
+        if confluence is not None and Decimal(repr(confluence)) < self.config.min_confluence:
+            raise Refused(
+                Stage.VALIDATION,
+                Refusal.LOW_CONFLUENCE,
+                confluence=repr(confluence),
+                min_confluence=self.config.min_confluence,
+            )
+
+    @staticmethod
+    def _check_stop_and_target(order: OrderRequest, snapshot: Snapshot) -> None:
+        """A long gives up below its entry and wins above it; a short the other way round."""
+        stop, target = order.protective_stop, order.target_price
+        if order.purpose is Purpose.EXIT or (stop is None and target is None):
+            return
+        mark = snapshot.market.mark
+        entry = order.limit_price or (mark.price if mark else None)
+        if entry is None:
+            return  # an entry without a mark was refused as stale
+        if stop is not None and (stop >= entry) == (order.side is Side.BUY):
+            raise Refused(Stage.VALIDATION, Refusal.INVALID_STOP, protective_stop=stop, entry=entry)
+        if target is not None and (target <= entry) == (order.side is Side.BUY):
+            raise Refused(Stage.VALIDATION, Refusal.INVALID_TARGET, target_price=target, entry=entry)
+
+
+def check_freshness(order: OrderRequest, snapshot: Snapshot, config: RiskConfig, now_ns: int) -> None:
+    """No entry on stale or missing data. Exits go on: their price is collared from the last mark. Raises Refused."""
+    if order.purpose is Purpose.EXIT:
+        return
+    mark = snapshot.market.mark
+    if mark is None:
+        raise Refused(Stage.VALIDATION, Refusal.STALE_MARK, mark="missing")
+    mark_age = seconds(now_ns - mark.received_ns)
+    if mark_age > config.max_mark_staleness_seconds:
+        raise Refused(
+            Stage.VALIDATION,
+            Refusal.STALE_MARK,
+            mark_age_seconds=mark_age,
+            max_mark_staleness_seconds=config.max_mark_staleness_seconds,
+        )
+    account_age = seconds(now_ns - snapshot.account.received_ns)
+    if account_age > config.max_account_staleness_seconds:
+        raise Refused(
+            Stage.VALIDATION,
+            Refusal.STALE_ACCOUNT,
+            account_age_seconds=account_age,
+            max_account_staleness_seconds=config.max_account_staleness_seconds,
+        )
+
+
+def seconds(span_ns: int) -> Decimal:
+    """Exact seconds of a time span."""
+    return Decimal(span_ns) / NS

@@ -1,0 +1,61 @@
+"""The baseline engine: guards, slippage multipliers, preview; simple and market placement only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpt_trader.core.values import ExecutionReport, OrderRequest
+from gpt_trader.execution.engine import SharedParts
+from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.handlers.executor import OrderExecutorHandler
+from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler
+from gpt_trader.execution.handlers.risk import RiskManagementHandler
+from gpt_trader.execution.handlers.validation import ValidationHandler
+from gpt_trader.execution.live.sizing import AskedSize
+from gpt_trader.execution.live.validator import OrderValidator
+from gpt_trader.execution.pipeline import ExecutionPipeline
+
+__all__ = ["LiveExecutionEngine"]
+
+TACTICS: Final = ("market", "simple_limit")
+
+
+class LiveExecutionEngine:
+    """What you fall back to. Each of its parts can be read in a minute."""
+
+    name: Final = "LiveExecutionEngine"
+
+    def __init__(self, pipeline: ExecutionPipeline, guards: GuardManager) -> None:
+        self._pipeline = pipeline
+        self._guards = guards
+
+    @classmethod
+    def furnish(cls, parts: SharedParts) -> LiveExecutionEngine:
+        validator = OrderValidator(
+            config=parts.config,
+            adapter=parts.adapter,
+            clock=parts.clock,
+            slippage_multipliers=parts.slippage_multipliers,
+            preview_enabled=parts.preview_enabled,
+            preview_timeout_seconds=parts.preview_timeout_seconds,
+        )
+        return cls(
+            ExecutionPipeline(
+                engine=cls.name,
+                collector=parts.collector,
+                validation=ValidationHandler(validator, parts.config, parts.clock),
+                risk=RiskManagementHandler(AskedSize(), parts.risk, parts.clock),
+                executor=OrderExecutorHandler({name: parts.tactics[name] for name in TACTICS}, parts.resting),
+                reconciliation=ReconciliationHandler(),
+                intents=parts.intents,
+                bus=parts.bus,
+                clock=parts.clock,
+            ),
+            parts.guards,
+        )
+
+    async def place_order(self, order: OrderRequest) -> ExecutionReport:
+        return await self._pipeline.run(order)
+
+    async def run_runtime_guards(self) -> None:
+        await self._guards.run()

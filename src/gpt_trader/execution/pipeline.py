@@ -1,0 +1,143 @@
+"""In which order is an order handled? Four handlers, in the only order the types allow; every end is told."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.clock import Clock
+from gpt_trader.core.errors import Refusal, Refused, Stage
+from gpt_trader.core.events import OrderApproved, OrderReconciled, OrderRefused
+from gpt_trader.core.values import ZERO, ApprovedOrder, ExecutionReport, NormalizedOrderRequest, OrderRequest
+from gpt_trader.execution.handlers.executor import OrderExecutorHandler
+from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler
+from gpt_trader.execution.handlers.risk import RiskManagementHandler
+from gpt_trader.execution.handlers.validation import ValidationHandler
+from gpt_trader.execution.state_collector import StateCollector
+from gpt_trader.placement.order_manager import OrderManager
+from gpt_trader.placement.tickets import arrival_mid
+
+__all__ = ["ExecutionPipeline", "IntentRegister"]
+
+DECIDED_INTENTS_MAX: Final = 10_000
+"""Decided intents remembered in memory; older ones are still refused by their client order id."""
+
+
+class IntentRegister:
+    """Which intents are being decided, and which were. Shared by the engines, so that a swap doubles nothing."""
+
+    def __init__(self, orders: OrderManager) -> None:
+        self._orders = orders
+        self._deciding: dict[tuple[str, str, str], str] = {}
+        self._decided: OrderedDict[str, None] = OrderedDict()
+
+    @contextmanager
+    def deciding(self, order: OrderRequest) -> Iterator[None]:
+        """Hold the slot (strategy, symbol, opening or closing) while the intent is in the hallway. Raises Refused."""
+        slot = (order.strategy, order.symbol, order.purpose.value)
+        if order.intent_id in self._decided:
+            raise Refused(Stage.SIGNAL, Refusal.DUPLICATE_INTENT, intent_id=order.intent_id)
+        holder = self._deciding.get(slot) or self._orders.slot_busy(order.strategy, order.symbol, order.purpose)
+        if holder:
+            raise Refused(Stage.SIGNAL, Refusal.SLOT_BUSY, held_by=holder)
+        self._deciding[slot] = order.intent_id
+        self._decided[order.intent_id] = None
+        while len(self._decided) > DECIDED_INTENTS_MAX:
+            self._decided.popitem(last=False)
+        try:
+            yield
+        finally:
+            del self._deciding[slot]
+
+    @property
+    def in_hallway(self) -> int:
+        """Intents that are being decided right now."""
+        return len(self._deciding)
+
+
+@dataclass(frozen=True)
+class ExecutionPipeline:
+    """The hallway. An engine gives it a name and furniture; leaving out a stage is a type error."""
+
+    engine: str
+    collector: StateCollector
+    validation: ValidationHandler
+    risk: RiskManagementHandler
+    executor: OrderExecutorHandler
+    reconciliation: ReconciliationHandler
+    intents: IntentRegister
+    bus: EventBus
+    clock: Clock
+
+    async def run(self, order: OrderRequest) -> ExecutionReport:
+        """Walk one order through. A refusal is an answer; only StoreError is raised."""
+        try:
+            with self.intents.deciding(order):
+                request = await self.validation.handle(self.collector.collect(order))
+                approved = self.risk.handle(request)
+                self._say_approved(order, request, approved)
+                placed = await self.executor.handle(approved)
+                report = self.reconciliation.handle(placed)
+        except Refused as refused:
+            return self._refuse(order, refused)
+        self.bus.publish(
+            OrderReconciled(
+                at_ns=self.clock.now_ns(),
+                intent_id=order.intent_id,
+                symbol=order.symbol,
+                outcome=report.outcome,
+                filled=report.filled,
+                average_price=report.average_price,
+                slippage_bps=report.slippage_bps,
+            )
+        )
+        return report
+
+    def _say_approved(self, asked: OrderRequest, request: NormalizedOrderRequest, approved: ApprovedOrder) -> None:
+        order = approved.order
+        self.bus.publish(
+            OrderApproved(
+                at_ns=self.clock.now_ns(),
+                intent_id=order.intent_id,
+                strategy=order.strategy,
+                symbol=order.symbol,
+                side=order.side,
+                asked=asked.quantity,
+                quantity=order.quantity,
+                order_type=order.order_type,
+                purpose=order.purpose,
+                engine=self.engine,
+                tactic=self.executor.choose(approved).name,
+                arrival_mid=arrival_mid(approved),
+                validation=request.trace,
+                risk=approved.trace,
+            )
+        )
+
+    def _refuse(self, order: OrderRequest, refused: Refused) -> ExecutionReport:
+        self.bus.publish(
+            OrderRefused(
+                at_ns=self.clock.now_ns(),
+                intent_id=order.intent_id,
+                strategy=order.strategy,
+                symbol=order.symbol,
+                side=order.side,
+                quantity=order.quantity if order.quantity.is_finite() else ZERO,
+                stage=refused.stage.value,
+                code=refused.code.value,
+                purpose=order.purpose,
+                engine=self.engine,
+                numbers=refused.numbers,
+            )
+        )
+        return ExecutionReport(
+            intent_id=order.intent_id,
+            symbol=order.symbol,
+            outcome="REFUSED",
+            code=refused.code.value,
+            numbers=refused.numbers,
+        )

@@ -1,0 +1,141 @@
+"""In what world is the decision taken? One snapshot of account and market per intent; no I/O.
+
+Reads what streams and sweeps keep current and says how old each part is. What is missing stays missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from gpt_trader.core.clock import Clock
+from gpt_trader.core.errors import Refusal, Refused, Stage
+from gpt_trader.core.values import (
+    ZERO,
+    Candidate,
+    Exposure,
+    MarginRates,
+    MarketSnapshot,
+    Mode,
+    OrderRequest,
+    ProductSpec,
+    Snapshot,
+)
+from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.placement.order_manager import OrderManager
+from gpt_trader.records.ledger import Ledger
+
+__all__ = ["StateCollector", "SymbolStatistics"]
+
+BOOK_DEPTH: Final = 20
+"""Levels a side that a decision looks at."""
+
+
+class SymbolStatistics(msgspec.Struct, frozen=True):
+    """What closed bars say of a symbol; None until enough of them are seen."""
+
+    sigma_day: Decimal | None
+    volume_day: Decimal | None
+
+
+class StateCollector:
+    """Shared by both engines."""
+
+    def __init__(
+        self,
+        *,
+        adapter: ExchangeAdapter,
+        ledger: Ledger,
+        orders: OrderManager,
+        clock: Clock,
+        mode: Callable[[], Mode],
+        pause_reason: Callable[[str], str],
+        drawdown: Callable[[], Decimal],
+        statistics: Callable[[str], SymbolStatistics],
+    ) -> None:
+        self._adapter = adapter
+        self._ledger = ledger
+        self._orders = orders
+        self._clock = clock
+        self._mode = mode
+        self._pause_reason = pause_reason
+        self._drawdown = drawdown
+        self._statistics = statistics
+
+    def collect(self, order: OrderRequest) -> Candidate:
+        """Raises Refused when the venue lists no such product."""
+        product = self._adapter.products().get(order.symbol)
+        if product is None:
+            listed = ", ".join(sorted(self._adapter.products()))
+            raise Refused(Stage.VALIDATION, Refusal.UNKNOWN_SYMBOL, symbol=order.symbol, listed=listed)
+        market = self._market(order.symbol)
+        mark = market.mark.price if market.mark is not None else ZERO
+        return Candidate(
+            order=order,
+            snapshot=Snapshot(
+                taken_ns=self._clock.now_ns(),
+                product=product,
+                account=self._adapter.account(),
+                exposure=self.exposure(order.symbol, mark),
+                others=self._others(order.symbol),
+                market=market,
+                mode=self._mode(),
+                pause_reason=self._pause_reason(order.symbol),
+                margin=self._margin(product),
+                drawdown=self._drawdown(),
+            ),
+        )
+
+    def exposure(self, symbol: str, mark: Decimal) -> Exposure:
+        """Position and everything that may still fill."""
+        entry_buy, entry_sell, closing_buy, closing_sell = self._orders.open_quantities(symbol)
+        return Exposure(
+            symbol=symbol,
+            position=self._ledger.position(symbol).quantity,
+            working_buy=entry_buy,
+            working_sell=entry_sell,
+            closing_buy=closing_buy,
+            closing_sell=closing_sell,
+            mark=mark,
+        )
+
+    def _market(self, symbol: str) -> MarketSnapshot:
+        view = self._adapter.market
+        statistics = self._statistics(symbol)
+        return MarketSnapshot(
+            mark=view.mark(symbol),
+            book=view.book(symbol, BOOK_DEPTH),
+            last_price=view.last_price(symbol),
+            index_price=view.index_price(symbol),
+            funding_rate=view.funding_rate(symbol),
+            sigma_day=statistics.sigma_day,
+            volume_day=statistics.volume_day,
+        )
+
+    def _others(self, symbol: str) -> tuple[Exposure, ...]:
+        names = {name for name, position in self._ledger.positions().items() if position.quantity}
+        names.update(self._orders.symbols())
+        names.discard(symbol)
+        if not names:
+            return ()
+        exposures = []
+        for name in sorted(names):
+            mark = self._adapter.market.mark(name)
+            # Without a mark the entry price stands in: counting it at zero would hide the position.
+            price = mark.price if mark is not None else self._ledger.position(name).entry_price
+            exposures.append(self.exposure(name, price))
+        return tuple(exposures)
+
+    @staticmethod
+    def _margin(product: ProductSpec) -> MarginRates:
+        """The stricter of both windows, part by part: what is opened now may have to be carried overnight."""
+        day, night = product.margin_intraday, product.margin_overnight
+        return MarginRates(
+            initial_long=max(day.initial_long, night.initial_long),
+            initial_short=max(day.initial_short, night.initial_short),
+            maintenance_long=max(day.maintenance_long, night.maintenance_long),
+            maintenance_short=max(day.maintenance_short, night.maintenance_short),
+        )

@@ -1,0 +1,123 @@
+"""Moving-average crossover: the baseline, worth reading before trusting.
+
+Source: the two-average rule of Brock, Lakonishok and LeBaron (1992), "Simple Technical Trading Rules and the
+Stochastic Properties of Stock Returns". It follows trends late and on purpose; it fails in sideways markets, where
+each false cross pays spread and fees twice. On a fair market it loses just its costs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from gpt_trader.core.errors import Number
+from gpt_trader.core.values import Bar
+from gpt_trader.strategies.base import Signal, StopMove, Want
+
+__all__ = ["MovingAverageCrossover"]
+
+
+class MovingAverageCrossover:
+    """Long while the short average is above the long one, else short (or flat where shorts are not allowed).
+
+    A cross counts once it has stood for `confirmation_bars` further bars. A trailing stop gives a position up when
+    the close falls `trailing_stop_share` below the best close since it was opened; the next cross opens again.
+    """
+
+    name: Final = "ma_crossover"
+
+    def __init__(
+        self,
+        *,
+        short_bars: int,
+        long_bars: int,
+        fraction: Decimal,
+        confirmation_bars: int = 0,
+        trailing_stop_share: Decimal = Decimal(0),
+        allow_shorts: bool = True,
+        tactic: str = "",
+    ) -> None:
+        if not 0 < short_bars < long_bars:
+            raise ValueError(f"short_bars={short_bars} must be above 0 and below long_bars={long_bars}")
+        self._short: deque[float] = deque(maxlen=short_bars)
+        self._long: deque[float] = deque(maxlen=long_bars)
+        self._fraction = fraction
+        self._confirmation_bars = confirmation_bars
+        self._trailing_stop = float(trailing_stop_share)
+        self._trailing_stop_share = trailing_stop_share
+        self._allow_shorts = allow_shorts
+        self._tactic = tactic
+        self._trend = 0
+        self._standing_bars = 0
+        self._acted = 0
+        self._anchor: float | None = None
+
+    @property
+    def warmup_bars(self) -> int:
+        return (self._long.maxlen or 0) + self._confirmation_bars
+
+    def decide(self, bar: Bar, position: float) -> Signal | StopMove | None:
+        cross = self._see(bar.close)
+        if bar.history:
+            self._acted = self._trend  # a cross that happened before we came is not ours to chase
+            return None
+        stop = self._trail(bar, position)
+        if cross:
+            return self._signal(cross)
+        return stop
+
+    def _see(self, close: float) -> int:
+        """Take the close in; returns the direction of a cross that has just been confirmed, else 0."""
+        short, long = self._short, self._long
+        short.append(close)
+        long.append(close)
+        if len(long) < (long.maxlen or 0):
+            return 0
+        # Summed anew: a running sum drifts, and a restarted strategy must equal an unbroken one.
+        difference = sum(short) / len(short) - sum(long) / len(long)
+        trend = (difference > 0) - (difference < 0)
+        if trend in (0, self._trend):
+            self._standing_bars += 1
+        else:
+            self._trend, self._standing_bars = trend, 0
+        if self._standing_bars < self._confirmation_bars or self._trend == self._acted:
+            return 0
+        first_look = self._acted == 0
+        self._acted = self._trend
+        return 0 if first_look else self._trend
+
+    def _signal(self, cross: int) -> Signal:
+        side = "above" if cross > 0 else "below"
+        reason = f"MA({self._short.maxlen}) crossed {side} MA({self._long.maxlen})"
+        if cross > 0:
+            return Signal(want=Want.LONG, fraction=self._fraction, reason=reason, tactic=self._tactic)
+        if self._allow_shorts:
+            return Signal(want=Want.SHORT, fraction=self._fraction, reason=reason, tactic=self._tactic)
+        return Signal(want=Want.FLAT, reason=reason)
+
+    def _trail(self, bar: Bar, position: float) -> Signal | StopMove | None:
+        if position == 0 or self._trailing_stop == 0:
+            self._anchor = None
+            return None
+        direction = 1.0 if position > 0 else -1.0
+        anchor = self._anchor
+        if anchor is None or (bar.close - anchor) * direction > 0:
+            self._anchor = bar.close
+            return StopMove(trigger_price=self._trigger(bar.close, direction), anchor=Decimal(repr(bar.close)))
+        if (bar.close - anchor * (1 - direction * self._trailing_stop)) * direction <= 0:
+            return Signal(want=Want.FLAT, reason="trailing_stop")
+        return None
+
+    def _trigger(self, anchor: float, direction: float) -> Decimal:
+        share = self._trailing_stop_share if direction > 0 else -self._trailing_stop_share
+        return Decimal(repr(anchor)) * (1 - share)
+
+    def state(self) -> Mapping[str, Number]:
+        """The averages are found again from the warm-up bars; where the stop trails is not."""
+        return {} if self._anchor is None else {"anchor": Decimal(repr(self._anchor))}
+
+    def restore(self, state: Mapping[str, Number]) -> None:
+        anchor = state.get("anchor")
+        self._anchor = None if anchor is None else float(anchor)
