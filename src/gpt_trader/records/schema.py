@@ -1,0 +1,111 @@
+"""How is an event written, and how is an old one read? JSON with a tag, one row of bytes per event.
+
+What is read back is checked strictly against the event's type. Text under a `Number` that reads as a plain number is
+a Decimal again, so that writing what was read gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, get_type_hints
+
+import msgspec
+
+from gpt_trader.core.errors import Number, StoreError
+from gpt_trader.core.events import SCHEMA_VERSION, Event
+
+__all__ = ["EVENT_TYPES", "decode", "encode"]
+
+
+def _event_types(root: type[Event]) -> dict[str, type[Event]]:
+    found: dict[str, type[Event]] = {}
+    for kind in root.__subclasses__():
+        found[kind.__name__] = kind
+        found.update(_event_types(kind))
+    return found
+
+
+EVENT_TYPES: Final[Mapping[str, type[Event]]] = _event_types(Event)
+"""Every event type by name; the name is the tag it is stored under."""
+
+UPCASTS: Final[Mapping[int, Callable[[bytes], bytes]]] = {}
+"""From a schema version to the bytes of the next one. Empty while there is one version only."""
+
+_NUMBERS: Final = Mapping[str, Number]
+_STORED_NUMBERS: Final = Mapping[str, bool | int | str]
+_PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?")
+
+
+class _Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it lies in the file, where a Number is text or an int: JSON cannot tell text from Decimal."""
+
+
+def _stored_type(kind: type[Event]) -> type[Any]:
+    """The type itself, or its twin with the same tag when it carries Numbers."""
+    hints = get_type_hints(kind)
+    if _NUMBERS not in hints.values():
+        return kind
+    fields = [
+        (field.name, _STORED_NUMBERS if hints[field.name] == _NUMBERS else hints[field.name], _default(field))
+        for field in msgspec.structs.fields(kind)
+    ]
+    return msgspec.defstruct(kind.__name__, fields, bases=(_Stored,), tag=kind.__name__, frozen=True, kw_only=True)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return msgspec.field(default_factory=field.default_factory)
+    return msgspec.field() if field.required else field.default
+
+
+_NUMBER_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: tuple(field for field, hint in get_type_hints(kind).items() if hint == _NUMBERS)
+    for name, kind in EVENT_TYPES.items()
+}
+_STORED_TYPES: Any = tuple(_stored_type(kind) for kind in EVENT_TYPES.values())
+_DECODER: Final = msgspec.json.Decoder(type=functools.reduce(operator.or_, _STORED_TYPES))
+encode: Final[Callable[[Event], bytes]] = msgspec.json.Encoder().encode
+"""Canonical bytes of an event: fields in the order of their declaration, Decimal as text."""
+
+
+def decode(payload: bytes, version: int = SCHEMA_VERSION) -> Event:
+    """The event in these bytes. Raises StoreError for an unknown schema version or bytes that are no event."""
+    if version != SCHEMA_VERSION:
+        payload = _upcast(payload, version)
+    try:
+        stored = _DECODER.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"not a readable event: {error}: {payload[:80]!r}") from error
+    return _restored(stored) if isinstance(stored, _Stored) else stored
+
+
+def _upcast(payload: bytes, version: int) -> bytes:
+    while version != SCHEMA_VERSION:
+        step = UPCASTS.get(version)
+        if step is None:
+            raise StoreError(
+                f"schema version {version} is unknown here (this program reads {SCHEMA_VERSION}"
+                f"{''.join(f', {known}' for known in sorted(UPCASTS, reverse=True))}); "
+                "open the run with the release that wrote it"
+            )
+        payload, version = step(payload), version + 1
+    return payload
+
+
+def _restored(stored: _Stored) -> Event:
+    values = msgspec.structs.asdict(stored)
+    name = type(stored).__name__
+    for field in _NUMBER_FIELDS[name]:
+        values[field] = {key: _number(value) for key, value in values[field].items()}
+    return EVENT_TYPES[name](**values)
+
+
+def _number(value: int | str) -> Number:
+    if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value):
+        number = Decimal(value)
+        return number if str(number) == value else value
+    return value
