@@ -359,7 +359,10 @@ class RiskConfig(StrictModel):
     def _check_order(self) -> Self:
         warning, reduce_only = self.volatility_warning_threshold, self.volatility_reduce_only_threshold
         if not warning <= reduce_only <= self.volatility_kill_switch_threshold:
-            raise ValueError("volatility thresholds must rise: warning <= reduce_only <= kill_switch")
+            raise ValueError(
+                "volatility_warning_threshold, volatility_reduce_only_threshold and "
+                "volatility_kill_switch_threshold must rise in this order"
+            )
         if self.drawdown_taper_start_pct >= self.drawdown_taper_end_pct:
             raise ValueError("drawdown_taper_start_pct must lie below drawdown_taper_end_pct")
         if self.default_position_size_pct > self.max_position_size_pct:
