@@ -34,7 +34,7 @@ def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     home.mkdir()
     (home / "jit").symlink_to(TEST_HOME / "jit", target_is_directory=True)
     monkeypatch.setenv("GPT_TRADER_HOME", str(home))
-    yield home
+    return home
 
 
 @pytest.fixture

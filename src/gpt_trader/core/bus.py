@@ -15,6 +15,8 @@ __all__ = ["EventBus"]
 LISTENER_FAILURES_MAX: Final = 20
 """After so many failures a listener is taken off the bus, and that is reported too."""
 
+MESSAGE_CHARACTERS_MAX: Final = 500
+
 E = TypeVar("E", bound=Event)
 
 
@@ -77,11 +79,12 @@ class EventBus:
         except Exception as error:  # noqa: BLE001 - one of the two places: a listener must not stop the order path
             failures = self._failures[name] = self._failures.get(name, 0) + 1
             action = "taken off the bus" if failures >= LISTENER_FAILURES_MAX else "reported, the others were told"
-            self.publish(
-                SystemError(
-                    at_ns=self._clock.now_ns(),
-                    source=name,
-                    message=f"{type(error).__name__} on {type(event).__name__}: {error}"[:500],
-                    action=action,
-                )
+            self.report(name, f"{type(error).__name__} on {type(event).__name__}: {error}", action)
+
+    def report(self, source: str, message: str, action: str) -> None:
+        """Tell as the event SystemError that something failed, and what was done about it."""
+        self.publish(
+            SystemError(
+                at_ns=self._clock.now_ns(), source=source, message=message[:MESSAGE_CHARACTERS_MAX], action=action
             )
+        )
