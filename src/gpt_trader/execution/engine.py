@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -17,6 +17,7 @@ from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.state_collector import StateCollector
 from gpt_trader.placement.base import ExecutionStrategy
 from gpt_trader.risk.manager import LiveRiskManager
+from gpt_trader.risk.sizing import Edge
 
 __all__ = ["ExecutionEngine", "SharedParts"]
 
@@ -52,6 +53,7 @@ class SharedParts:
     risk: LiveRiskManager
     guards: GuardManager
     intents: IntentRegister
+    edge: Callable[[], Edge | None]
     tactics: Mapping[str, ExecutionStrategy]
     resting: ExecutionStrategy
     preview_enabled: bool = False

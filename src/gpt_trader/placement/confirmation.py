@@ -13,7 +13,7 @@ __all__ = ["OrderConfirmationWaiter"]
 
 
 class OrderConfirmationWaiter:
-    """Shared by all tactics. The account stream wakes it; while it is silent the venue is asked every `poll_seconds`."""
+    """Shared by all tactics. The account stream wakes it; while that is silent, the venue is asked."""
 
     def __init__(self, orders: OrderManager, adapter: ExchangeAdapter, clock: Clock, *, poll_seconds: float) -> None:
         self._orders = orders

@@ -43,6 +43,7 @@ class AdvancedExecutionEngine:
             dynamic_sizing=dynamic_sizing,
             impact_guard=impact_guard,
             simulated=parts.adapter.simulated,
+            edge=parts.edge,
         )
         return cls(
             ExecutionPipeline(

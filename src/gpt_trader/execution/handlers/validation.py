@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import Refusal, Refused, Stage
 from gpt_trader.core.order_rules import check_expiry, check_shape, check_status
 from gpt_trader.core.values import Candidate, NormalizedOrderRequest, OrderRequest, Purpose, Side, Snapshot
+from gpt_trader.risk.rules import check_signal
 
 __all__ = ["ValidationHandler", "Validator", "check_freshness"]
 
@@ -35,29 +38,10 @@ class ValidationHandler:
         check_expiry(order, self.clock.now_ns())
         check_status(order, snapshot.product)
         check_freshness(order, snapshot, self.config, self.clock.now_ns())
-        self._check_signal(order)
+        trace = check_signal(order, self.config) if order.purpose is Purpose.ENTRY else {}
         self._check_stop_and_target(order, snapshot)
-        return await self.validator.validate(candidate)
-
-    def _check_signal(self, order: OrderRequest) -> None:
-        """A request without strength or confluence is not judged by that rule."""
-        if order.purpose is Purpose.EXIT:
-            return
-        strength, confluence = order.strength, order.confluence
-        if strength is not None and Decimal(repr(strength)) < self.config.min_signal_strength:
-            raise Refused(
-                Stage.VALIDATION,
-                Refusal.WEAK_SIGNAL,
-                strength=repr(strength),
-                min_signal_strength=self.config.min_signal_strength,
-            )
-        if confluence is not None and Decimal(repr(confluence)) < self.config.min_confluence:
-            raise Refused(
-                Stage.VALIDATION,
-                Refusal.LOW_CONFLUENCE,
-                confluence=repr(confluence),
-                min_confluence=self.config.min_confluence,
-            )
+        request = await self.validator.validate(candidate)
+        return msgspec.structs.replace(request, trace={**trace, **request.trace}) if trace else request
 
     @staticmethod
     def _check_stop_and_target(order: OrderRequest, snapshot: Snapshot) -> None:

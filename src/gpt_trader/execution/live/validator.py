@@ -31,7 +31,7 @@ from gpt_trader.core.values import (
 )
 from gpt_trader.exchange.base import ExchangeAdapter, OrderPreview
 from gpt_trader.execution.handlers.validation import check_freshness
-from gpt_trader.risk.impact import book_walk_bps
+from gpt_trader.risk.impact import walk_book
 
 __all__ = ["OrderValidator"]
 
@@ -101,7 +101,8 @@ class OrderValidator:
             return {}
         product, book = snapshot.product, snapshot.market.book
         multiplier = self._slippage_multipliers.get(order.symbol, Decimal(1))
-        walk = book_walk_bps(book, order.side, floor_to_lot(order.quantity, product.lot)) if book is not None else None
+        quantity = max(product.lot, floor_to_lot(order.quantity, product.lot))
+        walk = walk_book(order.side, quantity, book) if book is not None else None
         if walk is None:
             if order.purpose is Purpose.EXIT:
                 return {"expected_slippage_bps": "unknown"}
@@ -111,9 +112,9 @@ class OrderValidator:
                 book="missing" if book is None else "thinner than the order",
                 quantity=order.quantity,
             )
-        expected = walk * multiplier
+        expected = walk.impact_bps * multiplier
         trace: dict[str, Number] = {
-            "book_walk_bps": walk,
+            "book_walk_bps": walk.impact_bps,
             "slippage_multiplier": multiplier,
             "expected_slippage_bps": expected,
             "slippage_guard_bps": self._config.slippage_guard_bps,

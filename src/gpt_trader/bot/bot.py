@@ -1,0 +1,390 @@
+"""Who keeps it running? Bars in, signals out, orders through the engine; one program, whatever the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from gpt_trader.bot.account import AccountFeed
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.clock import NS, Clock, until
+from gpt_trader.core.errors import ExchangeError, StoreError
+from gpt_trader.core.events import (
+    OrderFilled,
+    RunEnded,
+    StopKept,
+    StopReleased,
+    StopTriggered,
+    SystemError,  # noqa: A004 - the event, not the builtin
+    TradingSignalGenerated,
+)
+from gpt_trader.core.ids import intent_id
+from gpt_trader.core.journal import Journal
+from gpt_trader.core.values import ZERO, Bar, ExecutionReport, OrderRequest, Side
+from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged
+from gpt_trader.execution.engine import ExecutionEngine
+from gpt_trader.execution.guards import GuardManager
+from gpt_trader.market.statistics import BarStatistics
+from gpt_trader.placement.order_manager import OrderManager
+from gpt_trader.placement.submitter import OrderSubmitter
+from gpt_trader.placement.tracker import OrderTracker
+from gpt_trader.records.ledger import EquityTracker, Ledger
+from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
+
+__all__ = ["BotSettings", "PerpsBot"]
+
+TRAILING_STOP: Final = "trailing_stop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BotSettings:
+    """What the bot itself needs to know."""
+
+    symbols: Sequence[str]
+    guard_interval_seconds: float
+    intent_valid_seconds: float
+    """How long a signal may be acted upon."""
+    stop_timeout_seconds: float
+    """How long working tactics may take to end when the bot stops."""
+
+
+class PerpsBot:
+    """Built by PerpsBotBuilder. `start`, then `run_until_stopped`; `request_stop` may be called from anywhere."""
+
+    def __init__(
+        self,
+        *,
+        settings: BotSettings,
+        adapter: ExchangeAdapter,
+        journal: Journal,
+        bus: EventBus,
+        clock: Clock,
+        engine: ExecutionEngine,
+        guards: GuardManager,
+        orders: OrderManager,
+        submitter: OrderSubmitter,
+        tracker: OrderTracker,
+        account_feed: AccountFeed,
+        ledger: Ledger,
+        equity: EquityTracker,
+        strategies: Mapping[str, Strategy],
+        statistics: Mapping[str, BarStatistics],
+    ) -> None:
+        self.settings = settings
+        self.adapter = adapter
+        self.journal = journal
+        self.bus = bus
+        self.clock = clock
+        self.engine = engine
+        self.guards = guards
+        self.orders = orders
+        self.submitter = submitter
+        self.tracker = tracker
+        self.ledger = ledger
+        self.equity = equity
+        self._account_feed = account_feed
+        self._strategies = strategies
+        self._statistics = statistics
+        self._bars_seen = dict.fromkeys(strategies, 0)
+        self._stops: dict[str, StopKept] = {}
+        self._turns = {symbol: asyncio.Lock() for symbol in strategies}
+        self._intents: set[asyncio.Task[None]] = set()
+        self._stop_reason: asyncio.Future[str] | None = None
+        self._guards_due = False
+        self.last_bars: dict[str, Bar] = {}
+
+    # --- life -----------------------------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Connect and begin to listen."""
+        self._stop_reason = asyncio.get_running_loop().create_future()
+        await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
+        await self.bus.commit()
+
+    def request_stop(self, reason: str) -> None:
+        """Ask for an orderly end; the first reason is kept."""
+        if self._stop_reason is not None and not self._stop_reason.done():
+            self._stop_reason.set_result(reason)
+
+    async def run_until_stopped(self, end_ns: int | None = None) -> str:
+        """Trade until `end_ns` or a request to stop, running the guards on their cadence. Returns the reason."""
+        assert self._stop_reason is not None, "start() comes first"
+        while not self._stop_reason.done():
+            wait_seconds = self.settings.guard_interval_seconds
+            if end_ns is not None:
+                left_seconds = (end_ns - self.clock.now_ns()) / NS
+                if left_seconds <= 0:
+                    return "end of market"
+                wait_seconds = min(wait_seconds, left_seconds)
+            if not await until(self._stop_reason, wait_seconds):
+                await self._watch()
+        return self._stop_reason.result()
+
+    async def stop(self, reason: str) -> None:
+        """Stop in phases: no new entries, let tactics end, write down what stays open, close the store."""
+        self.submitter.closing = True
+        if self._intents:
+            await asyncio.wait(self._intents, timeout=self.settings.stop_timeout_seconds)
+        working = asyncio.ensure_future(self.tracker.finish())
+        await until(working, self.settings.stop_timeout_seconds)
+        working.cancel()
+        self.bus.publish(
+            RunEnded(
+                at_ns=self.clock.now_ns(),
+                reason=reason,
+                open_orders=tuple(order.client_order_id for order in self.orders.living()),
+                open_positions={
+                    symbol: position.quantity
+                    for symbol, position in self.ledger.positions().items()
+                    if position.quantity
+                },
+            )
+        )
+        await self.bus.commit()
+        await self.adapter.close()
+
+    # --- what the market says -------------------------------------------------------------------------------------
+    def on_market(self, item: Bar | ProductChanged) -> None:
+        """Called by the adapter for each closed bar, in order."""
+        if not isinstance(item, Bar):
+            return  # the adapter's products already carry the new status; decisions read it there
+        self.last_bars[item.symbol] = item
+        self._statistics[item.symbol].add(item)
+        self._sample_equity()
+        strategy = self._strategies.get(item.symbol)
+        if strategy is None:
+            return
+        try:
+            decision = strategy.decide(self._with_warmup(item, strategy), float(self._position(item.symbol)))
+        except Exception as error:  # noqa: BLE001 - one of the two places: a strategy must not stop the bot
+            self._strategy_failed(item.symbol, strategy, error)
+            return
+        if isinstance(decision, StopMove):
+            self._keep_stop(item.symbol, strategy, decision)
+        elif decision is not None:
+            self._spawn(self._act(item, strategy, decision))
+
+    def _with_warmup(self, bar: Bar, strategy: Strategy) -> Bar:
+        """The first bars of a market without stored history are themselves the warm-up, marked as history."""
+        seen = self._bars_seen[bar.symbol]
+        if seen >= strategy.warmup_bars:
+            return bar
+        self._bars_seen[bar.symbol] = seen + 1
+        return Bar(bar.symbol, bar.close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, True)
+
+    def _strategy_failed(self, symbol: str, strategy: Strategy, error: Exception) -> None:
+        """Entries of the symbol are paused; exits and stops go on."""
+        reason = f"strategy {strategy.name} raised {type(error).__name__}"
+        self.bus.publish(
+            SystemError(
+                at_ns=self.clock.now_ns(),
+                source=f"strategy {strategy.name}",
+                message=f"{type(error).__name__}: {error}"[:500],
+                action=f"entries of {symbol} paused",
+            )
+        )
+        self.guards.pause(symbol, reason)
+
+    def _keep_stop(self, symbol: str, strategy: Strategy, move: StopMove) -> None:
+        """Write the strategy's trailing stop down, so that it survives a restart."""
+        position = self._position(symbol)
+        if position == 0:
+            return
+        kept = StopKept(
+            at_ns=self.clock.now_ns(),
+            symbol=symbol,
+            stop_id=f"{strategy.name}:{symbol}:trailing",
+            side=Side.SELL if position > 0 else Side.BUY,
+            trigger_price=move.trigger_price,
+            quantity=abs(position),
+            anchor=move.anchor,
+        )
+        self._stops[symbol] = kept
+        self.bus.publish(kept)
+
+    def _release_stop(self, symbol: str, bar: Bar, reason: str) -> None:
+        kept = self._stops.pop(symbol, None)
+        if kept is None:
+            return
+        if reason == TRAILING_STOP:
+            self.bus.publish(
+                StopTriggered(
+                    at_ns=self.clock.now_ns(),
+                    symbol=symbol,
+                    stop_id=kept.stop_id,
+                    trigger_price=kept.trigger_price,
+                    price=Decimal(repr(bar.close)),
+                )
+            )
+        else:
+            self.bus.publish(
+                StopReleased(at_ns=self.clock.now_ns(), symbol=symbol, stop_id=kept.stop_id, reason=reason)
+            )
+
+    # --- from a signal to orders ----------------------------------------------------------------------------------
+    async def _act(self, bar: Bar, strategy: Strategy, signal: Signal) -> None:
+        mark = self.adapter.market.mark(bar.symbol)
+        event = TradingSignalGenerated(
+            at_ns=self.clock.now_ns(),
+            intent_id=intent_id(strategy.name, bar.symbol, str(bar.close_ns // NS), signal.want.value.lower()),
+            strategy=strategy.name,
+            symbol=bar.symbol,
+            action=signal.want.value,
+            bar_close_ns=bar.close_ns,
+            reason=signal.reason,
+            fraction=signal.fraction,
+            reference_price=mark.price if mark is not None else ZERO,
+            strength="" if signal.strength is None else repr(signal.strength),
+            confluence="" if signal.confluence is None else repr(signal.confluence),
+            protective_stop=signal.protective_stop,
+            target_price=signal.target_price,
+        )
+        self.bus.publish(event)
+        self._release_stop(bar.symbol, bar, signal.reason)
+        async with self._turns[bar.symbol]:
+            await self.on_trading_signal(event, tactic=signal.tactic)
+
+    async def on_trading_signal(self, signal: TradingSignalGenerated, *, tactic: str = "") -> None:
+        """Bring the position to what is wanted: first close what stands against it, then open."""
+        position = self._position(signal.symbol)
+        against = (
+            (signal.action == Want.LONG and position < 0)
+            or (signal.action == Want.SHORT and position > 0)
+            or (signal.action == Want.FLAT and position != 0)
+        )
+        if against:
+            report = await self.engine.place_order(self._closing(signal, position))
+            if self._position(signal.symbol) != 0 or signal.action == Want.FLAT:
+                return  # not flat (yet): opening now would meet our own close
+            del report
+        if signal.action == Want.FLAT or self._position(signal.symbol) != 0:
+            return
+        opening = self._opening(signal, tactic)
+        if opening is not None:
+            await self.engine.place_order(opening)
+
+    def _closing(self, signal: TradingSignalGenerated, position: Decimal) -> OrderRequest:
+        return OrderRequest(
+            intent_id=f"{signal.intent_id}:close",
+            strategy=signal.strategy,
+            symbol=signal.symbol,
+            side=Side.SELL if position > 0 else Side.BUY,
+            quantity=abs(position),
+            reduce_only=True,
+            created_ns=signal.at_ns,
+            valid_until_ns=self._valid_until(signal),
+            reason=signal.reason,
+        )
+
+    def _opening(self, signal: TradingSignalGenerated, tactic: str) -> OrderRequest | None:
+        """Asked size: `fraction` of equity as notional at the mark. The engine and the rules decide the rest."""
+        mark = self.adapter.market.mark(signal.symbol)
+        price = mark.price if mark is not None else signal.reference_price
+        equity = self.adapter.account().equity
+        quantity = equity * signal.fraction / price if price > 0 and equity > 0 else signal.fraction
+        return OrderRequest(
+            intent_id=f"{signal.intent_id}:open",
+            strategy=signal.strategy,
+            symbol=signal.symbol,
+            side=Side.BUY if signal.action == Want.LONG else Side.SELL,
+            quantity=quantity,
+            protective_stop=signal.protective_stop,
+            target_price=signal.target_price,
+            created_ns=signal.at_ns,
+            valid_until_ns=self._valid_until(signal),
+            strength=float(signal.strength) if signal.strength else None,
+            confluence=float(signal.confluence) if signal.confluence else None,
+            tactic=tactic,
+            reason=signal.reason,
+        )
+
+    def _valid_until(self, signal: TradingSignalGenerated) -> int:
+        return signal.at_ns + round(self.settings.intent_valid_seconds * NS)
+
+    async def close_position(self, symbol: str, reason: str, key: str) -> ExecutionReport | None:
+        """Close what is open in `symbol` through the front door. None when there is nothing to close."""
+        position = self._position(symbol)
+        if position == 0:
+            return None
+        return await self.engine.place_order(
+            OrderRequest(
+                intent_id=intent_id("operator", symbol, key, "close"),
+                strategy="operator",
+                symbol=symbol,
+                side=Side.SELL if position > 0 else Side.BUY,
+                quantity=abs(position),
+                reduce_only=True,
+                created_ns=self.clock.now_ns(),
+                valid_until_ns=self.clock.now_ns() + round(self.settings.intent_valid_seconds * NS),
+                reason=reason,
+            )
+        )
+
+    async def cancel_entries(self) -> None:
+        """Cancel every living order that could increase a position; what a guard asks for."""
+        for order in self.orders.living():
+            if not order.submitted.reduce_only:
+                try:
+                    await self.submitter.cancel(order, "entries cancelled by a guard")
+                except ExchangeError as error:
+                    self._report("cancel entries", error)
+
+    # --- watching -------------------------------------------------------------------------------------------------
+    async def _watch(self) -> None:
+        await self.engine.run_runtime_guards()
+        for intent, failure in self.tracker.failures:
+            self._report(f"tactic of {intent}", failure)
+        self.tracker.failures.clear()
+
+    def on_fill(self, _: OrderFilled) -> None:
+        """After a fill the guards look again, once for all fills of the moment."""
+        if not self._guards_due:
+            self._guards_due = True
+            self._spawn(self._watch_after_fill())
+
+    async def _watch_after_fill(self) -> None:
+        self._guards_due = False
+        await self._watch()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._intents.add(task)
+        task.add_done_callback(self._intent_done)
+
+    def _intent_done(self, task: asyncio.Task[None]) -> None:
+        self._intents.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, StoreError):
+            self.request_stop(f"the event store failed: {error}")
+        elif error is not None:
+            self._report("intent", error)
+            self.request_stop(f"an intent failed unexpectedly: {type(error).__name__}: {error}")
+
+    def _report(self, source: str, error: BaseException) -> None:
+        self.bus.publish(
+            SystemError(
+                at_ns=self.clock.now_ns(),
+                source=source,
+                message=f"{type(error).__name__}: {error}"[:500],
+                action="reported",
+            )
+        )
+
+    def _position(self, symbol: str) -> Decimal:
+        return self.ledger.position(symbol).quantity
+
+    def marks(self) -> dict[str, Decimal]:
+        """Latest mark of every symbol that has one."""
+        found = {}
+        for symbol in self.settings.symbols:
+            mark = self.adapter.market.mark(symbol)
+            if mark is not None:
+                found[symbol] = mark.price
+        return found
+
+    def _sample_equity(self) -> None:
+        self.equity.sample(self.clock.now_ns(), self.ledger.equity(self.marks()))

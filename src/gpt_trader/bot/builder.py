@@ -1,0 +1,269 @@
+"""Who puts it all together? One function's worth of wiring: read it and know the system.
+
+Shared parts (store, order manager, submitter, tactics, guards, collector) are made here and never by an engine; the
+engine is made last, from them, by the factory.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gpt_trader import __version__
+from gpt_trader.bot.account import AccountFeed
+from gpt_trader.bot.bot import BotSettings, PerpsBot
+from gpt_trader.config.bot import BotConfig, StrategyConfig
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.clock import Clock
+from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.events import BootStarted, EngineSelected, OrderFilled, RunStarted
+from gpt_trader.core.ids import run_tag
+from gpt_trader.core.journal import Journal
+from gpt_trader.core.values import Value
+from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.execution.engine import SharedParts
+from gpt_trader.execution.factory import EngineChoice, EngineSelection, ExecutionEngineFactory
+from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.pipeline import IntentRegister
+from gpt_trader.execution.state_collector import StateCollector
+from gpt_trader.market.statistics import BarStatistics
+from gpt_trader.placement.base import ExecutionStrategy
+from gpt_trader.placement.confirmation import OrderConfirmationWaiter
+from gpt_trader.placement.market import MarketExecutionStrategy
+from gpt_trader.placement.order_manager import OrderManager
+from gpt_trader.placement.primitives import LimitOrderExecutor, MarketOrderExecutor
+from gpt_trader.placement.simple_limit import RestingExecutionStrategy, SimpleLimitExecutionStrategy
+from gpt_trader.placement.submitter import OrderSubmitter, RetryPolicy
+from gpt_trader.placement.tracker import OrderTracker
+from gpt_trader.records.ledger import EquityTracker, Ledger
+from gpt_trader.records.metrics import OrderMetricsReporter
+from gpt_trader.risk.edge import EdgeTracker
+from gpt_trader.risk.manager import LiveRiskManager
+from gpt_trader.strategies.base import Strategy
+from gpt_trader.strategies.ma_crossover import MovingAverageCrossover
+
+__all__ = ["BuiltBot", "PerpsBotBuilder", "RunIdentity"]
+
+STOP_TIMEOUT_SECONDS: Final = 60.0
+"""Longer than any tactic of this release works on its own."""
+
+
+class RunIdentity(Value, frozen=True, kw_only=True):
+    """What makes this run this run. For a simulated one everything follows from configuration, seed and market."""
+
+    run_id: str
+    boot: int
+    environment: str
+    config_digest: str
+    market: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltBot:
+    """The bot and the parts that people look at."""
+
+    bot: PerpsBot
+    selection: EngineSelection
+    metrics: OrderMetricsReporter
+
+
+class PerpsBotBuilder:
+    """Composes a PerpsBot from its configuration, an exchange, a clock and a journal."""
+
+    def __init__(
+        self,
+        config: BotConfig,
+        *,
+        adapter: ExchangeAdapter,
+        clock: Clock,
+        journal: Journal,
+        identity: RunIdentity,
+        bar_seconds: int,
+    ) -> None:
+        self._config = config
+        self._journal = journal
+        self._bar_seconds = bar_seconds
+        self._adapter = adapter
+        self._clock = clock
+        self._identity = identity
+        self._run_tag = run_tag(identity.run_id)
+        self._bus = EventBus(journal, clock)
+        # Seeded by the run, so that a simulated run draws the same jitter each time.
+        self._random = random.Random(f"{identity.run_id}:{identity.boot}")
+
+    def build(self) -> BuiltBot:
+        """Wire everything. Raises ConfigError when the configuration asks for what is not there; nothing is sent."""
+        config, bus, clock, adapter = self._config, self._bus, self._clock, self._adapter
+        self._check()
+        selection = ExecutionEngineFactory.select(config.risk, EngineChoice(config.run.engine))
+
+        ledger = Ledger(publish=bus.publish, clock=clock)
+        ledger.follow(bus)
+        metrics = OrderMetricsReporter()
+        bus.watch("order metrics", metrics.on_event)
+        orders = OrderManager(bus, clock)
+        account_feed = AccountFeed(bus, clock, orders)
+        tracker = OrderTracker()
+        equity = EquityTracker()
+        statistics = {symbol: BarStatistics(self._bar_seconds) for symbol in config.symbols}
+        guards = GuardManager()
+        submitter = OrderSubmitter(
+            adapter=adapter,
+            bus=bus,
+            orders=orders,
+            clock=clock,
+            mode=lambda: guards.mode,
+            draw=self._random.random,
+            policy=self._retry_policy(),
+            dry_run=config.run.dry_run or config.venue.read_only,
+        )
+        collector = StateCollector(
+            adapter=adapter,
+            ledger=ledger,
+            orders=orders,
+            clock=clock,
+            mode=lambda: guards.mode,
+            pause_reason=guards.pause_reason,
+            drawdown=lambda: equity.drawdown,
+            statistics=lambda symbol: statistics[symbol].values(),
+        )
+        tactics, resting = self._tactics(submitter, orders, tracker)
+        engine = ExecutionEngineFactory.create_engine(
+            selection,
+            SharedParts(
+                config=config.risk,
+                adapter=adapter,
+                bus=bus,
+                clock=clock,
+                collector=collector,
+                risk=LiveRiskManager(config.risk),
+                guards=guards,
+                intents=IntentRegister(orders),
+                tactics=tactics,
+                resting=resting,
+                edge=EdgeTracker(bus).edge,
+                preview_enabled=config.execution.order_preview_enabled,
+                slippage_multipliers=config.execution.slippage_multipliers,
+            ),
+        )
+        bot = PerpsBot(
+            settings=BotSettings(
+                symbols=config.symbols,
+                guard_interval_seconds=config.guards.interval_seconds,
+                intent_valid_seconds=config.execution.intent_valid_seconds,
+                stop_timeout_seconds=STOP_TIMEOUT_SECONDS,
+            ),
+            adapter=adapter,
+            journal=self._journal,
+            bus=bus,
+            clock=clock,
+            engine=engine,
+            guards=guards,
+            orders=orders,
+            submitter=submitter,
+            tracker=tracker,
+            account_feed=account_feed,
+            ledger=ledger,
+            equity=equity,
+            strategies={symbol: make_strategy(config.strategy) for symbol in config.symbols},
+            statistics=statistics,
+        )
+        bus.subscribe(OrderFilled, "guards after fills", bot.on_fill)
+        self._begin(engine.name, selection)
+        return BuiltBot(bot=bot, selection=selection, metrics=metrics)
+
+    def _check(self) -> None:
+        config = self._config
+        if config.execution.order_preview_enabled and not self._adapter.capabilities.preview:
+            raise ConfigError(
+                f"execution.order_preview_enabled = true: the venue {self._adapter.name} has no order preview. "
+                "Fix: unset ORDER_PREVIEW_ENABLED."
+            )
+        if config.risk.enable_market_impact_guard and config.risk.sizing_mode == "AGGRESSIVE":
+            raise ConfigError(
+                "risk.sizing_mode = 'AGGRESSIVE': it sends the full size in slices over time, and the slicing tactics "
+                "are not built yet. Fix: set CONSERVATIVE (largest size under the cap) or STRICT (all or nothing)."
+            )
+
+    def _tactics(
+        self, submitter: OrderSubmitter, orders: OrderManager, tracker: OrderTracker
+    ) -> tuple[Mapping[str, ExecutionStrategy], ExecutionStrategy]:
+        execution, risk = self._config.execution, self._config.risk
+        waiter = OrderConfirmationWaiter(orders, self._adapter, self._clock, poll_seconds=execution.fill_poll_seconds)
+        limit = LimitOrderExecutor(submitter, waiter)
+        simple_limit = SimpleLimitExecutionStrategy(
+            executor=limit,
+            tracker=tracker,
+            bus=self._bus,
+            clock=self._clock,
+            run_tag=self._run_tag,
+            timeout_seconds=execution.simple_limit_timeout_seconds,
+            offset_share=execution.simple_limit_offset_bps / 10_000,
+        )
+        market = MarketExecutionStrategy(
+            executor=MarketOrderExecutor(submitter, waiter, execution.fill_wait_seconds),
+            fallback=simple_limit,
+            run_tag=self._run_tag,
+            entry_collar_bps=risk.market_collar_bps,
+            exit_collar_bps=risk.exit_collar_bps,
+        )
+        return {tactic.name: tactic for tactic in (market, simple_limit)}, RestingExecutionStrategy(
+            limit, self._run_tag
+        )
+
+    def _retry_policy(self) -> RetryPolicy:
+        execution = self._config.execution
+        return RetryPolicy(
+            attempts_max=execution.retries_max + 1,
+            base_seconds=execution.retry_base_seconds,
+            factor=execution.retry_factor,
+            cap_seconds=execution.retry_cap_seconds,
+            jitter_share=float(execution.retry_jitter_pct),
+        )
+
+    def _begin(self, engine: str, selection: EngineSelection) -> None:
+        """The first events of the run."""
+        now_ns, identity = self._clock.now_ns(), self._identity
+        self._bus.publish(
+            RunStarted(
+                at_ns=now_ns,
+                run_id=identity.run_id,
+                profile=self._config.profile,
+                environment=identity.environment,
+                config_digest=identity.config_digest,
+                code_version=__version__,
+                market=identity.market,
+                seed=identity.seed,
+                cash=self._adapter.account().cash,
+            )
+        )
+        self._bus.publish(BootStarted(at_ns=now_ns, boot=identity.boot, replayed_events=0))
+        self._bus.publish(
+            EngineSelected(
+                at_ns=now_ns,
+                engine=engine,
+                reason=selection.reason,
+                dynamic_sizing=selection.dynamic_sizing,
+                impact_guard=selection.impact_guard,
+            )
+        )
+
+
+def make_strategy(config: StrategyConfig) -> Strategy:
+    """One instance for one symbol. Raises ConfigError for a name that is not there."""
+    if config.name != MovingAverageCrossover.name:
+        raise ConfigError(
+            f"strategy.name = {config.name!r}: no such strategy. Fix: set {MovingAverageCrossover.name!r}."
+        )
+    return MovingAverageCrossover(
+        short_bars=config.short_ma,
+        long_bars=config.long_ma,
+        fraction=config.position_fraction,
+        confirmation_bars=config.confirmation_bars,
+        trailing_stop_share=config.trailing_stop_pct,
+        allow_shorts=config.allow_shorts,
+        tactic=config.entry_tactic,
+    )

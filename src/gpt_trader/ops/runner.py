@@ -1,0 +1,237 @@
+"""Who runs the bot for a person? Opens the market, makes the store, drives the loop, and says what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from gpt_trader.bot.bot import PerpsBot
+from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
+from gpt_trader.config.bot import SYNTHETIC, BotConfig, VenueKind
+from gpt_trader.config.load import Loaded
+from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, iso, run_virtual
+from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.events import TradingSignalGenerated
+from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.market.compiled import EntryPoint, compile_entry_points, entry_points_compiled
+from gpt_trader.market.recorded import open_market
+from gpt_trader.market.stream import MarketStream
+from gpt_trader.market.synthetic import SyntheticMarket
+from gpt_trader.ops.panel import LivePanel
+from gpt_trader.records.event_store import EventStore
+from gpt_trader.report.summary import RunSummary
+
+__all__ = ["SimulatedRun", "open_configured_market", "run_simulated"]
+
+DAY_SECONDS: Final = 86_400
+
+
+def open_configured_market(config: BotConfig) -> MarketStream:
+    """The market that a simulated run trades. Raises MarketDataError or ConfigError before anything is written."""
+    if config.venue.kind is not VenueKind.SIMULATED:
+        raise ConfigError(
+            f"venue.kind = {config.venue.kind.value!r} (profile {config.profile}): trading a real venue is not built "
+            "yet in this release. Fix: choose a profile with venue.kind simulated, such as dev_entry or dev."
+        )
+    duration_seconds = config.run.duration
+    if config.venue.market == SYNTHETIC:
+        stream: MarketStream = SyntheticMarket(
+            config.symbols,
+            seed=config.run.seed,
+            duration_seconds=duration_seconds or DAY_SECONDS,
+            bar_seconds=config.run.bar_seconds or 60,
+        )
+    else:
+        stream = open_market(Path(config.venue.market), bar_seconds=config.run.bar_seconds)
+    listed = [product.symbol for product in stream.products]
+    missing = [symbol for symbol in config.symbols if symbol not in listed]
+    if missing:
+        raise ConfigError(
+            f"symbols = {', '.join(config.symbols)}: the market {stream.name} has only {', '.join(listed)}. "
+            f"Fix: --symbols {','.join(listed)}"
+        )
+    return stream
+
+
+@dataclass(frozen=True)
+class SimulatedRun:
+    """Where a run lives and what determines it."""
+
+    identity: RunIdentity
+    store: Path
+
+
+def identify(loaded: Loaded, stream: MarketStream, home: Path) -> SimulatedRun:
+    """The run id follows from configuration, seed and market; the folder also from the time, so that nothing is lost."""
+    config = loaded.config
+    parts = (str(config.run.seed), loaded.digest, stream.digest)
+    run_id = "sim-" + hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+    stamp = iso(SystemClock().now_ns()).translate(str.maketrans("", "", "-: .Z"))
+    return SimulatedRun(
+        identity=RunIdentity(
+            run_id=run_id,
+            boot=1,
+            environment="simulated",
+            config_digest=loaded.digest,
+            market=f"{stream.name} sha256:{stream.digest}",
+            seed=config.run.seed,
+        ),
+        store=home / "runs" / f"{stamp}-{config.profile}-{run_id}" / "events.sqlite",
+    )
+
+
+def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) -> RunSummary:
+    """Trade a simulated market to its end, a stop signal, or the configured duration. Raises GptTraderError."""
+    config = loaded.config
+    stream = open_configured_market(config)
+    compile_with_progress(console)
+    end_ns = stream.end_ns
+    if config.run.duration is not None:
+        end_ns = min(end_ns, stream.start_ns + config.run.duration * NS)
+    run = identify(loaded, stream, home)
+    clock = VirtualClock(stream.start_ns)
+    adapter = PaperExchange(
+        stream,
+        clock=clock,
+        cash=config.venue.starting_cash,
+        entry_latency_ms=config.venue.entry_latency_ms,
+        ack_latency_ms=config.venue.ack_latency_ms,
+    )
+    with EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=True) as store:
+        built = PerpsBotBuilder(
+            config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
+        ).build()
+        signals = _Counter(built.bot)
+        shown = LivePanel(built, market=stream.name, start_ns=stream.start_ns, end_ns=end_ns, console=console)
+        with stop_on_signal(built.bot), shown if panel else contextlib.nullcontext():
+            world: World = Watched(adapter, shown.tick) if panel else adapter
+
+            async def main() -> str:
+                await built.bot.start()
+                reason = await built.bot.run_until_stopped(end_ns)
+                await built.bot.stop(reason)
+                return reason
+
+            reason = run_virtual(clock, world, main, config.run.pace_factor)
+        return summarise(built, loaded, stream, run, reason=reason, signals=signals.count, end_ns=clock.now_ns())
+
+
+class _Counter:
+    def __init__(self, bot: PerpsBot) -> None:
+        self.count = 0
+        bot.bus.subscribe(TradingSignalGenerated, "signal count", self._add)
+
+    def _add(self, _: TradingSignalGenerated) -> None:
+        self.count += 1
+
+
+class Watched:
+    """A world that lets somebody look after each move."""
+
+    def __init__(self, world: World, look: Callable[[], None]) -> None:
+        self._world = world
+        self._look = look
+
+    def advance(self, until_ns: int | None) -> int:
+        reached = self._world.advance(until_ns)
+        self._look()
+        return reached
+
+
+@contextlib.contextmanager
+def stop_on_signal(bot: PerpsBot) -> Iterator[None]:
+    """Ctrl-C and SIGTERM stop the bot in phases; a second one ends the process as usual."""
+    before: dict[int, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def ask(number: int, _: FrameType | None) -> None:
+        bot.request_stop(f"stopped by {signal.Signals(number).name}")
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def kernel_entry_points() -> tuple[EntryPoint, ...]:
+    """Everything that Python calls in machine code."""
+    from gpt_trader.market.synthetic_kernel import ENTRY_POINTS as synthetic  # noqa: N811, PLC0415 - heavy
+    from gpt_trader.venue.kernel import ENTRY_POINTS as venue  # noqa: N811, PLC0415 - heavy
+
+    return (*venue, *synthetic)
+
+
+def compile_with_progress(console: Console) -> None:
+    """Once for each version of the code; later starts load it."""
+    points = kernel_entry_points()
+    if entry_points_compiled(points):
+        return
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), console=console
+    )
+    with progress:
+        task = progress.add_task("Compiling the venue, once", total=len(points))
+
+        def tell(name: str, done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, description=f"Compiling the venue, once  {name}")
+
+        compile_entry_points(points, tell)
+
+
+def summarise(
+    built: BuiltBot, loaded: Loaded, stream: MarketStream, run: SimulatedRun, *, reason: str, signals: int, end_ns: int
+) -> RunSummary:
+    """All figures from the ledger and the counters that listened to the log."""
+    bot, metrics, ledger = built.bot, built.metrics, built.bot.ledger
+    marks = bot.marks()
+    head = bot.journal.head
+    return RunSummary(
+        run=run.identity.run_id,
+        profile=loaded.config.profile,
+        engine=bot.engine.name,
+        engine_reason=built.selection.reason,
+        market=stream.name,
+        market_digest=stream.digest,
+        market_notes=stream.notes,
+        start=iso(stream.start_ns),
+        end=iso(end_ns),
+        stopped_by=reason,
+        seed=loaded.config.run.seed,
+        dry_run=loaded.config.run.dry_run,
+        signals=signals,
+        orders=metrics.orders,
+        fills=metrics.fills,
+        buys=metrics.buys,
+        sells=metrics.sells,
+        refusals=metrics.refusals,
+        open_orders=tuple(order.client_order_id for order in bot.orders.living()),
+        positions={name: position.quantity for name, position in ledger.positions().items() if position.quantity},
+        equity_start=ledger.starting_cash,
+        equity_end=ledger.equity(marks),
+        price_pnl=ledger.price_pnl(marks),
+        fees=ledger.fees,
+        funding=ledger.funding,
+        transfers=ledger.transfers,
+        liquidations=metrics.liquidations,
+        max_drawdown=bot.equity.max_drawdown,
+        arrival_cost=metrics.arrival_cost,
+        arrival_cost_bps=metrics.arrival_cost_bps,
+        guards=metrics.guard_trips,
+        system_errors=metrics.system_errors,
+        event_count=head.sequence,
+        event_hash=head.digest,
+        store=str(run.store),
+    )

@@ -1,0 +1,42 @@
+"""What have closed trades earned? Returns per trade, as far back as sizing looks."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+from typing import Final
+
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.events import PositionClosed, PositionOpened
+from gpt_trader.risk.sizing import Edge, edge_of
+
+__all__ = ["EdgeTracker"]
+
+TRADES_KEPT_MAX: Final = 200
+"""Older trades say less about now than they cost in stability."""
+
+
+class EdgeTracker:
+    """Net profit over entry notional of each closed position: price PnL less fees plus funding."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._entry_notional: dict[str, Decimal] = {}
+        self._returns: deque[Decimal] = deque(maxlen=TRADES_KEPT_MAX)
+        self._edge: Edge | None = None
+        bus.subscribe(PositionOpened, "edge tracker", self.on_opened)
+        bus.subscribe(PositionClosed, "edge tracker", self.on_closed)
+
+    def on_opened(self, event: PositionOpened) -> None:
+        self._entry_notional[event.symbol] = abs(event.quantity) * event.entry_price
+
+    def on_closed(self, event: PositionClosed) -> None:
+        notional = self._entry_notional.pop(event.symbol, None)
+        if notional:
+            self._returns.append((event.realised_pnl - event.fees + event.funding) / notional)
+            self._edge = None
+
+    def edge(self) -> Edge | None:
+        """None until two positions were closed."""
+        if self._edge is None:
+            self._edge = edge_of(self._returns)
+        return self._edge
