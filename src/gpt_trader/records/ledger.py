@@ -1,0 +1,339 @@
+"""What do we hold, and what did it earn? Positions and money, computed from events alone, live and in replay alike.
+
+One rounding rule, that of the venue's kernel: every amount that enters (notional, fee, funding, transfer) is rounded
+once, half-even, to 1e-8 of the quote currency; closing q of Q takes round(cost * q / Q) of the cost with it. All
+else is sums, which are exact below 1e20. So, to the last digit, always:
+
+    equity(marks) = equity_start + price_pnl(marks) - fees + funding + transfers
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, Final
+
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.events import (
+    Event,
+    FundingApplied,
+    OrderFilled,
+    PositionClosed,
+    PositionOpened,
+    RunStarted,
+    TransferObserved,
+)
+from gpt_trader.core.values import ZERO, Position, Side, Value
+
+__all__ = ["GRAIN", "EquityTracker", "Ledger", "SymbolTotals", "notional_of", "share_of", "to_grid"]
+
+GRAIN: Final = Decimal("1e-8")
+"""Smallest amount of money that is kept."""
+
+KEYS_MAX: Final = 65_536
+"""So many fill, funding and transfer keys are remembered; whoever publishes them counts once in the first place."""
+
+_EXACT: Final = Context(prec=64, rounding=ROUND_HALF_EVEN)
+"""Enough digits that a product is exact and a quotient cannot look like a tie that it is not."""
+
+
+def to_grid(amount: Decimal) -> Decimal:
+    """Rounded half-even to 1e-8."""
+    return amount.quantize(GRAIN, context=_EXACT)
+
+
+def notional_of(quantity: Decimal, price: Decimal) -> Decimal:
+    """`quantity * price` on the grid."""
+    return _EXACT.multiply(quantity, price).quantize(GRAIN, context=_EXACT)
+
+
+def share_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """`amount * part / whole` on the grid, rounded once."""
+    return _EXACT.divide(_EXACT.multiply(amount, part), whole).quantize(GRAIN, context=_EXACT)
+
+
+class SymbolTotals(Value, frozen=True, kw_only=True):
+    """One symbol over the whole run, in the quote currency."""
+
+    symbol: str
+    quantity: Decimal
+    """Signed."""
+    cost: Decimal
+    """What was paid for what is open (or got, when short); never below zero."""
+    realised: Decimal
+    """Price PnL of what was closed, before fees and funding."""
+    fees: Decimal
+    funding: Decimal
+    """Above zero is received."""
+
+
+@dataclass(slots=True)
+class _Money:
+    """Sums over some stretch of time."""
+
+    realised: Decimal = ZERO
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+
+
+class _Book:
+    """What is held in one symbol."""
+
+    __slots__ = ("cost", "life", "opened_ns", "position", "quantity", "run", "symbol")
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.quantity = ZERO
+        self.cost = ZERO
+        self.opened_ns = 0
+        self.run = _Money()
+        self.life = _Money()
+        """Since the position was last opened."""
+        self.position: Position | None = None
+        """Made when asked for, until the next fill."""
+
+    def price_now(self) -> Decimal:
+        """Average price of what is open, on the grid; zero when flat."""
+        return share_of(self.cost, Decimal(1), abs(self.quantity)) if self.quantity else ZERO
+
+    def unrealised(self, mark: Decimal) -> Decimal:
+        if self.quantity > 0:
+            return notional_of(self.quantity, mark) - self.cost
+        return self.cost - notional_of(-self.quantity, mark)
+
+
+class Ledger:
+    """Positions and money of one run.
+
+    Counts each fill (symbol, venue order, trade), funding (symbol, time) and transfer (key) once. Live it follows the
+    bus and publishes PositionOpened and PositionClosed; in replay it only counts.
+    """
+
+    def __init__(self, publish: Callable[[Event], None] | None = None) -> None:
+        self._publish = publish
+        self._books: dict[str, _Book] = {}
+        self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        self._started = False
+        self.equity_start = ZERO
+        """Balance when the run began."""
+        self.realised = ZERO
+        self.fees = ZERO
+        self.funding = ZERO
+        self.transfers = ZERO
+        self.duplicates = 0
+        """Fills, fundings and transfers that came again and were not counted."""
+        self._handlers: Mapping[type[Event], Callable[[Any], None]] = {
+            OrderFilled: self._fill,
+            FundingApplied: self._fund,
+            TransferObserved: self._transfer,
+            RunStarted: self._start,
+        }
+
+    def follow(self, bus: EventBus) -> None:
+        """Listen to what it counts. Call before anybody else subscribes: others ask the ledger about the event."""
+        for kind, handler in self._handlers.items():
+            bus.subscribe(kind, "ledger", handler)
+
+    def apply(self, event: Event) -> None:
+        """Count one event; those that move neither position nor money are ignored."""
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def replay(self, events: Iterable[Event]) -> None:
+        """Count stored events without publishing anything: what they led to is in the store already."""
+        publish, self._publish = self._publish, None
+        try:
+            for event in events:
+                self.apply(event)
+        finally:
+            self._publish = publish
+
+    # --- questions ------------------------------------------------------------------------------------------------
+    def position(self, symbol: str) -> Position:
+        """Quantity zero when nothing is held."""
+        book = self._books.get(symbol)
+        if book is None:
+            return Position(symbol=symbol, quantity=ZERO, entry_price=ZERO)
+        if book.position is None:
+            book.position = Position(
+                symbol=symbol, quantity=book.quantity, entry_price=book.price_now(), opened_ns=book.opened_ns
+            )
+        return book.position
+
+    def positions(self) -> dict[str, Position]:
+        """What is open, by symbol."""
+        return {symbol: self.position(symbol) for symbol, book in self._books.items() if book.quantity}
+
+    def totals(self, symbol: str) -> SymbolTotals:
+        """One symbol over the whole run."""
+        book = self._books.get(symbol) or _Book(symbol)
+        return SymbolTotals(
+            symbol=symbol,
+            quantity=book.quantity,
+            cost=book.cost,
+            realised=book.run.realised,
+            fees=book.run.fees,
+            funding=book.run.funding,
+        )
+
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that ever moved position or money, in the order of appearance."""
+        return tuple(self._books)
+
+    @property
+    def cash(self) -> Decimal:
+        """Balance without unrealised PnL."""
+        return self.equity_start + self.realised - self.fees + self.funding + self.transfers
+
+    def unrealised(self, marks: Mapping[str, Decimal]) -> Decimal:
+        """PnL of what is open, at the marks. Raises ValueError when an open position has no mark."""
+        total = ZERO
+        for symbol, book in self._books.items():
+            if book.quantity:
+                if symbol not in marks:
+                    raise ValueError(f"{symbol}: {book.quantity} are open and there is no mark; missing is never zero")
+                total += book.unrealised(marks[symbol])
+        return total
+
+    def price_pnl(self, marks: Mapping[str, Decimal]) -> Decimal:
+        """Realised and unrealised, before fees and funding. Raises ValueError when an open position has no mark."""
+        return self.realised + self.unrealised(marks)
+
+    def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
+        """Cash and unrealised PnL. Raises ValueError when an open position has no mark."""
+        return self.cash + self.unrealised(marks)
+
+    # --- how events change it -------------------------------------------------------------------------------------
+    def _start(self, event: RunStarted) -> None:
+        if not self._started:
+            self._started = True
+            self.equity_start = to_grid(event.cash)
+
+    def _fill(self, event: OrderFilled) -> None:
+        if self._seen(("fill", event.symbol, event.venue_order_id, event.trade_id)):
+            return
+        assert event.quantity > 0, event
+        book = self._book(event.symbol)
+        quantity, fee, held = event.quantity, to_grid(event.fee), book.quantity
+        opposite = held < 0 if event.side is Side.BUY else held > 0
+        closing = min(quantity, abs(held)) if opposite else ZERO
+        closing_fee = share_of(fee, closing, quantity) if closing else ZERO
+        facts: list[Event] = []
+        if closing:
+            self._close(book, closing, event, closing_fee, facts)
+        if quantity > closing:
+            self._open(book, quantity - closing, event, fee - closing_fee, facts)
+        book.position = None
+        if self._publish is not None:
+            for fact in facts:
+                self._publish(fact)
+
+    def _close(self, book: _Book, quantity: Decimal, fill: OrderFilled, fee: Decimal, facts: list[Event]) -> None:
+        notional = notional_of(quantity, fill.price)
+        moved = share_of(book.cost, quantity, abs(book.quantity))
+        realised = notional - moved if book.quantity > 0 else moved - notional
+        book.cost -= moved
+        book.quantity += quantity if fill.side is Side.BUY else -quantity
+        self.realised += realised
+        book.run.realised += realised
+        book.life.realised += realised
+        self._charge(book, fee)
+        if book.quantity:
+            return
+        facts.append(
+            PositionClosed(
+                at_ns=fill.at_ns,
+                intent_id=fill.intent_id,
+                client_order_id=fill.client_order_id,
+                symbol=book.symbol,
+                realised_pnl=book.life.realised,
+                fees=book.life.fees,
+                funding=book.life.funding,
+            )
+        )
+        book.life = _Money()
+        book.opened_ns = 0
+
+    def _open(self, book: _Book, quantity: Decimal, fill: OrderFilled, fee: Decimal, facts: list[Event]) -> None:
+        was_flat = not book.quantity
+        book.quantity += quantity if fill.side is Side.BUY else -quantity
+        book.cost += notional_of(quantity, fill.price)
+        self._charge(book, fee)
+        if not was_flat:
+            return
+        book.opened_ns = fill.trade_ns
+        facts.append(
+            PositionOpened(
+                at_ns=fill.at_ns,
+                intent_id=fill.intent_id,
+                client_order_id=fill.client_order_id,
+                symbol=book.symbol,
+                quantity=book.quantity,
+                entry_price=book.price_now(),
+            )
+        )
+
+    def _charge(self, book: _Book, fee: Decimal) -> None:
+        self.fees += fee
+        book.run.fees += fee
+        book.life.fees += fee
+
+    def _fund(self, event: FundingApplied) -> None:
+        if self._seen(("funding", event.symbol, str(event.funding_ns))):
+            return
+        amount, book = to_grid(event.amount), self._book(event.symbol)
+        self.funding += amount
+        book.run.funding += amount
+        if book.quantity:
+            book.life.funding += amount
+
+    def _transfer(self, event: TransferObserved) -> None:
+        if not self._seen(("transfer", event.key)):
+            self.transfers += to_grid(event.amount)
+
+    def _book(self, symbol: str) -> _Book:
+        book = self._books.get(symbol)
+        if book is None:
+            book = self._books[symbol] = _Book(symbol)
+        return book
+
+    def _seen(self, key: tuple[str, ...]) -> bool:
+        """Whether the key was counted before; remembers it."""
+        if key in self._keys:
+            self.duplicates += 1
+            return True
+        self._keys[key] = None
+        if len(self._keys) > KEYS_MAX:
+            self._keys.popitem(last=False)
+        return False
+
+
+class EquityTracker:
+    """Highest equity and deepest fall from it, net of transfers, from samples."""
+
+    def __init__(self) -> None:
+        self.high_water = ZERO
+        """Highest equity seen; zero before the first sample."""
+        self.drawdown = ZERO
+        """Fall from it now, as a share of it."""
+        self.max_drawdown = ZERO
+        """Largest such share."""
+        self.max_drawdown_amount = ZERO
+        """Largest fall in money."""
+        self.sampled_ns = 0
+
+    def sample(self, at_ns: int, equity: Decimal, transfers: Decimal = ZERO) -> None:
+        """`transfers` is the sum of all so far: money carried in or out is neither profit nor loss."""
+        worth = equity - transfers
+        if worth >= self.high_water or not self.sampled_ns:
+            self.high_water = worth
+            self.drawdown = ZERO
+        else:
+            fall = self.high_water - worth
+            self.drawdown = fall / self.high_water if self.high_water > 0 else Decimal(1)
+            self.max_drawdown = max(self.max_drawdown, self.drawdown)
+            self.max_drawdown_amount = max(self.max_drawdown_amount, fall)
+        self.sampled_ns = at_ns

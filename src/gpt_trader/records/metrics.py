@@ -1,0 +1,241 @@
+"""How well are orders carried out? Counts, refusals by code, fills, and cost against the price at decision time."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from gpt_trader.core.events import (
+    Event,
+    GuardTripped,
+    OrderApproved,
+    OrderCancelled,
+    OrderExpired,
+    OrderFailed,
+    OrderFilled,
+    OrderOutcomeUnknown,
+    OrderPlaced,
+    OrderRefused,
+    OrderRejected,
+    OrderSubmitted,
+    SystemError,  # noqa: A004 - the event, not the builtin
+    TradingSignalGenerated,
+)
+from gpt_trader.core.order_rules import BPS
+from gpt_trader.core.values import ZERO, Liquidity, Side
+from gpt_trader.records.orders import OrderLine
+
+__all__ = ["Cost", "OrderMetricsReporter", "Snapshot"]
+
+ENDED_MAX: Final = 1024
+"""Ended orders that are remembered, so that a late fill is still told by order type and tactic."""
+
+INTENTS_MAX: Final = 4096
+"""Approved intents whose engine is remembered."""
+
+UNKNOWN: Final = "unknown"
+"""Under this name stands what belongs to an order that was never seen, or is forgotten."""
+
+Snapshot = dict[str, Any]
+"""Plain values: str, int, Decimal, None and dicts of them."""
+
+
+class Cost(msgspec.Struct):
+    """What fills cost against the middle of the book when they were decided; above zero cost us. Fees apart."""
+
+    amount: Decimal = ZERO
+    """Quote currency."""
+    notional: Decimal = ZERO
+    """Filled quantity at the arrival mid."""
+
+    def add(self, amount: Decimal, notional: Decimal) -> None:
+        self.amount += amount
+        self.notional += notional
+
+    @property
+    def bps(self) -> Decimal | None:
+        """Notional-weighted mean; None while nothing was filled."""
+        return self.amount / self.notional * BPS if self.notional else None
+
+    def snapshot(self) -> Snapshot:
+        return {"amount": self.amount, "notional": self.notional, "bps": self.bps}
+
+
+class OrderMetricsReporter:
+    """Listener that only counts: it asks nobody, changes nothing, and takes what it does not know as `unknown`."""
+
+    def __init__(self) -> None:
+        self.signals = 0
+        self.approved = 0
+        self.orders = 0
+        """Orders written down to be sent."""
+        self.fills = 0
+        self.by_state: Counter[str] = Counter()
+        """Every order of the run by the state it is in."""
+        self.by_engine: Counter[str] = Counter()
+        self.by_tactic: Counter[str] = Counter()
+        self.by_purpose: Counter[str] = Counter()
+        self.by_order_type: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
+        """By code."""
+        self.refusals_by_engine: Counter[str] = Counter()
+        self.venue_rejects: Counter[str] = Counter()
+        """By the venue's code."""
+        self.fills_by_side: Counter[str] = Counter()
+        self.fills_by_liquidity: Counter[str] = Counter()
+        self.fills_by_cause: Counter[str] = Counter()
+        self.guards: Counter[str] = Counter()
+        """How often each guard tripped."""
+        self.system_errors = 0
+        self.traded = ZERO
+        """Sum of price times quantity of all fills."""
+        self.fees = ZERO
+        self.unpriced_fills = 0
+        """Fills without an arrival mid: they are in no cost."""
+        self.cost = Cost()
+        self.cost_by_order_type: dict[str, Cost] = {}
+        self.cost_by_tactic: dict[str, Cost] = {}
+        self.cost_by_engine: dict[str, Cost] = {}
+        self._living: dict[str, OrderLine] = {}
+        self._ended: OrderedDict[str, OrderLine] = OrderedDict()
+        self._engines: OrderedDict[str, str] = OrderedDict()
+        self._handlers: Mapping[type[Event], Callable[[Any], None]] = {
+            TradingSignalGenerated: self._on_signal,
+            OrderApproved: self._on_approved,
+            OrderRefused: self._on_refused,
+            OrderSubmitted: self._on_submitted,
+            OrderFilled: self._on_filled,
+            OrderRejected: self._on_rejected,
+            OrderPlaced: self._on_order,
+            OrderCancelled: self._on_order,
+            OrderExpired: self._on_order,
+            OrderFailed: self._on_order,
+            OrderOutcomeUnknown: self._on_order,
+            GuardTripped: self._on_guard,
+            SystemError: self._on_system_error,
+        }
+
+    def on_event(self, event: Event) -> None:
+        """Count one event; kinds that are not counted are ignored."""
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    @property
+    def pending(self) -> int:
+        """Orders that are not at their end."""
+        return len(self._living)
+
+    def snapshot(self) -> Snapshot:
+        """All figures as plain values."""
+        return {
+            "signals": self.signals,
+            "approved": self.approved,
+            "orders": self.orders,
+            "pending": self.pending,
+            "by_state": dict(+self.by_state),
+            "by_engine": dict(self.by_engine),
+            "by_tactic": dict(self.by_tactic),
+            "by_purpose": dict(self.by_purpose),
+            "by_order_type": dict(self.by_order_type),
+            "refusals": dict(self.refusals),
+            "refusals_by_engine": dict(self.refusals_by_engine),
+            "venue_rejects": dict(self.venue_rejects),
+            "fills": self.fills,
+            "fills_by_side": dict(self.fills_by_side),
+            "fills_by_liquidity": dict(self.fills_by_liquidity),
+            "fills_by_cause": dict(self.fills_by_cause),
+            "traded": self.traded,
+            "fees": self.fees,
+            "unpriced_fills": self.unpriced_fills,
+            "cost": self.cost.snapshot(),
+            "cost_by_order_type": {name: cost.snapshot() for name, cost in self.cost_by_order_type.items()},
+            "cost_by_tactic": {name: cost.snapshot() for name, cost in self.cost_by_tactic.items()},
+            "cost_by_engine": {name: cost.snapshot() for name, cost in self.cost_by_engine.items()},
+            "guards": dict(self.guards),
+            "system_errors": self.system_errors,
+        }
+
+    # --- decisions ------------------------------------------------------------------------------------------------
+    def _on_signal(self, _: TradingSignalGenerated) -> None:
+        self.signals += 1
+
+    def _on_approved(self, event: OrderApproved) -> None:
+        self.approved += 1
+        self._engines[event.intent_id] = event.engine
+        if len(self._engines) > INTENTS_MAX:
+            self._engines.popitem(last=False)
+
+    def _on_refused(self, event: OrderRefused) -> None:
+        self.refusals[str(event.code)] += 1
+        self.refusals_by_engine[event.engine or UNKNOWN] += 1
+
+    # --- orders ---------------------------------------------------------------------------------------------------
+    def _on_submitted(self, event: OrderSubmitted) -> None:
+        line = OrderLine(submitted=event, engine=self._engines.get(event.intent_id, UNKNOWN))
+        self._living[event.client_order_id] = line
+        self.orders += 1
+        self.by_state[line.state.value] += 1
+        self.by_engine[line.engine] += 1
+        self.by_tactic[event.tactic or UNKNOWN] += 1
+        self.by_purpose[event.purpose.value] += 1
+        self.by_order_type[event.order_type.value] += 1
+
+    def _on_rejected(self, event: OrderRejected) -> None:
+        self.venue_rejects[event.code or UNKNOWN] += 1
+        self._on_order(event)
+
+    def _on_order(self, event: Event) -> None:
+        name = event.client_order_id
+        line = self._living.get(name) or self._ended.get(name)
+        if line is None:
+            return
+        self.by_state[line.state.value] -= 1
+        line.apply(event)
+        self.by_state[line.state.value] += 1
+        if line.state.is_terminal:
+            self._end(name, line)
+        elif name in self._ended:
+            self._living[name] = self._ended.pop(name)  # seen at the venue after all
+
+    def _end(self, name: str, line: OrderLine) -> None:
+        self._living.pop(name, None)
+        self._ended[name] = line
+        if len(self._ended) > ENDED_MAX:
+            self._ended.popitem(last=False)
+
+    def _on_filled(self, event: OrderFilled) -> None:
+        self.fills += 1
+        self.fills_by_side[event.side.value] += 1
+        self.fills_by_liquidity[event.liquidity.value] += 1
+        self.fills_by_cause[event.cause] += 1
+        self.traded += event.price * event.quantity
+        self.fees += event.fee
+        line = self._living.get(event.client_order_id) or self._ended.get(event.client_order_id)
+        self._count_cost(event, line)
+        self._on_order(event)
+
+    def _count_cost(self, event: OrderFilled, line: OrderLine | None) -> None:
+        if event.arrival_mid <= 0:
+            self.unpriced_fills += 1
+            return
+        worse = event.price - event.arrival_mid if event.side is Side.BUY else event.arrival_mid - event.price
+        amount, notional = worse * event.quantity, event.arrival_mid * event.quantity
+        order_type = line.submitted.order_type.value if line else UNKNOWN
+        tactic = (line.submitted.tactic if line else "") or UNKNOWN
+        engine = line.engine if line else UNKNOWN
+        self.cost.add(amount, notional)
+        self.cost_by_order_type.setdefault(order_type, Cost()).add(amount, notional)
+        self.cost_by_tactic.setdefault(tactic, Cost()).add(amount, notional)
+        self.cost_by_engine.setdefault(engine, Cost()).add(amount, notional)
+
+    # --- what went wrong ------------------------------------------------------------------------------------------
+    def _on_guard(self, event: GuardTripped) -> None:
+        self.guards[event.guard] += 1
+
+    def _on_system_error(self, _: SystemError) -> None:
+        self.system_errors += 1
