@@ -100,7 +100,7 @@ class PerpsBotBuilder:
         self._check()
         selection = ExecutionEngineFactory.select(config.risk, EngineChoice(config.run.engine))
 
-        ledger = Ledger(publish=bus.publish, clock=clock)
+        ledger = Ledger(publish=bus.publish)
         ledger.follow(bus)
         metrics = OrderMetricsReporter()
         bus.watch("order metrics", metrics.on_event)

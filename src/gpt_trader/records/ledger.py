@@ -4,7 +4,7 @@ One rounding rule, that of the venue's kernel: every amount that enters (notiona
 once, half-even, to 1e-8 of the quote currency; closing q of Q takes round(cost * q / Q) of the cost with it. All
 else is sums, which are exact below 1e20. So, to the last digit, always:
 
-    equity(marks) = equity_start + price_pnl(marks) - fees + funding + transfers
+    equity(marks) = starting_cash + price_pnl(marks) - fees + funding + transfers
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Ledger:
         self._books: dict[str, _Book] = {}
         self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._started = False
-        self.equity_start = ZERO
+        self.starting_cash = ZERO
         """Balance when the run began."""
         self.realised = ZERO
         self.fees = ZERO
@@ -186,7 +186,7 @@ class Ledger:
     @property
     def cash(self) -> Decimal:
         """Balance without unrealised PnL."""
-        return self.equity_start + self.realised - self.fees + self.funding + self.transfers
+        return self.starting_cash + self.realised - self.fees + self.funding + self.transfers
 
     def unrealised(self, marks: Mapping[str, Decimal]) -> Decimal:
         """PnL of what is open, at the marks. Raises ValueError when an open position has no mark."""
@@ -210,7 +210,7 @@ class Ledger:
     def _start(self, event: RunStarted) -> None:
         if not self._started:
             self._started = True
-            self.equity_start = to_grid(event.cash)
+            self.starting_cash = to_grid(event.cash)
 
     def _fill(self, event: OrderFilled) -> None:
         if self._seen(("fill", event.symbol, event.venue_order_id, event.trade_id)):

@@ -26,7 +26,7 @@ from gpt_trader.core.events import (
     TradingSignalGenerated,
 )
 from gpt_trader.core.order_rules import BPS
-from gpt_trader.core.values import ZERO, Liquidity, Side
+from gpt_trader.core.values import ZERO, Side
 from gpt_trader.records.orders import OrderLine
 
 __all__ = ["Cost", "OrderMetricsReporter", "Snapshot"]
@@ -88,7 +88,7 @@ class OrderMetricsReporter:
         self.fills_by_side: Counter[str] = Counter()
         self.fills_by_liquidity: Counter[str] = Counter()
         self.fills_by_cause: Counter[str] = Counter()
-        self.guards: Counter[str] = Counter()
+        self.guard_trips: Counter[str] = Counter()
         """How often each guard tripped."""
         self.system_errors = 0
         self.traded = ZERO
@@ -130,6 +130,31 @@ class OrderMetricsReporter:
         """Orders that are not at their end."""
         return len(self._living)
 
+    @property
+    def buys(self) -> int:
+        """Fills on this side."""
+        return self.fills_by_side[Side.BUY.value]
+
+    @property
+    def sells(self) -> int:
+        """Fills on this side."""
+        return self.fills_by_side[Side.SELL.value]
+
+    @property
+    def liquidations(self) -> int:
+        """Fills that the venue made to close what could not be carried."""
+        return self.fills_by_cause["LIQUIDATION"]
+
+    @property
+    def arrival_cost(self) -> Decimal:
+        """What fills cost against the arrival mid, in the quote currency; fees apart."""
+        return self.cost.amount
+
+    @property
+    def arrival_cost_bps(self) -> Decimal | None:
+        """The same, of what was filled; None while nothing was."""
+        return self.cost.bps
+
     def snapshot(self) -> Snapshot:
         """All figures as plain values."""
         return {
@@ -156,7 +181,7 @@ class OrderMetricsReporter:
             "cost_by_order_type": {name: cost.snapshot() for name, cost in self.cost_by_order_type.items()},
             "cost_by_tactic": {name: cost.snapshot() for name, cost in self.cost_by_tactic.items()},
             "cost_by_engine": {name: cost.snapshot() for name, cost in self.cost_by_engine.items()},
-            "guards": dict(self.guards),
+            "guard_trips": dict(self.guard_trips),
             "system_errors": self.system_errors,
         }
 
@@ -235,7 +260,7 @@ class OrderMetricsReporter:
 
     # --- what went wrong ------------------------------------------------------------------------------------------
     def _on_guard(self, event: GuardTripped) -> None:
-        self.guards[event.guard] += 1
+        self.guard_trips[event.guard] += 1
 
     def _on_system_error(self, _: SystemError) -> None:
         self.system_errors += 1

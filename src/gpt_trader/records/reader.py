@@ -16,7 +16,7 @@ from gpt_trader.core.journal import Head, Recorded
 from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path, row_hash
 from gpt_trader.records.schema import decode
 
-__all__ = ["Break", "Verification", "connect_reader", "last_boot", "read_run", "store_errors", "verify"]
+__all__ = ["Break", "Verification", "connect_reader", "last_boot", "read_run", "run_id_of", "store_errors", "verify"]
 
 APPLICATION_ID: Final = 0x67745472
 """Marks the SQLite file as ours ("gtTr")."""
@@ -115,6 +115,12 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
 def run_of(connection: sqlite3.Connection) -> str:
     """Run id that the store was made for."""
     return bytes(connection.execute("SELECT CAST(run AS BLOB) FROM run").fetchone()[0]).decode()
+
+
+def run_id_of(path: Path) -> str:
+    """Run that a store was made for. Raises StoreError."""
+    with store_errors(path), contextlib.closing(connect_reader(path)) as connection:
+        return run_of(connection)
 
 
 def last_boot(path: Path) -> int:

@@ -11,9 +11,9 @@ from gpt_trader.core.errors import ConfigError, StoreError
 from gpt_trader.core.events import RunStarted
 from gpt_trader.records.chain import mark_path
 from gpt_trader.records.lock import take_lock
-from gpt_trader.records.reader import read_run
+from gpt_trader.records.reader import read_run, run_id_of
 
-__all__ = ["STORE_NAME", "discard_simulated_run", "find_store", "run_ids", "store_path"]
+__all__ = ["STORE_NAME", "discard_simulated_run", "find_store", "store_path", "stores"]
 
 STORE_NAME: Final = "events.sqlite"
 SIMULATED: Final = "simulated"
@@ -30,29 +30,35 @@ def store_path(home: Path, run_id: str) -> Path:
     return home / "runs" / run_id / STORE_NAME
 
 
-def run_ids(home: Path) -> list[str]:
-    """Every run with a store, the one written last at the end."""
-    stores = sorted(home.glob(f"runs/*/{STORE_NAME}"), key=_written_ns)
-    return [store.parent.name for store in stores]
+def stores(home: Path) -> list[Path]:
+    """Every store, the one written last at the end."""
+    return sorted(home.glob(f"runs/*/{STORE_NAME}"), key=_written_ns)
 
 
 def find_store(home: Path, reference: str) -> Path:
-    """Path of the store that a person means: a run id, a unique beginning of one, `last`, or a path.
+    """Path of the store that a person means: a run's folder or id, the beginning of one, `last`, or a path.
 
-    Raises ConfigError that says what there is.
+    A simulated run that was made several times has one id and several folders; the newest is taken.
+    Raises ConfigError that says what there is, StoreError when a store that might be meant cannot be opened.
     """
     as_path = Path(reference)
     if as_path.is_file():
         return as_path
     if (as_path / STORE_NAME).is_file():
         return as_path / STORE_NAME
-    known = run_ids(home)
+    known = stores(home)
     if reference == "last" and known:
-        return store_path(home, known[-1])
-    matches = [reference] if reference in known else [run_id for run_id in known if run_id.startswith(reference)]
-    if len(matches) == 1:
-        return store_path(home, matches[0])
-    raise ConfigError(_not_found(home, reference, matches, known))
+        return known[-1]
+    folders = [store for store in known if store.parent.name.startswith(reference)]
+    exact = [store for store in folders if store.parent.name == reference]
+    if exact or len(folders) == 1:
+        return (exact or folders)[0]
+    if not folders:
+        by_run = {run_id_of(store): store for store in known}
+        folders = [store for run_id, store in by_run.items() if run_id.startswith(reference)]
+        if reference in by_run or len(folders) == 1:
+            return by_run.get(reference) or folders[0]
+    raise ConfigError(_not_found(home, reference, folders, known))
 
 
 def discard_simulated_run(path: Path) -> None:
@@ -87,11 +93,15 @@ def _written_ns(store: Path) -> int:
     return (mark if mark.exists() else store).stat().st_mtime_ns
 
 
-def _not_found(home: Path, reference: str, matches: list[str], known: list[str]) -> str:
+def _not_found(home: Path, reference: str, matches: list[Path], known: list[Path]) -> str:
     if matches:
-        shown = ", ".join(matches[-_SHOWN_MAX:])
-        return f"run {reference!r} is the beginning of {len(matches)} runs: {shown}; give more of the id"
+        return f"run {reference!r} is the beginning of {len(matches)} runs: {_names(matches)}; give more of it"
     if not known:
         return f"run {reference!r}: there is no run under {home / 'runs'} yet; make one with `gpt-trader run`"
-    shown = ", ".join(known[-_SHOWN_MAX:])
-    return f"run {reference!r}: no such run or file; the newest under {home / 'runs'} are {shown}; or say `last`"
+    return (
+        f"run {reference!r}: no such run or file; the newest under {home / 'runs'} are {_names(known)}; or say `last`"
+    )
+
+
+def _names(paths: list[Path]) -> str:
+    return ", ".join(store.parent.name for store in paths[-_SHOWN_MAX:])
