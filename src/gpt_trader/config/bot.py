@@ -100,7 +100,7 @@ Symbols = Annotated[
 class VenueConfig(StrictModel):
     """Where prices come from and orders go to."""
 
-    kind: Annotated[VenueKind, Setting("kind", "ExchangeFactory", option="--venue")] = VenueKind.SIMULATED
+    kind: Annotated[VenueKind, Setting("kind", "ExchangeFactory")] = VenueKind.SIMULATED
     """simulated, paper, coinbase or ccxt. What is not built is refused by name when the bot is built."""
     exchange: Annotated[str, Setting("name", "ExchangeFactory")] = ""
     """Whose market data (paper) or which exchange (ccxt), such as coinbase or binanceusdm."""
@@ -123,7 +123,7 @@ class VenueConfig(StrictModel):
 class StrategyConfig(StrictModel):
     """What is wanted of the market."""
 
-    name: Annotated[str, Setting("name", "PerpsBotBuilder", option="--strategy")] = "ma_crossover"
+    name: Annotated[str, Setting("name", "PerpsBotBuilder")] = "ma_crossover"
     """Which strategy; one instance serves one symbol."""
     short_ma: Annotated[Count, Setting("bars", "strategy ma_crossover")] = Field(default=5, ge=1, le=10_000)
     """Length of the fast moving average."""
@@ -227,9 +227,7 @@ class GuardsConfig(StrictModel):
 
     interval_seconds: Annotated[Seconds, Setting("seconds", "GuardManager")] = Field(default=60.0, gt=0, le=3600)
     """Cadence of the runtime guards; they also run after fills."""
-    account_sweep_seconds: Annotated[Seconds, Setting("seconds", "PerpsBot", option="--account-interval")] = Field(
-        default=60.0, gt=0, le=3600
-    )
+    account_sweep_seconds: Annotated[Seconds, Setting("seconds", "PerpsBot")] = Field(default=60.0, gt=0, le=3600)
     """How often balances, positions and open orders are read afresh, whatever the streams say."""
 
 
@@ -246,9 +244,7 @@ class RunConfig(StrictModel):
         Setting("seconds, or 1d, 6h, 90m", "PerpsBot", option="--duration"),
     ] = None
     """Market time after which the run ends; none ends with the market, or never on a live one."""
-    bar_seconds: Annotated[
-        Annotated[Count, Field(ge=1, le=86_400)] | None, Setting("seconds", "bar aggregator", option="--bar-seconds")
-    ] = None
+    bar_seconds: Annotated[Annotated[Count, Field(ge=1, le=86_400)] | None, Setting("seconds", "bar aggregator")] = None
     """Length of the bars that strategies get; none leaves it to the market (60 s; 5 s on markets under an hour)."""
     pace: Annotated[
         str, AfterValidator(check_pace), Setting("speed", "event loop", option="--pace", in_digest=False)

@@ -14,7 +14,7 @@ import platformdirs
 
 from gpt_trader.core.errors import ConfigError
 
-__all__ = ["PLACES", "config_home", "state_home"]
+__all__ = ["PLACES", "config_home", "home"]
 
 PLACES: Final[Mapping[str, str]] = {
     "GPT_TRADER_HOME": "folder of stores, runs, catalog and compiled code",
@@ -27,7 +27,7 @@ PLACES: Final[Mapping[str, str]] = {
 _HERE: Final = Path(__file__).resolve().parent
 
 
-def state_home(env: Mapping[str, str]) -> Path:
+def home(env: Mapping[str, str]) -> Path:
     """Where a bot writes: GPT_TRADER_HOME, else the platform's folder for user data. Not made here."""
     chosen = env.get("GPT_TRADER_HOME")
     if chosen is None:
