@@ -24,6 +24,7 @@ __all__ = [
     "SLICES_MAX",
     "Fit",
     "Walk",
+    "book_walk_bps",
     "fit",
     "largest_under_square_root",
     "largest_within_book",
@@ -46,8 +47,17 @@ class Walk(Value, frozen=True, kw_only=True):
     levels: int
 
 
-def walk_book(side: Side, quantity: Decimal, book: BookView) -> Walk | None:
-    """Cost of an immediate order above zero; None when the book has no middle or is too thin to fill it."""
+def book_walk_bps(book: BookView, side: Side, quantity: Decimal) -> Decimal | None:
+    """Impact of an immediate order in basis points against the middle; None as for walk_book."""
+    walk = walk_book(book, side, quantity)
+    return None if walk is None else walk.impact_bps
+
+
+def walk_book(book: BookView, side: Side, quantity: Decimal) -> Walk | None:
+    """Cost of an immediate order; None when the book has no middle or is too thin to fill it.
+
+    A quantity of zero costs what the first unit would: half the spread.
+    """
     mid = book.mid
     if mid is None:
         return None
@@ -58,7 +68,7 @@ def walk_book(side: Side, quantity: Decimal, book: BookView) -> Walk | None:
         paid += taken * price
         left -= taken
         if left <= 0:
-            average = paid / quantity
+            average = paid / quantity if quantity > 0 else price
             impact_bps = (average - mid) * side.sign / mid * BPS
             return Walk(
                 quantity=quantity, average_price=average, worst_price=price, impact_bps=impact_bps, levels=count
@@ -66,7 +76,7 @@ def walk_book(side: Side, quantity: Decimal, book: BookView) -> Walk | None:
     return None
 
 
-def largest_within_book(side: Side, book: BookView, impact_bps_max: Decimal, lot: Decimal) -> Decimal:
+def largest_within_book(book: BookView, side: Side, impact_bps_max: Decimal, lot: Decimal) -> Decimal:
     """Largest multiple of `lot` whose `walk_book` impact is at most `impact_bps_max`; zero when none is.
 
     Never more than the levels hold: what is not seen is not counted on. The average price only worsens with size, so

@@ -1,0 +1,359 @@
+"""What do the guards see? Each guard is one pure function from figures to readings, and one row of the table below.
+
+A reading says what was measured, the threshold and its unit, whether it is tripped, what is to be done and how that is
+taken back. To add a guard, write its function and add its row; GuardManager needs no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from gpt_trader.config.risk import RiskConfig
+from gpt_trader.core.clock import NS
+from gpt_trader.core.errors import Number
+from gpt_trader.core.values import ZERO, Value
+
+__all__ = [
+    "EXPOSURE_SLACK",
+    "GUARDS",
+    "Action",
+    "Baselines",
+    "EquityMark",
+    "Guard",
+    "GuardInput",
+    "GuardSymbol",
+    "QuietBand",
+    "Reading",
+    "WayBack",
+    "annualised",
+    "quiet_band",
+]
+
+ONE: Final = Decimal(1)
+EXPOSURE_SLACK: Final = Decimal("1.1")
+"""Entries fill up to a cap and the market then moves: the exposure guards trip one tenth above the caps that entries
+obey, and clear at the caps."""
+YEAR_SECONDS: Final = 365 * 86_400
+INFINITY: Final = Decimal("Infinity")
+
+
+class Action(StrEnum):
+    """What a tripped guard does; each does also what stands above it for entries."""
+
+    RECORD = "record"
+    PAUSE_SYMBOL = "pause symbol"
+    REDUCE_ONLY = "reduce-only"
+    CANCEL_ENTRIES = "cancel entries"
+    """Reduce-only, and working entries are cancelled."""
+    KILL = "kill"
+    """As cancel entries, until an operator takes it back."""
+
+
+class WayBack(StrEnum):
+    """What ends a trip. An operator may end any of them; a rule that still holds trips again."""
+
+    WHEN_CALM = "when calm"
+    COOLDOWN = "calm for circuit_breaker_cooldown_minutes"
+    NEXT_UTC_DAY = "next UTC day"
+    AFTER_24_H = "24 h later"
+    OPERATOR = "operator only"
+
+
+class EquityMark(Value, frozen=True, kw_only=True):
+    """Equity at a moment, and the sum of all transfers until then."""
+
+    at_ns: int
+    equity: Decimal
+    cash_flows: Decimal = ZERO
+
+
+class Baselines(Value, frozen=True, kw_only=True):
+    """What losses are measured from."""
+
+    day: EquityMark
+    """First of the UTC day."""
+    rolling: EquityMark
+    """The last that is at least 24 h old, else the oldest of the last 25 h."""
+
+
+class GuardSymbol(Value, frozen=True, kw_only=True):
+    """One traded symbol, held or not."""
+
+    symbol: str
+    position: Decimal = ZERO
+    """Signed base units."""
+    mark: Decimal | None = None
+    mark_received_ns: int = 0
+    worst_notional: Decimal = ZERO
+    """At the mark, if everything on the worse side fills."""
+    liquidation_price: Decimal | None = None
+    """Where the venue would liquidate, if it says so."""
+    bar_sigma: Decimal | None = None
+    """Standard deviation of one bar's return over volatility_window_periods bars; None until enough are seen."""
+    bar_seconds: int = 60
+    day_volatility: Decimal | None = None
+    """Root of the sum of squared bar returns since 00:00 UTC; None before the first."""
+
+
+class GuardInput(Value, frozen=True, kw_only=True):
+    """Everything that the guards look at, taken at one moment."""
+
+    now_ns: int
+    equity: Decimal
+    cash_flows: Decimal = ZERO
+    """Sum of all transfers of the run; deposits above zero."""
+    initial_margin: Decimal = ZERO
+    maintenance_margin: Decimal = ZERO
+    symbols: tuple[GuardSymbol, ...] = ()
+    rejects: int = 0
+    """Orders that the venue rejected, over the run."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What one guard measured. Positional: made several times a minute of simulated time."""
+
+    guard: str
+    symbol: str
+    value: Decimal
+    threshold: Decimal
+    unit: str
+    tripped: bool
+    calm: bool
+    """The way back may begin; between tripped and calm a trip neither begins nor ends."""
+    action: Action
+    way_back: WayBack
+    numbers: Mapping[str, Number] = {}
+
+
+def equity_change(figures: GuardInput, since: EquityMark) -> Decimal:
+    """Profit since then, net of transfers: `E - E0 - (F - F0)`."""
+    return figures.equity - since.equity - figures.cash_flows + since.cash_flows
+
+
+def read_pnl(figures: GuardInput, baselines: Baselines, _: RiskConfig) -> Iterable[Reading]:
+    """Telemetry: profit of the UTC day. Never trips."""
+    change = equity_change(figures, baselines.day)
+    return (Reading("pnl_utc_day", "", change, ZERO, "USD", False, True, Action.RECORD, WayBack.WHEN_CALM),)
+
+
+def loss_limit(since: EquityMark, config: RiskConfig) -> Decimal | None:
+    """USD: the tighter of daily_loss_limit and daily_loss_limit_pct of the equity then; None when both are off."""
+    limits = [config.daily_loss_limit] if config.daily_loss_limit > 0 else []
+    if config.daily_loss_limit_pct > 0:
+        limits.append(max(ZERO, config.daily_loss_limit_pct * since.equity))
+    return min(limits, default=None)
+
+
+def read_daily_loss(figures: GuardInput, baselines: Baselines, config: RiskConfig) -> Iterable[Reading]:
+    """Loss since the start of the UTC day, and over rolling 24 h; reaching the limit trips."""
+    since, limit = baselines.day, loss_limit(baselines.day, config)
+    if limit is not None:
+        yield _loss("daily_loss_utc_day", figures, since, limit, WayBack.NEXT_UTC_DAY)
+    since, limit = baselines.rolling, loss_limit(baselines.rolling, config)
+    if limit is not None:
+        yield _loss("daily_loss_24h", figures, since, limit, WayBack.AFTER_24_H)
+
+
+def _loss(guard: str, figures: GuardInput, since: EquityMark, limit: Decimal, way_back: WayBack) -> Reading:
+    loss = -equity_change(figures, since)
+    tripped = loss >= limit
+    numbers: Mapping[str, Number] = {}
+    if tripped:
+        numbers = {
+            "baseline_equity": since.equity,
+            "baseline_at_ns": since.at_ns,
+            "equity": figures.equity,
+            "transfers": figures.cash_flows - since.cash_flows,
+        }
+    return Reading(guard, "", loss, limit, "USD", tripped, not tripped, Action.CANCEL_ENTRIES, way_back, numbers)
+
+
+def read_liquidation_buffer(figures: GuardInput, _: Baselines, config: RiskConfig) -> Iterable[Reading]:
+    """(equity - maintenance margin) / equity of the account, and |mark - liquidation price| / mark where it is known.
+
+    With cross margin a position is liquidated when equity falls to the maintenance margin: a buffer of zero.
+    """
+    least, equity = config.min_liquidation_buffer_pct, figures.equity
+    buffer = (equity - figures.maintenance_margin) / equity if equity > 0 else ZERO
+    low = buffer < least
+    numbers: Mapping[str, Number] = {}
+    if low:
+        numbers = {"equity": equity, "maintenance_margin": figures.maintenance_margin}
+    unit, cooldown = "share of equity", WayBack.COOLDOWN
+    yield Reading("liquidation_buffer", "", buffer, least, unit, low, not low, Action.CANCEL_ENTRIES, cooldown, numbers)
+    for each in figures.symbols:
+        if each.liquidation_price is None or not each.mark or not each.position:
+            continue
+        distance = abs(each.mark - each.liquidation_price) / each.mark
+        near = distance < least
+        if near:
+            numbers = {"mark": each.mark, "liquidation_price": each.liquidation_price}
+        guard, action = "liquidation_distance", Action.PAUSE_SYMBOL
+        yield Reading(
+            guard,
+            each.symbol,
+            distance,
+            least,
+            "share of mark",
+            near,
+            not near,
+            action,
+            cooldown,
+            numbers if near else {},
+        )
+
+
+def read_mark_staleness(figures: GuardInput, _: Baselines, config: RiskConfig) -> Iterable[Reading]:
+    """Age of each mark; above twice max_mark_staleness_seconds the symbol is paused. A mark never seen has age -1."""
+    oldest = config.max_mark_staleness_seconds * 2
+    action, way_back, guard = Action.PAUSE_SYMBOL, WayBack.WHEN_CALM, "mark_staleness"
+    for each in figures.symbols:
+        age_ns = figures.now_ns - each.mark_received_ns
+        stale = each.mark is None or age_ns > oldest * NS
+        age = Decimal(-1) if each.mark is None else Decimal(age_ns) / NS
+        numbers: Mapping[str, Number] = {"mark": "never seen"} if each.mark is None else {}
+        yield Reading(guard, each.symbol, age, Decimal(oldest), "seconds", stale, not stale, action, way_back, numbers)
+
+
+def read_exposure(figures: GuardInput, _: Baselines, config: RiskConfig) -> Iterable[Reading]:
+    """Worst notional over equity, in all and by symbol (concentration), as the market has moved it."""
+    total = ZERO
+    for each in figures.symbols:
+        if each.worst_notional:
+            total += each.worst_notional
+            cap = config.max_position_pct_per_symbol
+            yield _share(
+                "concentration", each.symbol, each.worst_notional, figures.equity, cap, action=Action.PAUSE_SYMBOL
+            )
+    yield _share("exposure", "", total, figures.equity, config.max_exposure_pct, action=Action.CANCEL_ENTRIES)
+
+
+def _share(guard: str, symbol: str, notional: Decimal, equity: Decimal, cap: Decimal, *, action: Action) -> Reading:
+    threshold = cap * EXPOSURE_SLACK
+    if not notional:
+        return Reading(guard, symbol, ZERO, threshold, "share of equity", False, True, action, WayBack.WHEN_CALM)
+    if equity <= 0:
+        # nothing stands behind the exposure; the share has no value, so the notional is shown as it is
+        return Reading(guard, symbol, notional, ZERO, "USD", True, False, action, WayBack.WHEN_CALM)
+    share = notional / equity
+    tripped = share > threshold
+    numbers: Mapping[str, Number] = {"worst_notional": notional, "equity": equity, "cap": cap} if tripped else {}
+    calm = share <= cap
+    return Reading(
+        guard, symbol, share, threshold, "share of equity", tripped, calm, action, WayBack.WHEN_CALM, numbers
+    )
+
+
+@lru_cache(maxsize=64)
+def _bars_per_year_root(bar_seconds: int) -> Decimal:
+    return (Decimal(YEAR_SECONDS) / bar_seconds).sqrt()
+
+
+def annualised(bar_sigma: Decimal, bar_seconds: int) -> Decimal:
+    """`sigma_bar * sqrt(seconds in a year / seconds in a bar)`; markets that never close have 365 days a year."""
+    return bar_sigma * _bars_per_year_root(bar_seconds)
+
+
+def read_volatility(figures: GuardInput, _: Baselines, config: RiskConfig) -> Iterable[Reading]:
+    """Annualised volatility against three thresholds, and the day's realised volatility against its own."""
+    if not config.enable_volatility_circuit_breaker:
+        return
+    levels = (
+        ("volatility_warning", config.volatility_warning_threshold, Action.RECORD, WayBack.COOLDOWN),
+        ("volatility_reduce_only", config.volatility_reduce_only_threshold, Action.REDUCE_ONLY, WayBack.COOLDOWN),
+        ("volatility_kill", config.volatility_kill_switch_threshold, Action.KILL, WayBack.OPERATOR),
+    )
+    for each in figures.symbols:
+        if each.bar_sigma is not None:
+            value = annualised(each.bar_sigma, each.bar_seconds)
+            for guard, threshold, action, way_back in levels:
+                high = value >= threshold
+                yield Reading(
+                    guard, each.symbol, value, threshold, "annualised volatility", high, not high, action, way_back
+                )
+        if each.day_volatility is not None:
+            threshold, guard = config.max_intraday_volatility_threshold, "volatility_day"
+            high, action, value = each.day_volatility >= threshold, Action.PAUSE_SYMBOL, each.day_volatility
+            way_back, unit = WayBack.NEXT_UTC_DAY, "volatility of the day"
+            yield Reading(guard, each.symbol, value, threshold, unit, high, not high, action, way_back)
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """One row of the table."""
+
+    name: str
+    read: Callable[[GuardInput, Baselines, RiskConfig], Iterable[Reading]]
+
+
+GUARDS: Final = (
+    Guard("pnl", read_pnl),
+    Guard("daily_loss", read_daily_loss),
+    Guard("liquidation_buffer", read_liquidation_buffer),
+    Guard("mark_staleness", read_mark_staleness),
+    Guard("exposure", read_exposure),
+    Guard("volatility", read_volatility),
+)
+
+
+class QuietBand(msgspec.Struct, frozen=True):
+    """Marks strictly between which no guard changes its verdict before `until_ns`."""
+
+    low: Decimal
+    high: Decimal
+    until_ns: int
+
+
+def quiet_band(figures: GuardInput, baselines: Baselines, config: RiskConfig, symbol: str) -> QuietBand | None:
+    """Where the guards of the table above need not look again, given that none is tripped now.
+
+    Holds while positions, orders, cash and configuration stay the same and every symbol's mark is fresh; ends with
+    the UTC hour. None when nothing can be promised: several positions, or volatility is watched.
+    Equity is linear in the mark of the one symbol held, `E(p) = E + q * (p - p0)`, and so is every condition.
+    """
+    held = [each for each in figures.symbols if each.position or each.worst_notional]
+    here = next((each for each in figures.symbols if each.symbol == symbol), None)
+    if config.enable_volatility_circuit_breaker or here is None or not here.mark or len(held) > 1:
+        return None
+    moving = here if here in held else None
+    low, high = ZERO, INFINITY
+    for at_zero, slope in _conditions(figures, baselines, config, moving):
+        if slope == 0:
+            if at_zero <= 0:
+                return None
+        elif slope > 0:
+            low = max(low, -at_zero / slope)
+        else:
+            high = min(high, at_zero / -slope)
+    hour_ns = 3600 * NS
+    return QuietBand(low, high, (figures.now_ns // hour_ns + 1) * hour_ns)
+
+
+def _conditions(
+    figures: GuardInput, baselines: Baselines, config: RiskConfig, moving: GuardSymbol | None
+) -> Iterable[tuple[Decimal, Decimal]]:
+    """Conditions for quiet, each `at_zero + slope * mark > 0`."""
+    equity, quantity, mark = figures.equity, ZERO, ONE
+    notional, maintenance = ZERO, ZERO
+    if moving is not None and moving.mark:
+        quantity, mark, notional = moving.position, moving.mark, moving.worst_notional
+        maintenance = figures.maintenance_margin
+    rest = equity - quantity * mark  # equity at a mark of zero
+    yield rest, quantity
+    for since in (baselines.day, baselines.rolling):
+        limit = loss_limit(since, config)
+        if limit is not None:
+            yield rest - since.equity - figures.cash_flows + since.cash_flows + limit, quantity
+    left = ONE - config.min_liquidation_buffer_pct
+    yield rest * left - figures.maintenance_margin + maintenance, quantity * left - maintenance / mark
+    for cap in (config.max_exposure_pct, config.max_position_pct_per_symbol):
+        threshold = cap * EXPOSURE_SLACK
+        yield rest * threshold, quantity * threshold - notional / mark
+    if moving is not None and moving.liquidation_price is not None and quantity:
+        side = 1 if quantity > 0 else -1
+        yield -side * moving.liquidation_price, side - config.min_liquidation_buffer_pct
