@@ -13,7 +13,7 @@ Sizes are found exactly, on the lot grid, by solving and flooring; there is no s
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Final
 
 from gpt_trader.config.risk import SizingMode
@@ -24,7 +24,6 @@ __all__ = [
     "SLICES_MAX",
     "Fit",
     "Walk",
-    "book_walk_bps",
     "fit",
     "largest_under_square_root",
     "largest_within_book",
@@ -32,6 +31,8 @@ __all__ = [
     "walk_book",
 ]
 
+_DOWN: Final = Context(prec=28, rounding=ROUND_FLOOR)
+"""Impacts are rounded once, downwards: a size found to fit is then never judged a hair above the cap."""
 SLICES_MAX: Final = 20
 """AGGRESSIVE sizing gives up rather than cut an order into more slices."""
 
@@ -47,13 +48,7 @@ class Walk(Value, frozen=True, kw_only=True):
     levels: int
 
 
-def book_walk_bps(book: BookView, side: Side, quantity: Decimal) -> Decimal | None:
-    """Impact of an immediate order in basis points against the middle; None as for walk_book."""
-    walk = walk_book(book, side, quantity)
-    return None if walk is None else walk.impact_bps
-
-
-def walk_book(book: BookView, side: Side, quantity: Decimal) -> Walk | None:
+def walk_book(side: Side, quantity: Decimal, book: BookView) -> Walk | None:
     """Cost of an immediate order; None when the book has no middle or is too thin to fill it.
 
     A quantity of zero costs what the first unit would: half the spread.
@@ -68,15 +63,16 @@ def walk_book(book: BookView, side: Side, quantity: Decimal) -> Walk | None:
         paid += taken * price
         left -= taken
         if left <= 0:
-            average = paid / quantity if quantity > 0 else price
-            impact_bps = (average - mid) * side.sign / mid * BPS
+            cost, size = (paid, quantity) if quantity > 0 else (price, Decimal(1))
+            average = cost / size
+            impact_bps = _DOWN.divide((cost - size * mid) * side.sign * BPS, size * mid)
             return Walk(
                 quantity=quantity, average_price=average, worst_price=price, impact_bps=impact_bps, levels=count
             )
     return None
 
 
-def largest_within_book(book: BookView, side: Side, impact_bps_max: Decimal, lot: Decimal) -> Decimal:
+def largest_within_book(side: Side, book: BookView, impact_bps_max: Decimal, lot: Decimal) -> Decimal:
     """Largest multiple of `lot` whose `walk_book` impact is at most `impact_bps_max`; zero when none is.
 
     Never more than the levels hold: what is not seen is not counted on. The average price only worsens with size, so
@@ -110,7 +106,8 @@ def square_root_impact_bps(
     """Impact of working `quantity` over a day or less; None when nothing trades in a day."""
     if volume_day <= 0:
         return None
-    return coefficient * sigma_day * (quantity / volume_day).sqrt() * BPS
+    scale = coefficient * sigma_day * BPS
+    return _DOWN.sqrt(_DOWN.divide(scale * scale * quantity, volume_day))
 
 
 def largest_under_square_root(
