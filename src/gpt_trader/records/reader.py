@@ -16,7 +16,17 @@ from gpt_trader.core.journal import Head, Recorded
 from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path, row_hash
 from gpt_trader.records.schema import decode
 
-__all__ = ["Break", "Verification", "connect_reader", "last_boot", "read_run", "run_id_of", "store_errors", "verify"]
+__all__ = [
+    "Break",
+    "Verification",
+    "connect_reader",
+    "last_boot",
+    "last_sequence",
+    "read_run",
+    "run_id_of",
+    "store_errors",
+    "verify",
+]
 
 APPLICATION_ID: Final = 0x67745472
 """Marks the SQLite file as ours ("gtTr")."""
@@ -129,6 +139,12 @@ def last_boot(path: Path) -> int:
         return 0
     with store_errors(path), contextlib.closing(connect_reader(path)) as connection:
         return int(connection.execute("SELECT coalesce(max(boot), 0) FROM boots").fetchone()[0])
+
+
+def last_sequence(path: Path) -> int:
+    """Sequence number of the newest event; 0 when there is none. Raises StoreError."""
+    with store_errors(path), contextlib.closing(connect_reader(path)) as connection:
+        return int(connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0])
 
 
 def read_run(path: Path, after: int = 0) -> Iterator[Recorded]:

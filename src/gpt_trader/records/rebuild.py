@@ -17,7 +17,7 @@ from gpt_trader.records.ledger import Ledger
 from gpt_trader.records.orders import OrderLine
 from gpt_trader.records.reader import Verification, read_run, verify
 
-__all__ = ["Rebuilt", "rebuild", "verify_and_rebuild"]
+__all__ = ["Rebuilt", "rebuild", "rebuild_store", "verify_and_rebuild"]
 
 
 class Rebuilt:
