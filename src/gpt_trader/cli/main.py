@@ -30,9 +30,20 @@ STORE_DAMAGED: Final = 3
 INTERRUPTED: Final = 130
 
 
+HELP: Final = """Trade perpetual futures with two engines, and know what became of every order.
+
+\b
+To begin, with no keys, no network and no money:
+  gpt-trader run                           trade a made-up day and watch it
+  gpt-trader events show last              read what happened, event by event
+  gpt-trader config show --profile canary  see every limit and who set it
+"""
+
+
 @click.command(
     cls=LazyGroup,
     table=COMMANDS,
+    help=HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
     epilog=(
         "\b\nExit codes: 0 done; 1 ended by a failure or a guard; 2 bad input;\n"
@@ -41,14 +52,7 @@ INTERRUPTED: Final = 130
 )
 @click.version_option(gpt_trader.__version__, prog_name="gpt-trader")
 def cli() -> None:
-    r"""Trade perpetual futures with two engines, and know what became of every order.
-
-    \b
-    To begin, with no keys, no network and no money:
-      gpt-trader run                           trade a made-up day and watch it
-      gpt-trader events show last              read what happened, event by event
-      gpt-trader config show --profile canary  see every limit and who set it
-    """
+    """Find the command and run it."""
 
 
 def exit_code(error: GptTraderError) -> int:

@@ -6,6 +6,7 @@ So `0.1` stays 0.1 and `08:00` stays a time of day, whatever the file format thi
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import Counter
@@ -69,14 +70,11 @@ def read_profile(path: Path, problems: Problems) -> list[Item]:
     text = _read_text(path, "profile", problems)
     if text is None:
         return []
-    loader = yaml.SafeLoader(text)
     try:
-        root = loader.get_single_node()
-    except yaml.YAMLError as error:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
         problems.add(label(path), _yaml_place(path, error), _yaml_problem(error), "mend the YAML there")
         return []
-    finally:
-        loader.dispose()
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
@@ -130,18 +128,19 @@ def read_env_file(path: Path, problems: Problems) -> Mapping[str, tuple[str, str
     if text is None:
         return {}
     lines: dict[str, int] = {}
-    with path.open(encoding="utf-8") as stream:
-        for binding in parse_stream(stream):
-            place = f"{label(path)}:{binding.original.line}"
-            if binding.error or (binding.key is not None and binding.value is None):
-                problems.add(label(path), place, "not NAME=VALUE", "mend or remove the line")
-            elif binding.key is not None:
-                if binding.key in lines:
-                    problems.add(binding.key, place, f"set twice, first on line {lines[binding.key]}", "keep one")
-                lines[binding.key] = binding.original.line
-    if problems:
-        return {}
-    source = DotEnvSettingsSource(BaseSettings, env_file=path, env_file_encoding="utf-8", case_sensitive=True)
+    broken = False
+    for binding in parse_stream(io.StringIO(text)):
+        place = f"{label(path)}:{binding.original.line}"
+        if binding.error or (binding.key is not None and binding.value is None):
+            problems.add(label(path), place, "not NAME=VALUE", "mend or remove the line")
+            broken = True
+        elif binding.key is not None:
+            if binding.key in lines:
+                problems.add(binding.key, place, f"set twice, first on line {lines[binding.key]}", "keep one")
+            lines[binding.key] = binding.original.line
+    if broken:
+        return {}  # the library would skip the line and log; the problem is already on the list
+    source = DotEnvSettingsSource(BaseSettings, env_file=path, env_file_encoding="utf-8-sig", case_sensitive=True)
     return {
         name: (value, f"{label(path)}:{lines[name]} {name}")
         for name, value in source.env_vars.items()
@@ -193,7 +192,7 @@ def _plain_yaml(node: yaml.Node) -> object:
         if node.tag == _NULL:
             return None
         if node.tag == _BOOL:
-            return yaml.SafeLoader.bool_values[node.value.lower()]
+            return yaml.SafeLoader.bool_values.get(node.value.lower(), node.value)
         if not node.tag.startswith("tag:yaml.org,2002:"):
             raise ValueError(f"the tag {node.tag} is not allowed")
         return str(node.value)
@@ -228,11 +227,13 @@ def _lines_of(text: str, key: str) -> Iterator[int]:
         yield text.count("\n", 0, match.start()) + 1
 
 
-def _yaml_place(path: Path, error: yaml.YAMLError) -> str:
+def _yaml_place(path: Path, error: yaml.YAMLError | RecursionError) -> str:
     mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
     return f"{label(path)}:{mark.line + 1}" if mark else label(path)
 
 
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else str(error)
+def _yaml_problem(error: yaml.YAMLError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else str(error).splitlines()[0]
     return f"not YAML: {problem}"
