@@ -65,35 +65,11 @@ MODELS: Final[Mapping[str, Model]] = MappingProxyType(
 )
 
 ACTIVITY: Final = np.array(
-    # fmt: off
     [
-        1.05,
-        0.95,
-        0.85,
-        0.75,
-        0.70,
-        0.68,
-        0.72,
-        0.85,
-        0.95,
-        0.92,
-        0.90,
-        0.95,
-        1.10,
-        1.45,
-        1.60,
-        1.55,
-        1.40,
-        1.25,
-        1.15,
-        1.10,
-        1.05,
-        0.95,
-        0.85,
-        0.90,
-    ],
-    # fmt: on
-)
+        [1.05, 0.95, 0.85, 0.75, 0.70, 0.68, 0.72, 0.85, 0.95, 0.92, 0.90, 0.95],
+        [1.10, 1.45, 1.60, 1.55, 1.40, 1.25, 1.15, 1.10, 1.05, 0.95, 0.85, 0.90],
+    ]
+).ravel()
 """Volume of each UTC hour: Asia opens, the small hours, Europe, the peak when New York opens, the evening."""
 
 # purposes of the random streams; a number is never given another meaning
@@ -249,12 +225,9 @@ class SyntheticMarket:
     @property
     def notes(self) -> tuple[str, ...]:
         return (
-            f"Synthetic market {GENERATOR}, seed {self._seed}: prices are a martingale, so before costs no strategy"
-            " earns in it but by luck; results say that the bot works, not that a strategy does.",
-            "Contract sizes, ticks, fees and margin are modelled on Coinbase's US perpetual-style futures (2026-09);"
-            " there is no weekly session break.",
-            "Funding is hourly, 0.75 x premium + 0.25 x previous, with the mid of the book as mark and an index that"
-            " the price reverts around.",
+            f"Synthetic market {GENERATOR}, seed {self._seed}: a martingale, where before costs only luck earns.",
+            "Size, tick, fees and margin as in Coinbase's US perpetual-style futures; there is no session break.",
+            "Funding is hourly: 0.75 x premium + 0.25 x previous, with the mid of the book as mark.",
             f"The book has {kernel.LEVELS} levels a side and is quoted anew four times a second.",
         )
 

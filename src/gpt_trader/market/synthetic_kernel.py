@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0917 - compiled functions hand their state on by position
 """How does the synthetic market move? Compiled steps from random words to prices, basis, funding and rows.
 
 Every step lasts STEP_NS. Only +, -, *, / and square roots are used, all of which IEEE 754 defines to the last bit, so
@@ -11,11 +12,13 @@ import math
 from typing import Any, Final
 
 import numpy as np
+from numba import float64, from_dtype, int64, uint64, void
 
-from gpt_trader.market.compiled import jit
-from gpt_trader.market.rows import CLEAR, FUNDING, INDEX, LEVEL, TRADE
+from gpt_trader.market.compiled import EntryPoint, jit
+from gpt_trader.market.rows import CLEAR, FUNDING, INDEX, LEVEL, ROW, TRADE
 
 __all__ = [
+    "ENTRY_POINTS",
     "LEVELS",
     "PARAMETERS",
     "ROWS_A_STEP_MAX",
@@ -259,14 +262,14 @@ def _requote(
     if _uniform(_draw(word, 0)) < 0.02:
         u = _uniform(_draw(word, 1))
         p.width = p.spread + (1 if u < 0.15 * volatility else 0) + (1 if u < 0.05 * volatility else 0)
-    bid = int(math.floor(price - 0.5 * (p.width - 1)))
+    bid = math.floor(price - 0.5 * (p.width - 1))
     bid = max(bid, LEVELS)
     ask = bid + p.width
-    if bid >= p.bid:
-        n = _side_quote(rows, n, ts, p, -1, asks, ask, spare, volatility, word)
-        return _side_quote(rows, n, ts, p, 1, bids, bid, spare, volatility, word)
-    n = _side_quote(rows, n, ts, p, 1, bids, bid, spare, volatility, word)
-    return _side_quote(rows, n, ts, p, -1, asks, ask, spare, volatility, word)
+    first = -1 if bid >= p.bid else 1
+    for side in (first, -first):
+        book, best = (bids, bid) if side > 0 else (asks, ask)
+        n = _side_quote(rows, n, ts, p, side, book, best, spare, volatility, word)
+    return n
 
 
 @jit
@@ -274,7 +277,7 @@ def open_book(rows: Any, ts: Any, parameters: Any, bids: Any, asks: Any, price: 
     """The first rows of a product: CLEAR and a full book. Returns how many."""
     p, word = parameters[0], words[0]
     p.width = p.spread
-    p.bid = int(math.floor(price - 0.5 * (p.width - 1)))
+    p.bid = math.floor(price - 0.5 * (p.width - 1))
     p.ask = p.bid + p.width
     n = _put(rows, 0, ts, CLEAR, 0, p.product, 0, 0)
     for level in range(LEVELS):
@@ -349,7 +352,7 @@ def _settle(rows: Any, n: Any, ts: Any, p: Any, index: Any) -> Any:
         return n
     p.funding = 0.75 * (p.premium_sum / p.premium_samples / 24.0) + 0.25 * p.funding
     p.premium_sum, p.premium_samples = 0.0, 0
-    return _put(rows, n, ts, FUNDING, 0, p.product, int(math.floor(p.funding * 1e12 + 0.5)), 0)
+    return _put(rows, n, ts, FUNDING, 0, p.product, math.floor(p.funding * 1e12 + 0.5), 0)
 
 
 @jit
@@ -399,7 +402,27 @@ def make_rows(
 @jit
 def _second(rows: Any, n: Any, ts: Any, p: Any, index: Any) -> Any:
     """What happens on a whole second: the index is published, and funding looked at. `index` is in ticks."""
-    n = _put(rows, n, ts, INDEX, 0, p.product, int(math.floor(index * p.tick_e8 + 0.5)), 0)
+    n = _put(rows, n, ts, INDEX, 0, p.product, math.floor(index * p.tick_e8 + 0.5), 0)
     if ts % PREMIUM_SAMPLE_NS == 0:
         n = _settle(rows, n, ts, p, index)
     return n
+
+
+_FLOATS: Final = float64[::1]
+_INTEGERS: Final = int64[::1]
+_WORDS: Final = uint64[::1]
+_ROWS: Final = from_dtype(ROW)[::1]
+_STATE: Final = from_dtype(PARAMETERS)[::1]
+
+ENTRY_POINTS: Final = (
+    EntryPoint("world_path", world_path, void(_WORDS, _FLOATS, _INTEGERS, _FLOATS, _FLOATS)),
+    EntryPoint("price_path", price_path, float64(float64, _WORDS, _FLOATS, _FLOATS, float64, float64, _FLOATS)),
+    EntryPoint("basis_path", basis_path, float64(float64, _WORDS, _FLOATS)),
+    EntryPoint("open_book", open_book, int64(_ROWS, int64, _STATE, _INTEGERS, _INTEGERS, float64, _WORDS)),
+    EntryPoint(
+        "make_rows",
+        make_rows,
+        int64(_ROWS, int64, float64, _FLOATS, _FLOATS, _FLOATS, _FLOATS, _WORDS, _WORDS, _STATE, _INTEGERS, _INTEGERS),
+    ),
+)
+"""What Python calls, with the signatures it calls with, so that all is compiled once in a set-up step."""
