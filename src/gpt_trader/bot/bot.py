@@ -11,7 +11,7 @@ from typing import Any, Final
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until
-from gpt_trader.core.errors import ExchangeError, StoreError
+from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
     OrderFilled,
     RunEnded,
@@ -321,15 +321,6 @@ class PerpsBot:
                 reason=reason,
             )
         )
-
-    async def cancel_entries(self) -> None:
-        """Cancel every living order that could increase a position; what a guard asks for."""
-        for order in self.orders.living():
-            if not order.submitted.reduce_only:
-                try:
-                    await self.submitter.cancel(order, "entries cancelled by a guard")
-                except ExchangeError as error:
-                    self._report("cancel entries", error)
 
     # --- watching -------------------------------------------------------------------------------------------------
     async def _watch(self) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from gpt_trader import __version__
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bot import BotSettings, PerpsBot
+from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
@@ -109,7 +110,16 @@ class PerpsBotBuilder:
         tracker = OrderTracker()
         equity = EquityTracker()
         statistics = {symbol: BarStatistics(self._bar_seconds) for symbol in config.symbols}
-        guards = GuardManager()
+        figures = AccountFigures(
+            adapter=adapter, ledger=ledger, orders=orders, clock=clock, symbols=config.symbols, statistics=statistics
+        )
+        guards = GuardManager(
+            config=config.risk,
+            clock=clock,
+            bus=bus,
+            read=figures.read,
+            cancel_entries=lambda: submitter.cancel_entries("a guard tripped"),
+        )
         submitter = OrderSubmitter(
             adapter=adapter,
             bus=bus,

@@ -20,7 +20,6 @@ from gpt_trader.config.bot import SYNTHETIC, BotConfig, VenueKind
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, iso, run_virtual
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.events import TradingSignalGenerated
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.compiled import EntryPoint, compile_entry_points, entry_points_compiled
 from gpt_trader.market.recorded import open_market
@@ -71,7 +70,7 @@ class SimulatedRun:
 
 
 def identify(loaded: Loaded, stream: MarketStream, home: Path) -> SimulatedRun:
-    """The run id follows from configuration, seed and market; the folder also from the time, so that nothing is lost."""
+    """The run id follows from configuration, seed and market; the folder also from the time of day."""
     config = loaded.config
     parts = (str(config.run.seed), loaded.digest, stream.digest)
     run_id = "sim-" + hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
@@ -110,7 +109,6 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
         built = PerpsBotBuilder(
             config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
         ).build()
-        signals = _Counter(built.bot)
         shown = LivePanel(built, market=stream.name, start_ns=stream.start_ns, end_ns=end_ns, console=console)
         with stop_on_signal(built.bot), shown if panel else contextlib.nullcontext():
             world: World = Watched(adapter, shown.tick) if panel else adapter
@@ -122,16 +120,7 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
                 return reason
 
             reason = run_virtual(clock, world, main, config.run.pace_factor)
-        return summarise(built, loaded, stream, run, reason=reason, signals=signals.count, end_ns=clock.now_ns())
-
-
-class _Counter:
-    def __init__(self, bot: PerpsBot) -> None:
-        self.count = 0
-        bot.bus.subscribe(TradingSignalGenerated, "signal count", self._add)
-
-    def _add(self, _: TradingSignalGenerated) -> None:
-        self.count += 1
+        return summarise(built, loaded, stream, run, reason=reason, end_ns=clock.now_ns())
 
 
 class Watched:
@@ -150,7 +139,7 @@ class Watched:
 @contextlib.contextmanager
 def stop_on_signal(bot: PerpsBot) -> Iterator[None]:
     """Ctrl-C and SIGTERM stop the bot in phases; a second one ends the process as usual."""
-    before: dict[int, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
+    before: dict[signal.Signals, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
 
     def ask(number: int, _: FrameType | None) -> None:
         bot.request_stop(f"stopped by {signal.Signals(number).name}")
@@ -192,7 +181,7 @@ def compile_with_progress(console: Console) -> None:
 
 
 def summarise(
-    built: BuiltBot, loaded: Loaded, stream: MarketStream, run: SimulatedRun, *, reason: str, signals: int, end_ns: int
+    built: BuiltBot, loaded: Loaded, stream: MarketStream, run: SimulatedRun, *, reason: str, end_ns: int
 ) -> RunSummary:
     """All figures from the ledger and the counters that listened to the log."""
     bot, metrics, ledger = built.bot, built.metrics, built.bot.ledger
@@ -211,7 +200,7 @@ def summarise(
         stopped_by=reason,
         seed=loaded.config.run.seed,
         dry_run=loaded.config.run.dry_run,
-        signals=signals,
+        signals=metrics.signals,
         orders=metrics.orders,
         fills=metrics.fills,
         buys=metrics.buys,
@@ -219,7 +208,7 @@ def summarise(
         refusals=metrics.refusals,
         open_orders=tuple(order.client_order_id for order in bot.orders.living()),
         positions={name: position.quantity for name, position in ledger.positions().items() if position.quantity},
-        equity_start=ledger.starting_cash,
+        equity_start=ledger.equity_start,
         equity_end=ledger.equity(marks),
         price_pnl=ledger.price_pnl(marks),
         fees=ledger.fees,

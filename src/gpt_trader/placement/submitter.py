@@ -114,6 +114,12 @@ class OrderSubmitter:
             # Too late is a normal outcome: ask what became of it instead of believing it never was.
             await self._look(order)
 
+    async def cancel_entries(self, reason: str) -> None:
+        """Cancel every living order that could increase a position. Raises ExchangeError at the first that fails."""
+        for order in self._orders.living():
+            if not order.submitted.reduce_only:
+                await self.cancel(order, reason)
+
     async def _look(self, order: ManagedOrder) -> None:
         try:
             self._orders.apply(await self._adapter.order(order.client_order_id, order.venue_order_id))
