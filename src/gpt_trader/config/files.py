@@ -27,6 +27,10 @@ __all__ = ["Item", "Problems", "label", "read_env_file", "read_profile", "read_r
 
 FILE_BYTES_MAX: Final = 1_000_000
 _BOOL, _NULL = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"
+_TAGS: Final = {
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
+}
+"""What plain YAML is made of; nothing that builds an object."""
 
 
 @dataclass(frozen=True)
@@ -188,13 +192,13 @@ def _walk(node: yaml.MappingNode, prefix: str, path: Path, problems: Problems) -
 
 def _plain_yaml(node: yaml.Node) -> object:
     """Text, yes/no, nothing, or a list or table of these; numbers stay as they were written."""
+    if node.tag not in _TAGS:
+        raise ValueError(f"the tag {node.tag} is not allowed")
     if isinstance(node, yaml.ScalarNode):
         if node.tag == _NULL:
             return None
         if node.tag == _BOOL:
             return yaml.SafeLoader.bool_values.get(node.value.lower(), node.value)
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            raise ValueError(f"the tag {node.tag} is not allowed")
         return str(node.value)
     if isinstance(node, yaml.SequenceNode):
         if not all(isinstance(item, yaml.ScalarNode) for item in node.value):
