@@ -10,7 +10,7 @@ import msgspec
 
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock, ManualClock
-from gpt_trader.core.events import Event, OrderSubmitted
+from gpt_trader.core.events import Event, OrderFilled, OrderSubmitted, RunStarted
 from gpt_trader.core.values import (
     Account,
     BookView,
@@ -19,7 +19,9 @@ from gpt_trader.core.values import (
     MarginRates,
     Mark,
     MarketSnapshot,
+    NormalizedOrderRequest,
     OrderRequest,
+    OrderState,
     OrderType,
     ProductSpec,
     Side,
@@ -116,6 +118,10 @@ def an_order(**changes: Any) -> OrderRequest:
     return msgspec.structs.replace(order, **changes)
 
 
+def a_request(order: OrderRequest | None = None, snapshot: Snapshot | None = None) -> NormalizedOrderRequest:
+    return NormalizedOrderRequest(order=order or an_order(), snapshot=snapshot or a_snapshot())
+
+
 def a_submitted(**changes: Any) -> OrderSubmitted:
     """The durable fact of a limit buy of 0.3."""
     event = OrderSubmitted(
@@ -132,6 +138,44 @@ def a_submitted(**changes: Any) -> OrderSubmitted:
         valid_until_ns=START_NS + 60_000_000_000,
         body_digest="0" * 64,
         arrival_mid=D(60_000),
+    )
+    return msgspec.structs.replace(event, **changes)
+
+
+def a_fill(**changes: Any) -> OrderFilled:
+    """The fact of a trade of 0.1 at 60,000 with a fee of 6."""
+    event = OrderFilled(
+        at_ns=START_NS,
+        intent_id="test:BTC-PERP:1:long",
+        client_order_id="gt-test-1",
+        venue_order_id="v1",
+        trade_id="t1",
+        symbol="BTC-PERP",
+        side=Side.BUY,
+        quantity=D("0.1"),
+        price=D(60_000),
+        fee=D(6),
+        liquidity=Liquidity.TAKER,
+        cumulative=D("0.1"),
+        state=OrderState.PARTIALLY_FILLED,
+        trade_ns=START_NS,
+        arrival_mid=D(60_000),
+    )
+    return msgspec.structs.replace(event, **changes)
+
+
+def a_run_started(**changes: Any) -> RunStarted:
+    """First event of a simulated run with 100,000 in cash."""
+    event = RunStarted(
+        at_ns=START_NS,
+        run_id="test-run",
+        profile="dev_entry",
+        environment="simulated",
+        config_digest="0" * 64,
+        code_version="0",
+        market="test",
+        seed=1,
+        cash=D(100_000),
     )
     return msgspec.structs.replace(event, **changes)
 
