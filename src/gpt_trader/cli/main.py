@@ -62,13 +62,13 @@ def exit_code(error: GptTraderError) -> int:
     return STORE_DAMAGED if isinstance(error, StoreError) else FAILED
 
 
-def run_command_line(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; errors that we raise on purpose are said without a traceback.
+def run_command_line(arguments: Sequence[str], command: click.Command = cli) -> int:
+    """Run the command line and return its exit code; errors that we raise on purpose are said without a traceback.
 
     A command may return an int, which becomes the exit code.
     """
     try:
-        result = cli.main(args=list(arguments), prog_name="gpt-trader", standalone_mode=False)
+        result = command.main(args=list(arguments), prog_name="gpt-trader", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return OK
