@@ -84,6 +84,16 @@ def test_core_stands_on_msgspec_and_the_standard_library() -> None:
     assert not found, "\n".join(found)
 
 
+def test_nothing_below_ops_logs() -> None:
+    """What happens on the order path is an event; lines for people are made from events, at the edge."""
+    found = [
+        where(module, node)
+        for module, name, node in imports()
+        if name.split(".")[0] in {"logging", "structlog", "warnings"} and not module.startswith(("cli/", "ops/"))
+    ]
+    assert not found, "\n".join(found)
+
+
 def test_imports_are_absolute() -> None:
     """A file can be moved without reading its dots."""
     found = [

@@ -237,6 +237,18 @@ def test_the_engine_flags_are_read_in_one_place() -> None:
     offenders(found, "ask execution.factory.ExecutionEngineFactory")
 
 
+def test_only_the_submitter_calls_the_venue() -> None:
+    """One door: whoever else sends, cancels or edits is a second owner of "was it sent?"."""
+    found = [
+        where(module, node)
+        for module, node in nodes(ast.Call)
+        if isinstance(node, ast.Call)
+        and re.search(r"(^|[._])(adapter|exchange|venue)\.(send|cancel|edit)$", dotted(node.func))
+        and not module.startswith(("placement/submitter.py", "exchange/", "venue/"))
+    ]
+    offenders(found, "go through placement.submitter.OrderSubmitter")
+
+
 def test_class_names_say_what_the_class_is() -> None:
     """Manager, Helper and their kin name nothing; the mission's own names are the exception."""
     found = [

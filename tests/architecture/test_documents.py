@@ -1,0 +1,69 @@
+"""Are the documents true? Links lead somewhere, generated pages are current, named files and variables exist."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.architecture.house import ROOT, committed_files, find_symbol
+
+from gpt_trader.config.names import known_settings
+from gpt_trader.core.errors import Refusal
+
+PAGES: Final = [path for path in committed_files() if path.suffix == ".md"]
+LINK: Final = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+SOURCE_FILE: Final = re.compile(r"(?<![\w/.-])(?:src|tests|docs|config|tools|bench)/(?!\.\.\.)[\w./-]*\w")
+SYMBOL: Final = re.compile(r"`(gpt_trader\.[\w.]+(?::[\w.]+)?)`")
+VARIABLE: Final = re.compile(r"\b(?:RISK|COINBASE)_[A-Z_]+\b")
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """A dead link costs a reader more than no link."""
+    dead = []
+    for target in LINK.findall(page.read_text(encoding="utf8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, heading = target.partition("#")
+        path = (page.parent / name) if name else page
+        if not path.exists():
+            dead.append(target)
+        elif heading:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf8"), re.MULTILINE)
+            if heading not in {anchor(text) for text in headings}:
+                dead.append(target)
+    assert not dead
+
+
+@each_page
+def test_named_files_exist(page: Path) -> None:
+    """A path in a document is a promise; the founding names are history and have a test of their own."""
+    if page.name == "founding-names.md":
+        pytest.skip("names the files of the founding documents; tests/architecture/test_mission_table.py checks it")
+    text = page.read_text(encoding="utf8")
+    gone = [name for name in SOURCE_FILE.findall(text) if not (ROOT / name.rstrip(".")).exists()]
+    gone += [name for name in SYMBOL.findall(text) if not find_symbol(name)]
+    assert not gone
+
+
+@each_page
+def test_named_variables_exist(page: Path) -> None:
+    """A variable that nobody reads is the worst kind of documentation."""
+    known = {setting.env for setting in known_settings().values()}
+    assert not set(VARIABLE.findall(page.read_text(encoding="utf8"))) - known
+
+
+def test_every_refusal_stands_in_the_generated_page() -> None:
+    """The page is made from core.errors.Refusal by `make docs`, and is current."""
+    page = (ROOT / "docs" / "refusals.md").read_text(encoding="utf8")
+    assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["refusals"]()
+    assert all(f"`{refusal.value}`" in page and refusal.meaning in page for refusal in Refusal)
