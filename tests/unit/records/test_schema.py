@@ -1,0 +1,112 @@
+"""How is an event written, and how is an old one read?"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.builders import a_fill
+
+from gpt_trader.core.errors import Number, StoreError
+from gpt_trader.core.events import SCHEMA_VERSION, Event
+from gpt_trader.records import schema
+from gpt_trader.records.schema import EVENT_TYPES, decode, encode
+
+WORDS = st.text(max_size=20)
+DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
+INTS = st.integers(min_value=-(2**62), max_value=2**62)
+NUMBERS = st.one_of(DECIMALS, INTS, st.from_regex(r"\A[a-z_ ]{0,12}\Z"))
+VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    str: WORDS,
+    int: INTS,
+    bool: st.booleans(),
+    Decimal: DECIMALS,
+    Decimal | None: st.none() | DECIMALS,
+    int | None: st.none() | INTS,
+    tuple[str, ...]: st.lists(WORDS, max_size=3).map(tuple),
+    Mapping[str, Number]: st.dictionaries(WORDS, NUMBERS, max_size=4),
+    Mapping[str, Decimal]: st.dictionaries(WORDS, DECIMALS, max_size=4),
+}
+
+
+def values_of(hint: Any) -> st.SearchStrategy[Any]:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return st.sampled_from(list(hint))
+    return VALUES[hint]
+
+
+def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
+    return st.builds(kind, **{name: values_of(hint) for name, hint in typing.get_type_hints(kind).items()})
+
+
+EVENTS = st.one_of([events_of(kind) for kind in EVENT_TYPES.values()])
+
+
+def types_within(hint: Any) -> set[Any]:
+    """All types that a hint is made of."""
+    found = {hint}
+    for part in typing.get_args(hint):
+        found |= types_within(part)
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        for field in typing.get_type_hints(hint).values():
+            found |= types_within(field)
+    return found
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES.values(), ids=EVENT_TYPES)
+def test_no_event_can_carry_a_float(kind: type[Event]) -> None:
+    """Money in a float is money lost; no field of any event may hold one, however deep."""
+    assert not types_within(kind) & {float, complex, Any, object}
+
+
+def test_every_event_type_is_known() -> None:
+    """The table of types is the whole family, not a list that somebody must keep."""
+    assert {kind.__name__ for kind in Event.__subclasses__()} <= set(EVENT_TYPES)
+
+
+@given(event=EVENTS)
+def test_what_was_written_is_read_back(event: Event) -> None:
+    """Any event of any type comes back equal, and writing it again gives the same bytes."""
+    payload = encode(event)
+    again = decode(payload)
+    assert again == event
+    assert type(again) is type(event)
+    assert encode(again) == payload
+
+
+def test_decimals_are_text() -> None:
+    """A price keeps every digit it was given with."""
+    payload = encode(a_fill(price=Decimal("60000.10")))
+    assert b'"price":"60000.10"' in payload
+    assert str(msgspec.structs.asdict(decode(payload))["price"]) == "60000.10"
+
+
+def test_an_unknown_schema_version_is_refused() -> None:
+    """What a later release wrote is not guessed at."""
+    with pytest.raises(StoreError, match=f"schema version {SCHEMA_VERSION + 1} is unknown"):
+        decode(encode(a_fill()), SCHEMA_VERSION + 1)
+
+
+def test_an_older_version_is_cast_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upcast changes the bytes of the version before, and then they are read as today's."""
+    casts = {SCHEMA_VERSION - 1: lambda payload: payload.replace(b'"was"', b'"trade_id"')}
+    monkeypatch.setattr(schema, "UPCASTS", casts)
+    old = encode(a_fill()).replace(b'"trade_id"', b'"was"')
+    assert decode(old, SCHEMA_VERSION - 1) == a_fill()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"{}", b"\xff\xfe", b'{"type":"NeverHeardOf","at_ns":1}', b'{"type":"OrderPlaced","at_ns":"1"}', b"[1,2]"],
+)
+def test_what_is_no_event_is_refused(payload: bytes) -> None:
+    """Damaged bytes, unknown types and wrong types of fields are errors, never a default."""
+    with pytest.raises(StoreError, match="not a readable event"):
+        decode(payload)
