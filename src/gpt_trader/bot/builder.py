@@ -109,7 +109,10 @@ class PerpsBotBuilder:
         account_feed = AccountFeed(bus, clock, orders)
         tracker = OrderTracker()
         equity = EquityTracker()
-        statistics = {symbol: BarStatistics(self._bar_seconds) for symbol in config.symbols}
+        statistics = {
+            symbol: BarStatistics(self._bar_seconds, volatility_bars=config.risk.volatility_window_periods)
+            for symbol in config.symbols
+        }
         figures = AccountFigures(
             adapter=adapter, ledger=ledger, orders=orders, clock=clock, symbols=config.symbols, statistics=statistics
         )

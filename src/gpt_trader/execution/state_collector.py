@@ -9,8 +9,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-import msgspec
-
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import Refusal, Refused, Stage
 from gpt_trader.core.values import (
@@ -25,20 +23,14 @@ from gpt_trader.core.values import (
     Snapshot,
 )
 from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.market.statistics import SymbolStatistics
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.records.ledger import Ledger
 
-__all__ = ["StateCollector", "SymbolStatistics"]
+__all__ = ["StateCollector"]
 
 BOOK_DEPTH: Final = 20
 """Levels a side that a decision looks at."""
-
-
-class SymbolStatistics(msgspec.Struct, frozen=True):
-    """What closed bars say of a symbol; None until enough of them are seen."""
-
-    sigma_day: Decimal | None
-    volume_day: Decimal | None
 
 
 class StateCollector:

@@ -1,0 +1,123 @@
+"""How much does it move, and how much is traded? Rolling figures from closed bars, for sizing and guards.
+
+Volatility is the sample standard deviation of close-to-close log returns (the estimator that the square-root law and
+volatility targeting are stated for; range estimators would see the modelled path inside a bar). Returns are kept as
+integers of 1e-12, so running sums are exact and a restarted bot that saw the same bars has the same figures.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+from math import isqrt, log
+from typing import Final
+
+import msgspec
+
+from gpt_trader.core.clock import NS
+from gpt_trader.core.values import Bar
+
+__all__ = ["BARS_MIN", "BarStatistics", "SymbolStatistics"]
+
+DAY_SECONDS: Final = 86_400
+BARS_MIN: Final = 30
+"""Fewer returns say nothing about a day."""
+WINDOW_BARS_MAX: Final = 1440
+"""A day of minutes; with shorter bars the window is shorter than a day and scaled up."""
+GRAIN: Final = 1_000_000_000_000
+VOLUME_GRAIN: Final = 1_000_000
+
+
+class SymbolStatistics(msgspec.Struct, frozen=True):
+    """What closed bars say of a symbol; None until enough of them are seen."""
+
+    sigma_day: Decimal | None
+    """Standard deviation of one day's return."""
+    volume_day: Decimal | None
+    """Base units traded in a day."""
+
+
+class _Window:
+    """Exact sums over the newest values."""
+
+    __slots__ = ("size", "squares", "total", "values")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.values: deque[int] = deque()
+        self.total = 0
+        self.squares = 0
+
+    def add(self, value: int) -> None:
+        values = self.values
+        values.append(value)
+        self.total += value
+        self.squares += value * value
+        if len(values) > self.size:
+            gone = values.popleft()
+            self.total -= gone
+            self.squares -= gone * gone
+
+    def deviation(self) -> int:
+        """Sample standard deviation in the values' own unit, rounded down; needs two values."""
+        count = len(self.values)
+        return isqrt((count * self.squares - self.total * self.total) // (count * (count - 1)))
+
+
+class BarStatistics:
+    """One symbol. Adding a bar is cheap; figures are made when asked for."""
+
+    def __init__(self, bar_seconds: int, *, volatility_bars: int = 20) -> None:
+        self.bar_seconds = bar_seconds
+        window = max(BARS_MIN, min(WINDOW_BARS_MAX, DAY_SECONDS // bar_seconds))
+        self._returns = _Window(window)
+        self._volumes = _Window(window)
+        self._recent = _Window(volatility_bars)
+        self._last_close = 0.0
+        self._day = -1
+        self._day_squares = 0
+        self._values: SymbolStatistics | None = None
+
+    def add(self, bar: Bar) -> None:
+        self._values = None
+        day = bar.close_ns // (DAY_SECONDS * NS)
+        if day != self._day:
+            self._day, self._day_squares = day, 0
+        if self._last_close > 0:
+            value = round(log(bar.close / self._last_close) * GRAIN)
+            self._returns.add(value)
+            self._recent.add(value)
+            self._day_squares += value * value
+        self._volumes.add(round(bar.volume * VOLUME_GRAIN))
+        self._last_close = bar.close
+
+    def values(self) -> SymbolStatistics:
+        """For a decision."""
+        if self._values is None:
+            self._values = SymbolStatistics(self._sigma_day(), self._volume_day())
+        return self._values
+
+    def _sigma_day(self) -> Decimal | None:
+        if len(self._returns.values) < BARS_MIN:
+            return None
+        scale = (Decimal(DAY_SECONDS) / self.bar_seconds).sqrt()
+        return (Decimal(self._returns.deviation()) / GRAIN * scale).quantize(Decimal("1e-9"))
+
+    def _volume_day(self) -> Decimal | None:
+        count = len(self._volumes.values)
+        if count < BARS_MIN:
+            return None
+        seen_seconds = count * self.bar_seconds
+        return (Decimal(self._volumes.total) / VOLUME_GRAIN * DAY_SECONDS / seen_seconds).quantize(Decimal("1e-6"))
+
+    @property
+    def bar_sigma(self) -> Decimal | None:
+        """Standard deviation of one bar's return over the last `volatility_bars` bars; None until they are there."""
+        if len(self._recent.values) < self._recent.size:
+            return None
+        return Decimal(self._recent.deviation()) / GRAIN
+
+    @property
+    def day_volatility(self) -> Decimal | None:
+        """Root of the sum of squared bar returns since 00:00 UTC; None before the first."""
+        return Decimal(isqrt(self._day_squares)) / GRAIN if self._last_close > 0 else None
