@@ -141,9 +141,7 @@ class StrategyConfig(StrictModel):
     """Notional that an entry asks for."""
     allow_shorts: Annotated[bool, Setting("yes/no", "strategy ma_crossover")] = False
     """Whether it may want to be short."""
-    entry_tactic: Annotated[
-        Literal["market", "simple_limit", "aggressive_limit"], Setting("tactic", "OrderExecutorHandler")
-    ] = "market"
+    entry_tactic: Annotated[Literal["market", "simple_limit"], Setting("tactic", "OrderExecutorHandler")] = "market"
     """Placement of entries whose signal names no tactic. Exits go by market with a collar."""
 
     @model_validator(mode="after")
@@ -176,13 +174,13 @@ class ExecutionConfig(StrictModel):
         default=Decimal(1), ge=0, le=1000
     )
     """Distance of a simple limit order from its touch."""
-    aggressive_limit_requotes_max: Annotated[Count, Setting("orders", "AggressiveLimitExecutionStrategy")] = Field(
-        default=8, ge=1, le=100
-    )
+    aggressive_limit_requotes_max: Annotated[
+        Count, Setting("orders", "AggressiveLimitExecutionStrategy", built=False)
+    ] = Field(default=8, ge=1, le=100)
     """How often an aggressive limit order is quoted again."""
-    aggressive_limit_timeout_seconds: Annotated[Seconds, Setting("seconds", "AggressiveLimitExecutionStrategy")] = (
-        Field(default=13.0, gt=0, le=3600)
-    )
+    aggressive_limit_timeout_seconds: Annotated[
+        Seconds, Setting("seconds", "AggressiveLimitExecutionStrategy", built=False)
+    ] = Field(default=13.0, gt=0, le=3600)
     """How long it tries before it goes to market."""
     retries_max: Annotated[Count, Setting("retries", "OrderSubmitter")] = Field(default=3, ge=0, le=10)
     """How often the same body is sent again when the wire failed."""
@@ -204,11 +202,11 @@ class ExecutionConfig(StrictModel):
         default=0.5, gt=0, le=60
     )
     """How often the venue is asked meanwhile."""
-    max_slippage_pct: Annotated[Amount, Setting("share of the arrival price", "ReconciliationHandler")] = Field(
-        default=Decimal("0.01"), gt=0, lt=1
+    max_slippage_pct: Annotated[Amount, Setting("share of the arrival price", "ReconciliationHandler", built=False)] = (
+        Field(default=Decimal("0.01"), gt=0, lt=1)
     )
     """A fill worse than this against the arrival mid is reported as an event of its own."""
-    unknown_settle_seconds: Annotated[Seconds, Setting("seconds", "OrderReconciler")] = Field(
+    unknown_settle_seconds: Annotated[Seconds, Setting("seconds", "OrderReconciler", built=False)] = Field(
         default=180.0, gt=0, le=86_400
     )
     """How long an order of unknown outcome is looked for before it counts as never arrived."""
@@ -227,7 +225,9 @@ class GuardsConfig(StrictModel):
 
     interval_seconds: Annotated[Seconds, Setting("seconds", "GuardManager")] = Field(default=60.0, gt=0, le=3600)
     """Cadence of the runtime guards; they also run after fills."""
-    account_sweep_seconds: Annotated[Seconds, Setting("seconds", "PerpsBot")] = Field(default=60.0, gt=0, le=3600)
+    account_sweep_seconds: Annotated[Seconds, Setting("seconds", "PerpsBot", built=False)] = Field(
+        default=60.0, gt=0, le=3600
+    )
     """How often balances, positions and open orders are read afresh, whatever the streams say."""
 
 
@@ -318,15 +318,6 @@ class BotConfig(StrictModel):
     run: RunConfig = RunConfig()
     credentials: CredentialsConfig = CredentialsConfig()
     risk: RiskConfig = RiskConfig()
-
-    @model_validator(mode="after")
-    def _check_sweeps(self) -> Self:
-        if self.guards.account_sweep_seconds >= self.risk.max_account_staleness_seconds:
-            raise ValueError(
-                "guards.account_sweep_seconds must lie below risk.max_account_staleness_seconds: "
-                "between two sweeps every entry would be refused"
-            )
-        return self
 
     def multiplier(self, symbol: str) -> Decimal:
         """Slippage multiplier of a symbol; 1 where none is set."""

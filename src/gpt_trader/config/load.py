@@ -89,6 +89,8 @@ def load(
     layers.add(Layer.RUNTIME, from_control)
 
     config = _validated(layers, profile_path.stem, problems)
+    if config is not None:
+        _refuse_unbuilt(config, layers, problems)
     problems.raise_if_any()
     assert config is not None, "no problem and no configuration"
     return Loaded(
@@ -153,6 +155,14 @@ def _refuse_secrets(items: list[Item], problems: Problems) -> list[Item]:
         if known.secret:
             problems.add(item.path, item.place, "a secret in a profile", f"set {known.env} in the environment")
     return [item for item in items if not known_settings()[item.path].secret]
+
+
+def _refuse_unbuilt(config: BotConfig, layers: Layers, problems: Problems) -> None:
+    """A setting that nothing reads yet would only seem to act."""
+    for path, known in known_settings().items():
+        winner = layers.winner(path)
+        if winner is not None and not known.built and value_at(config, path) != known.default:
+            problems.add(f"{path} = {winner.raw!r}", str(winner), "not built yet, so it would not act", "leave it out")
 
 
 def _source_of(known: Known, layers: Layers, profile: str | None, env: Mapping[str, str]) -> Source:

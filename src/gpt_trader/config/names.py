@@ -29,6 +29,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     acts: str
     meaning: str
+    built: bool
     secret: bool
     in_digest: bool
     default: Any
@@ -82,8 +83,9 @@ def _rows(prefix: str, model: type[StrictModel]) -> Iterable[Known]:
             env=setting.env or by_rule.upper(),
             option=setting.option,
             unit=setting.unit,
-            acts=setting.acts,
+            acts=setting.acts if setting.built else f"{setting.acts} (not built yet; cannot be set)",
             meaning=" ".join((field.description or "").split()),
+            built=setting.built,
             secret=setting.secret,
             in_digest=setting.in_digest,
             default=field.get_default(call_default_factory=True),

@@ -30,6 +30,8 @@ class Setting:
     """Option of `gpt-trader run`, where there is one."""
     secret: bool = False
     """Never printed, logged or hashed, and accepted from the environment or an env file only."""
+    built: bool = True
+    """Something reads it. What nothing reads yet may be shown but not set: it would only seem to act."""
     in_digest: bool = True
     """Part of the configuration digest; paths, names for people and the pace are not."""
 
@@ -157,9 +159,9 @@ class RiskConfig(StrictModel):
     """Smallest (equity - maintenance margin) / equity that is allowed, now (guard) and projected (rule)."""
     enable_pre_trade_liq_projection: Annotated[bool, Setting("yes/no", "pre-trade rule liquidation_buffer")] = True
     """Project the buffer with the order filled, and refuse the entry when it falls below the minimum."""
-    margin_window_lead_minutes: Annotated[Count, Setting("minutes", "pre-trade margin rules; guard margin_window")] = (
-        Field(default=30, ge=0, le=1440)
-    )
+    margin_window_lead_minutes: Annotated[
+        Count, Setting("minutes", "pre-trade margin rules; guard margin_window", built=False)
+    ] = Field(default=30, ge=0, le=1440)
     """So long before a margin window change or session break, the next window's margin rates are used."""
 
     # --- loss ----------------------------------------------------------------------------------------------------
@@ -189,8 +191,8 @@ class RiskConfig(StrictModel):
         default=Decimal(0), ge=0
     )
     """Largest notional of one entry. 0 = off."""
-    default_position_size_pct: Annotated[Amount, Setting(SHARE, "size of an entry that states none")] = Field(
-        default=Decimal("0.02"), gt=0, le=10
+    default_position_size_pct: Annotated[Amount, Setting(SHARE, "size of an entry that states none", built=False)] = (
+        Field(default=Decimal("0.02"), gt=0, le=10)
     )
     """Notional of an entry whose signal or command names no size."""
     max_position_size_pct: Annotated[Amount, Setting(SHARE, "pre-trade rule order_size_cap")] = Field(
@@ -219,7 +221,7 @@ class RiskConfig(StrictModel):
         Field(default=Decimal("0.02"), gt=0, lt=1)
     )
     """Furthest a protective stop may lie from the entry, where an entry has one."""
-    enable_protective_stops: Annotated[bool, Setting("yes/no", "RiskManagementHandler")] = False
+    enable_protective_stops: Annotated[bool, Setting("yes/no", "RiskManagementHandler", built=False)] = False
     """Give every entry without a stop one at default_stop_loss_pct."""
     default_stop_loss_pct: Annotated[Amount, Setting("share of the entry price", "RiskManagementHandler")] = Field(
         default=Decimal("0.02"), gt=0, lt=1

@@ -226,6 +226,25 @@ def test_env_file_knows_no_strangers(folder: Path) -> None:
     assert "cannot stand in the file" in second
 
 
+@pytest.mark.parametrize("path", [path for path, known in known_settings().items() if not known.built])
+def test_setting_that_nothing_reads_is_refused(folder: Path, path: str) -> None:
+    """Else a person would rely on it."""
+    known = known_settings()[path]
+    value = {"bool": "true"}.get(type(known.default).__name__, "0.03" if "pct" in path else "7")
+
+    (problem,) = problems(folder, {known.env: value})
+
+    assert (
+        problem
+        == f"{path} = '{value}' (environment {known.env}): not built yet, so it would not act. Fix: leave it out."
+    )
+
+
+def test_setting_that_nothing_reads_may_say_its_default(folder: Path) -> None:
+    """A file may write out every field."""
+    assert loaded(folder, {"RISK_ENABLE_PROTECTIVE_STOPS": "false"})
+
+
 def test_secret_in_a_profile_is_refused(folder: Path) -> None:
     """Profiles are copied, committed and shown."""
     text = "credentials:\n  coinbase_api_private_key: canary-secret\n"
