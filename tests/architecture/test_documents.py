@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.architecture.house import ROOT, committed_files, find_symbol
+from tests.architecture.house import ROOT, SRC, committed_files, find_symbol
 
 from gpt_trader.config.names import known_settings
 from gpt_trader.core.errors import Refusal
 
 PAGES: Final = [path for path in committed_files() if path.suffix == ".md"]
 LINK: Final = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
-SOURCE_FILE: Final = re.compile(r"(?<![\w/.-])(?:src|tests|docs|config|tools|bench)/(?!\.\.\.)[\w./-]*\w")
+FOLDERS: Final = "src|tests|docs|config|tools|bench|" + "|".join(path.name for path in sorted(SRC.glob("*/")))
+PATH: Final = re.compile(rf"(?<![\w/.-])(?:{FOLDERS}|live|advanced|handlers)/(?!\.\.\.)[\w./-]*\w")
+PLACES: Final = (ROOT, SRC, SRC / "execution")
+"""Documents name product files by their path below `src/gpt_trader`, or below the wing they speak of."""
 SYMBOL: Final = re.compile(r"`(gpt_trader\.[\w.]+(?::[\w.]+)?)`")
 VARIABLE: Final = re.compile(r"\b(?:RISK|COINBASE)_[A-Z_]+\b")
 
@@ -44,13 +47,15 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not dead
 
 
-@each_page
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name != "founding-names.md"],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
 def test_named_files_exist(page: Path) -> None:
-    """A path in a document is a promise; the founding names are history and have a test of their own."""
-    if page.name == "founding-names.md":
-        pytest.skip("names the files of the founding documents; tests/architecture/test_mission_table.py checks it")
+    """A path in a document is a promise. The founding names are history; test_mission_table.py looks after them."""
     text = page.read_text(encoding="utf8")
-    gone = [name for name in SOURCE_FILE.findall(text) if not (ROOT / name.rstrip(".")).exists()]
+    gone = [name for name in PATH.findall(text) if not any((place / name).exists() for place in PLACES)]
     gone += [name for name in SYMBOL.findall(text) if not find_symbol(name)]
     assert not gone
 
