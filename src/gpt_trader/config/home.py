@@ -50,6 +50,7 @@ def config_home(env: Mapping[str, str]) -> Path:
             )
         return folder
     checkout = _HERE.parents[2]
-    if (checkout / "pyproject.toml").is_file() and (checkout / "config" / "profiles").is_dir():
+    in_checkout = _HERE.parents[1].name == "src" and (checkout / "pyproject.toml").is_file()
+    if in_checkout and (checkout / "config" / "profiles").is_dir():
         return checkout / "config"
     return _HERE / "defaults"
