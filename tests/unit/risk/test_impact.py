@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import START_NS, D
 
@@ -101,6 +101,7 @@ def books(draw: st.DrawFn) -> BookView:
     return BookView(bids=bids, asks=asks, received_ns=START_NS)
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(books(), st.sampled_from(Side), st.decimals(D(0), D(300), places=3))
 def test_largest_size_fits_and_one_lot_more_does_not(book: BookView, side: Side, impact_bps_max: Decimal) -> None:
     """For any book: the size found is judged to fit, and it is the largest."""
@@ -128,6 +129,7 @@ def test_square_root_law_without_volume_knows_nothing() -> None:
     assert largest_under_square_root(D(10), D(0), D(1_000), D(1), LOT) is None
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(
     st.decimals(D("0.1"), D(500), places=1),
     st.decimals(D("0.001"), D("0.5"), places=4),
@@ -166,6 +168,7 @@ def test_sizing_modes(mode: SizingMode, target: str, fitting: str, expected: tup
     assert (result.quantity, result.slice_quantity, result.slices) == (D(quantity), D(slice_quantity), slices)
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(st.integers(1, 400), st.integers(0, 400))
 def test_aggressive_slices_fit_and_add_up(target_lots: int, fitting_lots: int) -> None:
     """No slice is larger than what fits, and together they are the whole."""

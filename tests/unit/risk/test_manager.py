@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import START_NS, D, a_market, a_product, a_request, a_snapshot, an_account, an_order
 
@@ -403,6 +403,7 @@ def configs(draw: st.DrawFn) -> RiskConfig:
     )
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(snapshots(), configs(), st.sampled_from(Side), decimals("0.01", "50", 3))
 def test_entry_never_leads_above_any_cap(snapshot: Snapshot, config: RiskConfig, side: Side, wish: Decimal) -> None:
     """Whatever is held and working: after approval the worst case obeys every cap, or only brings back to zero."""
@@ -428,6 +429,7 @@ def test_entry_never_leads_above_any_cap(snapshot: Snapshot, config: RiskConfig,
         assert equity - maintenance >= config.min_liquidation_buffer_pct * equity
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(snapshots(), configs(), st.sampled_from(Side), decimals("0.01", "50", 3))
 def test_exit_never_increases_or_crosses(snapshot: Snapshot, config: RiskConfig, side: Side, wish: Decimal) -> None:
     """With everything that already closes filled too, a close ends between the position and zero."""
