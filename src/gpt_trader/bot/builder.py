@@ -16,6 +16,7 @@ from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bot import BotSettings, PerpsBot
 from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.config.bot import BotConfig, StrategyConfig
+from gpt_trader.config.risk import SizingMode
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import ConfigError
@@ -98,8 +99,8 @@ class PerpsBotBuilder:
     def build(self) -> BuiltBot:
         """Wire everything. Raises ConfigError when the configuration asks for what is not there; nothing is sent."""
         config, bus, clock, adapter = self._config, self._bus, self._clock, self._adapter
-        self._check()
         selection = ExecutionEngineFactory.select(config.risk, EngineChoice(config.run.engine))
+        self._check(selection)
 
         ledger = Ledger(publish=bus.publish)
         ledger.follow(bus)
@@ -188,14 +189,14 @@ class PerpsBotBuilder:
         self._begin(engine.name, selection)
         return BuiltBot(bot=bot, selection=selection, metrics=metrics)
 
-    def _check(self) -> None:
+    def _check(self, selection: EngineSelection) -> None:
         config = self._config
         if config.execution.order_preview_enabled and not self._adapter.capabilities.preview:
             raise ConfigError(
                 f"execution.order_preview_enabled = true: the venue {self._adapter.name} has no order preview. "
                 "Fix: unset ORDER_PREVIEW_ENABLED."
             )
-        if config.risk.enable_market_impact_guard and config.risk.sizing_mode == "AGGRESSIVE":
+        if selection.impact_guard and config.risk.sizing_mode is SizingMode.AGGRESSIVE:
             raise ConfigError(
                 "risk.sizing_mode = 'AGGRESSIVE': it sends the full size in slices over time, and the slicing tactics "
                 "are not built yet. Fix: set CONSERVATIVE (largest size under the cap) or STRICT (all or nothing)."

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import click
+
+from gpt_trader.cli.config import configuration_options, load_configuration
 
 __all__ = ["run"]
 
+OK, FAILED, INTERRUPTED = 0, 1, 130
+
 
 @click.command()
-@click.option("--profile", metavar="NAME", help="Profile in config/profiles, or a .yaml file. Default: dev_entry.")
+@configuration_options
 @click.option("--market", metavar="PATH", help="`synthetic`, or a recording to trade.")
 @click.option("--symbols", metavar="LIST", help="For instance BTC-PERP,ETH-PERP.")
 @click.option("--seed", type=int, help="The same seed gives the same event log, byte for byte.")
@@ -21,12 +27,13 @@ __all__ = ["run"]
     help="By the flags (default), or this engine whatever they say.",
 )
 @click.option("--dry-run", is_flag=True, default=None, help="Decide and record, send nothing, keep running.")
-@click.option("--env-file", metavar="PATH", help="File of NAME=value lines, below the environment.")
 @click.option("--json", "as_json", is_flag=True, help="No panel; one JSON object at the end.")
 @click.option("--no-panel", is_flag=True, help="No live panel; the summary only.")
 def run(
     *,
     profile: str | None,
+    env_file: str | None,
+    risk_file: str | None,
     market: str | None,
     symbols: str | None,
     seed: int | None,
@@ -35,27 +42,18 @@ def run(
     cash: str | None,
     engine: str | None,
     dry_run: bool | None,
-    env_file: str | None,
     as_json: bool,
     no_panel: bool,
-) -> None:
+) -> int:
     """Trade by profile until the market ends, the duration is over, or Ctrl-C.
 
     Without options: a seeded synthetic day on the built-in venue, no keys needed.
     """
-    import os
-    import sys
-
-    from rich.console import Console
-
-    from gpt_trader.config.home import home
-    from gpt_trader.config.load import load
-    from gpt_trader.ops.runner import run_simulated
-    from gpt_trader.report.summary import render_summary, to_json
-
-    loaded = load(
+    loaded = load_configuration(
         profile,
-        overrides={
+        env_file,
+        risk_file,
+        {
             "venue.market": market,
             "venue.starting_cash": cash,
             "symbols": symbols,
@@ -65,18 +63,22 @@ def run(
             "run.engine": engine,
             "run.dry_run": dry_run,
         },
-        env=os.environ,
-        env_file=env_file,
     )
+
+    from rich.console import Console
+
+    from gpt_trader.config.home import home
+    from gpt_trader.ops.runner import run_simulated
+    from gpt_trader.report.summary import END_OF_MARKET, STOPPED_BY, render_summary, to_json
+
     console = Console(stderr=as_json)
     summary = run_simulated(
         loaded, home(os.environ), console, panel=console.is_terminal and not as_json and not no_panel
     )
     if as_json:
-        sys.stdout.write(to_json(summary) + "\n")
+        click.echo(to_json(summary))
     else:
         console.print(render_summary(summary))
-    if summary.stopped_by.startswith("stopped by"):
-        sys.exit(130)
-    if summary.stopped_by != "end of market":
-        sys.exit(1)
+    if summary.stopped_by == END_OF_MARKET:
+        return OK
+    return INTERRUPTED if summary.stopped_by.startswith(STOPPED_BY) else FAILED

@@ -27,7 +27,7 @@ from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.synthetic import SyntheticMarket
 from gpt_trader.ops.panel import LivePanel
 from gpt_trader.records.event_store import EventStore
-from gpt_trader.report.summary import RunSummary
+from gpt_trader.report.summary import STOPPED_BY, RunSummary
 
 __all__ = ["SimulatedRun", "open_configured_market", "run_simulated"]
 
@@ -142,7 +142,7 @@ def stop_on_signal(bot: PerpsBot) -> Iterator[None]:
     before: dict[signal.Signals, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
 
     def ask(number: int, _: FrameType | None) -> None:
-        bot.request_stop(f"stopped by {signal.Signals(number).name}")
+        bot.request_stop(f"{STOPPED_BY}{signal.Signals(number).name}")
         for each, handler in before.items():
             signal.signal(each, handler)
 
@@ -208,7 +208,7 @@ def summarise(
         refusals=metrics.refusals,
         open_orders=tuple(order.client_order_id for order in bot.orders.living()),
         positions={name: position.quantity for name, position in ledger.positions().items() if position.quantity},
-        equity_start=ledger.equity_start,
+        equity_start=ledger.starting_cash,
         equity_end=ledger.equity(marks),
         price_pnl=ledger.price_pnl(marks),
         fees=ledger.fees,

@@ -10,7 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["RunSummary", "money", "render_summary", "to_json"]
+__all__ = ["END_OF_MARKET", "STOPPED_BY", "RunSummary", "money", "render_summary", "to_json"]
+
+END_OF_MARKET = "end of market"
+STOPPED_BY = "stopped by "
+"""How a run that was ended by a signal says so; the name of the signal follows."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):

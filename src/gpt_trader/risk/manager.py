@@ -77,7 +77,6 @@ class LiveRiskManager:
         trace["reach"] = snapshot.exposure.reach(order.side)
         if equity <= 0:
             raise Refused(Stage.RISK, Refusal.NO_EQUITY, equity=equity)
-        trace.update(rules.check_signal(order, config, Stage.RISK))
         self._check_rate(now_ns, trace)
         trace.update(rules.check_stop_distance(order, mark, config))
         trace.update(rules.check_reward_risk(order, mark, config))

@@ -290,13 +290,11 @@ def test_exit_larger_than_the_venue_takes_goes_in_parts() -> None:
         ({"protective_stop": D(58_799)}, Refusal.STOP_TOO_FAR),  # 2.0017 % below 60000
         ({"protective_stop": D(60_000)}, Refusal.INVALID_STOP),
         ({"protective_stop": D(59_000), "target_price": D(61_499)}, Refusal.REWARD_TOO_SMALL),  # 1.499 : 1
-        ({"strength": 0.2}, Refusal.WEAK_SIGNAL),
-        ({"confluence": 2.9}, Refusal.LOW_CONFLUENCE),
     ],
 )
 def test_trade_that_breaks_its_own_rule_is_refused(changes: dict[str, Any], code: Refusal) -> None:
-    """Stop distance, reward for risk, strength and confluence."""
-    assert refused(wide(min_signal_strength=D("0.3")), a_request(an_order(**changes)), "0.1").code is code
+    """Stop distance and reward for risk."""
+    assert refused(wide(), a_request(an_order(**changes)), "0.1").code is code
 
 
 @pytest.mark.parametrize(
@@ -305,15 +303,13 @@ def test_trade_that_breaks_its_own_rule_is_refused(changes: dict[str, Any], code
         {"protective_stop": D(58_800)},  # exactly 2 %
         {"protective_stop": D(59_000), "target_price": D(61_500)},  # exactly 1.5 : 1
         {"side": Side.SELL, "protective_stop": D(61_000), "target_price": D(58_500)},
-        {"strength": 0.3},
-        {"confluence": 3.0},
         {"target_price": D(60_001)},  # no stop: not judged
-        {},  # no strength and no confluence: not judged
+        {},  # no stop, no target: not judged
     ],
 )
 def test_trade_at_the_limit_passes(changes: dict[str, Any]) -> None:
     """Limits are inclusive, and what a signal does not state is not judged."""
-    assert approved(wide(min_signal_strength=D("0.3")), a_request(an_order(**changes)), "0.1") == D("0.1")
+    assert approved(wide(), a_request(an_order(**changes)), "0.1") == D("0.1")
 
 
 def test_position_count_holds_for_new_symbols_only() -> None:
