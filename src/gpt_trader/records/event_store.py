@@ -332,3 +332,7 @@ def _create(path: Path, run_id: str) -> None:
     if mode != "wal":
         raise StoreError(f"{path}: this file system cannot keep a write-ahead log (is it a network share?); move it")
     new.rename(path)
+    for folder in (path.parent, path.parent.parent):  # the names must survive a power cut, too
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(descriptor)
+        os.close(descriptor)
