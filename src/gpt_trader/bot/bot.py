@@ -369,13 +369,15 @@ class PerpsBot:
         return self.ledger.position(symbol).quantity
 
     def marks(self) -> dict[str, Decimal]:
-        """Latest mark of every symbol that has one."""
+        """Latest mark of every symbol that is traded or held, and has one."""
         found = {}
-        for symbol in self.settings.symbols:
+        for symbol in dict.fromkeys((*self.settings.symbols, *self.ledger.positions())):
             mark = self.adapter.market.mark(symbol)
             if mark is not None:
                 found[symbol] = mark.price
         return found
 
     def _sample_equity(self) -> None:
-        self.equity.sample(self.clock.now_ns(), self.ledger.equity(self.marks()))
+        marks = self.marks()
+        if self.ledger.positions().keys() <= marks.keys():  # without a mark there is no equity, not a smaller one
+            self.equity.sample(self.clock.now_ns(), self.ledger.equity(marks), self.ledger.transfers)
