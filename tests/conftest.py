@@ -7,7 +7,6 @@ loaded by every later run and by both workers.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +27,7 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture
-def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty GPT_TRADER_HOME of this test alone, which shares the compiled code with all others."""
     home = tmp_path / "home"
     home.mkdir()

@@ -18,7 +18,6 @@ from gpt_trader.core.events import (
     StopKept,
     StopReleased,
     StopTriggered,
-    SystemError,  # noqa: A004 - the event, not the builtin
     TradingSignalGenerated,
 )
 from gpt_trader.core.ids import intent_id
@@ -177,14 +176,7 @@ class PerpsBot:
     def _strategy_failed(self, symbol: str, strategy: Strategy, error: Exception) -> None:
         """Entries of the symbol are paused; exits and stops go on."""
         reason = f"strategy {strategy.name} raised {type(error).__name__}"
-        self.bus.publish(
-            SystemError(
-                at_ns=self.clock.now_ns(),
-                source=f"strategy {strategy.name}",
-                message=f"{type(error).__name__}: {error}"[:500],
-                action=f"entries of {symbol} paused",
-            )
-        )
+        self.bus.report(f"strategy {strategy.name}", f"{type(error).__name__}: {error}", f"entries of {symbol} paused")
         self.guards.pause(symbol, reason)
 
     def _keep_stop(self, symbol: str, strategy: Strategy, move: StopMove) -> None:
@@ -356,14 +348,7 @@ class PerpsBot:
             self.request_stop(f"an intent failed unexpectedly: {type(error).__name__}: {error}")
 
     def _report(self, source: str, error: BaseException) -> None:
-        self.bus.publish(
-            SystemError(
-                at_ns=self.clock.now_ns(),
-                source=source,
-                message=f"{type(error).__name__}: {error}"[:500],
-                action="reported",
-            )
-        )
+        self.bus.report(source, f"{type(error).__name__}: {error}", "reported")
 
     def _position(self, symbol: str) -> Decimal:
         return self.ledger.position(symbol).quantity

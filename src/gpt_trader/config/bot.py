@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from gpt_trader.config.risk import (
     Amount,
@@ -24,6 +24,7 @@ from gpt_trader.config.risk import (
     Symbol,
     refuse_bool,
 )
+from gpt_trader.core.errors import ConfigError
 
 __all__ = [
     "BotConfig",
@@ -35,12 +36,14 @@ __all__ = [
     "VenueConfig",
     "VenueKind",
     "parse_duration",
+    "parse_multipliers",
 ]
 
 SYNTHETIC: Final = "synthetic"
 """The market that is made from the seed."""
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_MULTIPLIERS: Final[TypeAdapter[Mapping[str, Decimal]]] = TypeAdapter(AmountPerSymbol)
 _PACE: Final = re.compile(r"max|realtime|\d+(\.\d+)?x")
 
 
@@ -331,3 +334,14 @@ def sections() -> Mapping[str, type[StrictModel]]:
         for name, field in BotConfig.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, StrictModel)
     }
+
+
+def parse_multipliers(text: str) -> Mapping[str, Decimal]:
+    """SLIPPAGE_MULTIPLIERS (`BTC-PERP:1.5,ETH-PERP:2`) as the setting has it. Raises ConfigError naming the item."""
+    try:
+        return _MULTIPLIERS.validate_python(text)
+    except ValidationError as error:
+        said = "; ".join(detail["msg"] for detail in error.errors())
+        raise ConfigError(
+            f"SLIPPAGE_MULTIPLIERS = {text!r}: {said}. Fix: for instance BTC-PERP:1.5,ETH-PERP:2.0"
+        ) from error

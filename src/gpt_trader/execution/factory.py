@@ -9,20 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
 
-from gpt_trader.config.risk import AmountPerSymbol, RiskConfig
-from gpt_trader.core.errors import ConfigError
+from gpt_trader.config.bot import parse_multipliers
+from gpt_trader.config.risk import RiskConfig
 from gpt_trader.execution.advanced.engine import AdvancedExecutionEngine
 from gpt_trader.execution.engine import ExecutionEngine, SharedParts
 from gpt_trader.execution.live.engine import LiveExecutionEngine
 
 __all__ = ["EngineChoice", "EngineSelection", "ExecutionEngineFactory"]
-
-MULTIPLIERS: Final[TypeAdapter[Mapping[str, Decimal]]] = TypeAdapter(AmountPerSymbol)
 
 
 class EngineChoice(StrEnum):
@@ -78,13 +74,7 @@ class ExecutionEngineFactory:
     @staticmethod
     def parse_slippage_multipliers(text: str) -> Mapping[str, Decimal]:
         """`BTC-PERP:1.5,ETH-PERP:2` as numbers, by the rule of the setting. Raises ConfigError that names the item."""
-        try:
-            return MULTIPLIERS.validate_python(text)
-        except ValidationError as error:
-            said = "; ".join(detail["msg"] for detail in error.errors())
-            raise ConfigError(
-                f"SLIPPAGE_MULTIPLIERS = {text!r}: {said}. Fix: for instance BTC-PERP:1.5,ETH-PERP:2.0"
-            ) from error
+        return parse_multipliers(text)
 
 
 def _yes(flag: bool) -> str:
