@@ -39,6 +39,8 @@ GAP_BARS_MAX: Final = 10_080
 """Longest hole that is carried over: a week of minutes. A longer one is another file."""
 STEPS_MAX: Final = 1000
 LOT_WORTH_MAX: Final = 10
+VOLUME_MAX: Final = 1e12
+"""A million million of the quote currency in one bar is a broken number."""
 POWERS: Final = 13
 """Powers of ten that prices are tried on, from 1e-8 to 10,000."""
 STRAY_SHARE_MAX: Final = 0.01
@@ -136,7 +138,8 @@ class _BarReader:
             numbers = batch.values[:, column]
             good = np.isfinite(numbers) & ((numbers > 0) | ((numbers == 0) & (name == "volume")))
             self.require(batch, good, column, "not a number above zero")
-        o, h, low, c, _ = batch.values.T
+        o, h, low, c, volume = batch.values.T
+        self.require(batch, volume < VOLUME_MAX, 4, "too large")
         self.require(batch, h >= np.maximum(o, c), 1, "below open or close")
         self.require(batch, low <= np.minimum(o, c), 2, "above open or close")
         return batch

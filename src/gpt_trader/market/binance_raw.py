@@ -27,7 +27,17 @@ import numpy as np
 from gpt_trader.core.clock import NS
 from gpt_trader.core.values import ProductSpec
 from gpt_trader.market.products import RECORDED_GRIDS, recorded_product
-from gpt_trader.market.recording import FETCH_AGAIN, UNITS, Floats, Grid, Integers, RecordedMarket, SourceFile
+from gpt_trader.market.recording import (
+    FETCH_AGAIN,
+    LOTS_MAX,
+    PRICE_MAX,
+    UNITS,
+    Floats,
+    Grid,
+    Integers,
+    RecordedMarket,
+    SourceFile,
+)
 from gpt_trader.market.rows import CLEAR, LEVEL, ROW, TRADE
 from gpt_trader.market.stream import Rows
 
@@ -332,6 +342,7 @@ def _counts(capture: _Capture, batch: _Batch, tick: Grid, lot: Grid) -> tuple[In
     found = []
     for grid, values, what in ((tick, batch.prices, "price"), (lot, batch.quantities, "quantity")):
         counts, exact = grid.multiples(values)
+        exact &= values < PRICE_MAX if what == "price" else counts < LOTS_MAX
         exact |= batch.marks[:, 3] == CLEAR
         if not exact.all():
             at = int(np.argmin(exact))

@@ -22,7 +22,7 @@ from gpt_trader.core.errors import MarketDataError
 from gpt_trader.core.values import ProductSpec
 from gpt_trader.market.stream import Rows
 
-__all__ = ["FETCH_AGAIN", "UNITS", "Grid", "RecordedMarket", "SourceFile"]
+__all__ = ["FETCH_AGAIN", "LOTS_MAX", "PRICE_MAX", "UNITS", "Grid", "RecordedMarket", "SourceFile"]
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 LINE_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -30,6 +30,10 @@ BUFFER_BYTES: Final = 1024 * 1024
 EXACT_MAX: Final = 2**53
 """Below it every whole number is exact as a float."""
 FINEST: Final = Decimal("1e-8")
+PRICE_MAX: Final = EXACT_MAX / 100_000_000
+"""Some 90 million: above it money in 1e-8 would not fit the kernel. No instrument of ours comes near."""
+LOTS_MAX: Final = 2**40
+"""More at one price is a broken number, and products of it would not fit the kernel."""
 FETCH_AGAIN: Final = "fetch the file again from its source"
 
 Floats = NDArray[np.float64]
