@@ -13,6 +13,8 @@ from typing import Final
 import pytest
 from tests.architecture.house import ROOT, tree
 
+from gpt_trader.config.flags import ENGINE_FLAGS
+
 FOLDER: Final = ROOT / "docs" / "adr"
 RECORDS: Final = sorted(FOLDER.glob("ADR-[0-9][0-9][0-9]-*.md"))
 HEADER: Final = ("Status", "Date", "Deciders", "Owner", "Review by")
@@ -127,3 +129,10 @@ def test_the_template_has_the_form() -> None:
     """A new record begins right."""
     assert tuple(header(FOLDER / "template.md")) == HEADER
     assert tuple(sections(FOLDER / "template.md")) == SECTIONS
+
+
+def test_every_flag_has_a_record() -> None:
+    """A flag without a decision is a switch that nobody dares to remove."""
+    names = {record.name for record in RECORDS}
+    assert ENGINE_FLAGS
+    assert not [flag.name for flag in ENGINE_FLAGS if flag.adr not in names]
