@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-
 from tests.architecture.house import ROOT
 
 INPUTS: Final = ("Makefile", "requirements.lock", "requirements-dev.lock", "requirements-uv.lock", "tools/setup")
