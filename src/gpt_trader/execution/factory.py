@@ -14,9 +14,7 @@ import msgspec
 
 from gpt_trader.config.bot import parse_multipliers
 from gpt_trader.config.risk import RiskConfig
-from gpt_trader.execution.advanced.engine import AdvancedExecutionEngine
 from gpt_trader.execution.engine import ExecutionEngine, SharedParts
-from gpt_trader.execution.live.engine import LiveExecutionEngine
 
 __all__ = ["EngineChoice", "EngineSelection", "ExecutionEngineFactory"]
 
@@ -65,8 +63,13 @@ class ExecutionEngineFactory:
     @staticmethod
     def create_engine(selection: EngineSelection, parts: SharedParts) -> ExecutionEngine:
         """Build it from the parts of the house."""
+        # Imported here, so that either engine can be taken out of the house without the other noticing.
         if not selection.advanced:
+            from gpt_trader.execution.live.engine import LiveExecutionEngine  # noqa: PLC0415
+
             return LiveExecutionEngine.furnish(parts)
+        from gpt_trader.execution.advanced.engine import AdvancedExecutionEngine  # noqa: PLC0415
+
         return AdvancedExecutionEngine.furnish(
             parts, dynamic_sizing=selection.dynamic_sizing, impact_guard=selection.impact_guard
         )
