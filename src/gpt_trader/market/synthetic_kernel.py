@@ -12,7 +12,7 @@ import math
 from typing import Any, Final
 
 import numpy as np
-from numba import float64, from_dtype, int64, uint64, void
+from numba import float64, from_dtype, int64, uint64
 
 from gpt_trader.market.compiled import EntryPoint, jit
 from gpt_trader.market.rows import CLEAR, FUNDING, INDEX, LEVEL, ROW, TRADE
@@ -415,14 +415,17 @@ _ROWS: Final = from_dtype(ROW)[::1]
 _STATE: Final = from_dtype(PARAMETERS)[::1]
 
 ENTRY_POINTS: Final = (
-    EntryPoint("world_path", world_path, void(_WORDS, _FLOATS, _INTEGERS, _FLOATS, _FLOATS)),
-    EntryPoint("price_path", price_path, float64(float64, _WORDS, _FLOATS, _FLOATS, float64, float64, _FLOATS)),
-    EntryPoint("basis_path", basis_path, float64(float64, _WORDS, _FLOATS)),
-    EntryPoint("open_book", open_book, int64(_ROWS, int64, _STATE, _INTEGERS, _INTEGERS, float64, _WORDS)),
+    EntryPoint("world_path", world_path, (_WORDS, _FLOATS, _INTEGERS, _FLOATS, _FLOATS)),
+    EntryPoint("price_path", price_path, (float64, _WORDS, _FLOATS, _FLOATS, float64, float64, _FLOATS)),
+    EntryPoint("basis_path", basis_path, (float64, _WORDS, _FLOATS)),
+    EntryPoint("open_book", open_book, (_ROWS, int64, _STATE, _INTEGERS, _INTEGERS, float64, _WORDS)),
     EntryPoint(
         "make_rows",
         make_rows,
-        int64(_ROWS, int64, float64, _FLOATS, _FLOATS, _FLOATS, _FLOATS, _WORDS, _WORDS, _STATE, _INTEGERS, _INTEGERS),
+        (_ROWS, int64, float64, *[_FLOATS] * 4, _WORDS, _WORDS, _STATE, _INTEGERS, _INTEGERS),
     ),
 )
-"""What Python calls, with the signatures it calls with, so that all is compiled once in a set-up step."""
+"""What Python calls, with the signatures it calls with, so that all is compiled once in a set-up step.
+
+Types of the arguments alone: with a type of the result, the stored code would not be found by a call.
+"""

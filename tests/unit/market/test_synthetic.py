@@ -236,6 +236,16 @@ def test_processes_agree_whatever_their_hash_seed() -> None:
     assert len(digests) == 1
 
 
+def test_set_up_step_compiles_what_is_called() -> None:
+    """After it, no call has arguments of other types, so that nothing is compiled while a market runs."""
+    for point in kernel.ENTRY_POINTS:
+        point.function.compile(point.signature)
+    rows_of(a_market("BTC-PERP", "ETH-PERP", duration_seconds=60))
+
+    for point in kernel.ENTRY_POINTS:
+        assert [point.signature] == list(point.function.signatures)
+
+
 # --- a market ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("symbol", ["BTC-PERP", "ETH-PERP", "SOL-PERP", "XRP-PERP"])
 def test_book_is_never_crossed_and_ten_levels_deep(symbol: str) -> None:
