@@ -4,8 +4,8 @@ Numba's own cache looks only at the file of the function it stores, so an edit o
 stale. Here the code lies in a folder named after everything that determines it: the sources of all kernel modules and
 of what they import, the versions of numba, numpy and Python, and the processor. Another source is another folder.
 
-A kernel module imports `jit` from here, holds compiled functions and their constants only (an edit of it compiles
-everything again), and works in integers wherever money is involved.
+A kernel module imports `jit` or `part` from here, holds compiled functions and their constants only (an edit of it
+compiles everything again), and works in integers wherever money is involved.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ import numba
 import numpy as np
 import platformdirs
 from llvmlite import binding
+from numba import types
 from numba.core import config
 
 from gpt_trader.core.errors import ConfigError
 
-__all__ = ["EntryPoint", "compile_entry_points", "digest", "entry_points_compiled", "jit", "kernel_files"]
+__all__ = ["EntryPoint", "compile_entry_points", "digest", "entry_points_compiled", "jit", "kernel_files", "part"]
 
 KERNEL_FOLDERS: Final = ("market", "venue")
-USES_JIT: Final = re.compile(rb"^from gpt_trader\.market\.compiled import .*\bjit\b", re.MULTILINE)
+USES_JIT: Final = re.compile(rb"^from gpt_trader\.market\.compiled import .*\b(?:jit|part)\b", re.MULTILINE)
 IMPORTS: Final = re.compile(rb"^(?:from|import) gpt_trader\.((?:market|venue)(?:\.\w+)+)", re.MULTILINE)
 OPTIONS: Final[dict[str, Any]] = {
     "nogil": True,
@@ -54,7 +55,7 @@ class EntryPoint(NamedTuple):
 
 
 def kernel_files() -> list[Path]:
-    """Sources that determine the machine code: modules that use `jit`, and what they import of market and venue."""
+    """Sources that determine the machine code: modules that use `jit` or `part`, and what they import of market and venue."""
     package = Path(__file__).parent.parent
     waiting = [
         path
@@ -116,6 +117,19 @@ def _cache_folder() -> Path:
     return folder
 
 
+def _widened(kind: Any) -> Any:
+    """The type of an argument without the value of a literal, and integers as int64."""
+    plain = types.unliteral(kind)
+    return types.int64 if isinstance(plain, types.Integer) and plain.signed else plain
+
+
+def _compile_once(compiled: Any) -> Any:
+    """Let compiled callers share one version; numba would make one for every constant that is passed."""
+    template = compiled.get_call_template
+    compiled.get_call_template = lambda kinds, named: template(tuple(_widened(kind) for kind in kinds), named)
+    return compiled
+
+
 def jit(function: F) -> F:
     """Compile on first use with the options of this house, and keep the machine code under GPT_TRADER_HOME/jit.
 
@@ -124,9 +138,15 @@ def jit(function: F) -> F:
     before = SETTINGS.CACHE_DIR
     SETTINGS.CACHE_DIR = str(_cache_folder())
     try:
-        compiled: F = numba.njit(cache=True, **OPTIONS)(function)
+        compiled: F = _compile_once(numba.njit(cache=True, **OPTIONS)(function))
     finally:
         SETTINGS.CACHE_DIR = before
+    return compiled
+
+
+def part(function: F) -> F:
+    """Part of a kernel: called from compiled code only, stored within its callers, and quicker to compile."""
+    compiled: F = _compile_once(numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function))
     return compiled
 
 

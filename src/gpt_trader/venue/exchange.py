@@ -1,0 +1,494 @@
+"""What can one do at the simulated exchange? Orders in, news out, in Decimal; the kernel below reckons in integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from gpt_trader.core.clock import NS
+from gpt_trader.core.errors import ConfigError, InvalidOrderError
+from gpt_trader.core.values import (
+    ZERO,
+    Account,
+    Bar,
+    BookView,
+    Liquidity,
+    Mark,
+    OrderState,
+    OrderType,
+    Position,
+    ProductSpec,
+    Side,
+    TimeInForce,
+    TradingStatus,
+)
+from gpt_trader.market.rows import MONEY_SCALE, RATE_SCALE, STATUSES
+from gpt_trader.market.stream import MarketStream
+from gpt_trader.venue import layout
+from gpt_trader.venue.feed import MarketFeed
+from gpt_trader.venue.kernel import advance, refresh
+from gpt_trader.venue.memory_map import VenueMemory
+from gpt_trader.venue.news import (
+    BarModel,
+    FillNews,
+    FundingNews,
+    NewOrder,
+    News,
+    OrderNews,
+    OrderNewsKind,
+    StatusNews,
+)
+from gpt_trader.venue.specification import products_record, whole
+
+__all__ = ["SimulatedVenue"]
+
+E8: Final = Decimal(1) / MONEY_SCALE
+E12: Final = Decimal(1) / RATE_SCALE
+BPS: Final = RATE_SCALE // 10_000
+TYPES: Final = {OrderType.MARKET: layout.MARKET, OrderType.LIMIT: layout.LIMIT, OrderType.STOP_LIMIT: layout.STOP_LIMIT}
+TIFS: Final = {
+    TimeInForce.GTC: layout.GTC,
+    TimeInForce.GTD: layout.GTD,
+    TimeInForce.IOC: layout.IOC,
+    TimeInForce.FOK: layout.FOK,
+}
+STATES: Final = (
+    OrderState.SUBMITTED,
+    OrderState.ACTIVE,
+    OrderState.PARTIALLY_FILLED,
+    OrderState.FILLED,
+    OrderState.CANCELLED,
+    OrderState.REJECTED,
+    OrderState.EXPIRED,
+)
+ORDER_NEWS: Final = {
+    layout.ACK: OrderNewsKind.ACKNOWLEDGED,
+    layout.ORDER_CHANGED: OrderNewsKind.CHANGED,
+    layout.CANCEL_REPLY: OrderNewsKind.CANCEL_ANSWERED,
+    layout.ECHO_REPLY: OrderNewsKind.REPEATED,
+}
+
+
+class _Product:
+    """One product's units, and floats for bars that are the nearest to the exact value."""
+
+    def __init__(self, index: int, spec: ProductSpec) -> None:
+        self.index = index
+        self.spec = spec
+        self.tick = spec.tick
+        self.lot = spec.lot
+        self._tick_ratio = spec.tick.as_integer_ratio()
+        self._lot_ratio = spec.lot.as_integer_ratio()
+
+    def price(self, ticks: int) -> Decimal:
+        return ticks * self.tick
+
+    def quantity(self, lots: int) -> Decimal:
+        return lots * self.lot
+
+    def price_float(self, ticks: int) -> float:
+        return ticks * self._tick_ratio[0] / self._tick_ratio[1]
+
+    def quantity_float(self, lots: int) -> float:
+        return lots * self._lot_ratio[0] / self._lot_ratio[1]
+
+
+class SimulatedVenue:
+    """A perpetuals exchange over one market stream. Time is moved by `advance` alone.
+
+    Orders meet the market of the stream and never each other. Margin is checked with the stricter of each product's
+    two windows (overnight) unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        stream: MarketStream,
+        *,
+        cash: Sequence[Decimal],
+        entry_latency_ns: int = 0,
+        ack_latency_ns: int = 0,
+        bar_model: BarModel | None = None,
+        overnight_margin: bool = True,
+    ) -> None:
+        """One account for each entry of `cash`. Raises ConfigError for a product that exact money cannot carry."""
+        if min(entry_latency_ns, ack_latency_ns) < 0:
+            raise ConfigError("entry and ack latency must not be below zero")
+        model = bar_model or BarModel()
+        self.bar_model = model
+        self._specs = {spec.symbol: spec for spec in stream.products}
+        self._products = [_Product(index, spec) for index, spec in enumerate(stream.products)]
+        self._by_symbol = {product.spec.symbol: product for product in self._products}
+        self._memory = VenueMemory(products_record(stream.products, overnight_margin), len(cash))
+        self._feed = MarketFeed(stream, self._memory.products["price_max"], model.passive_share)
+        self._header = self._memory.header
+        self._now = self._header["now"]
+        self._out = np.zeros(4, np.int64)
+        self._entry_latency_ns = entry_latency_ns
+        self._names: dict[int, str] = {}
+        self._numbers: dict[tuple[int, str], int] = {}
+        for index, amount in enumerate(cash):
+            self._memory.accounts["cash"][index] = whole(amount, E8, "cash")
+        self._set_up_header(stream, ack_latency_ns, model)
+        self._next_rows()
+
+    def _set_up_header(self, stream: MarketStream, ack_latency_ns: int, model: BarModel) -> None:
+        header = self._header
+        bar_ns = stream.bar_seconds * NS
+        header["now"] = stream.start_ns
+        header["end_ns"] = stream.end_ns
+        header["ack_latency"] = ack_latency_ns
+        header["wake_on_bars"] = 1
+        header["bar_ns"] = bar_ns
+        if not stream.modelled_book:
+            header["bar_next"] = (stream.start_ns // bar_ns + 1) * bar_ns
+            self._memory.products["bar_whole"] = 1 if stream.start_ns % bar_ns == 0 else 0
+        header["model_half_spread"] = int(model.half_spread_bps * BPS)
+        header["model_step"] = int(model.level_step_bps * BPS)
+        header["model_share"] = int(model.level_share * RATE_SCALE)
+        header["model_levels"] = model.levels
+
+    # time
+
+    @property
+    def now_ns(self) -> int:
+        return int(self._now[0])
+
+    @property
+    def is_over(self) -> bool:
+        """The market has no more rows."""
+        header = self._header
+        return bool(header["final"][0]) and header["row_next"][0] == header["rows_count"][0]
+
+    @property
+    def levels_dropped(self) -> int:
+        """Book levels so far from the market that the venue does not keep them."""
+        return int(self._header["levels_outside"][0])
+
+    @property
+    def rows_done(self) -> int:
+        return int(self._header["rows_done"][0])
+
+    def wake_on_bars(self, wanted: bool) -> None:
+        """Whether `advance` stops at every closed bar; otherwise bars gather and are told at the next stop."""
+        self._header["wake_on_bars"] = int(wanted)
+
+    def advance(self, until_ns: int | None) -> bool:
+        """Move to `until_ns`, or to the first moment at which there is news or a closed bar; None knows no end.
+
+        False when nothing is left to happen before `until_ns`: the market is over and no news is under way.
+        Raises MarketDataError for rows that must not be traded on.
+        """
+        until = layout.NEVER if until_ns is None else until_ns
+        while True:
+            answer = advance(self._header, until)
+            if answer & layout.NEED_ROWS:
+                self._next_rows()
+            elif answer & layout.NEED_ROOM:
+                self._memory.grow()
+            else:
+                return not answer & layout.OVER
+
+    def _next_rows(self) -> None:
+        rows = self._feed.next()
+        if rows is None:
+            self._header["final"] = 1
+        else:
+            self._memory.give_rows(rows)
+
+    # orders
+
+    def submit(self, order: NewOrder, account: int = 0) -> int:
+        """Send an order; returns its number. It reaches the venue after the entry latency.
+
+        A client_order_id that the venue knows places nothing: the order that exists is told again.
+        Raises InvalidOrderError for an unknown symbol or numbers off the grid.
+        """
+        known = self._numbers.get((account, order.client_order_id))
+        if known is not None:
+            self._request(layout.ECHO, known)
+            return known
+        product = self._by_symbol.get(order.symbol)
+        if product is None:
+            raise InvalidOrderError(f"{order.symbol}: the venue lists no such product", "unknown_symbol")
+        self._memory.make_order_room()
+        number = int(self._header["orders_count"][0])
+        record = self._memory.orders[number]
+        fields: dict[str, int] = {
+            "account": account,
+            "product": product.index,
+            "side": order.side.sign,
+            "type": TYPES[order.order_type],
+            "tif": TIFS[order.time_in_force],
+            "post_only": int(order.post_only),
+            "reduce_only": int(order.reduce_only),
+            "limit": _on_grid(order.limit_price, product.tick, "limit_price"),
+            "stop": _on_grid(order.stop_price, product.tick, "stop_price"),
+            "lots": _on_grid(order.quantity, product.lot, "quantity"),
+            "expire": order.expire_ns or 0,
+            "sent_ns": self.now_ns,
+        }
+        for name, value in fields.items():
+            record[name] = value
+        self._header["orders_count"] = number + 1
+        self._names[number] = order.client_order_id
+        self._numbers[account, order.client_order_id] = number
+        self._request(layout.NEW, number)
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Send a cancel; the news CANCEL_ANSWERED says what became of it."""
+        self._request(layout.CANCEL, number)
+
+    def _request(self, kind: int, number: int) -> None:
+        self._memory.make_request_room()
+        tail = int(self._header["requests_tail"][0])
+        requests = self._memory.requests
+        requests[tail % len(requests)] = (self.now_ns + self._entry_latency_ns, kind, number)
+        self._header["requests_tail"] = tail + 1
+
+    def number_of(self, client_order_id: str, account: int = 0) -> int | None:
+        return self._numbers.get((account, client_order_id))
+
+    def order(self, number: int) -> OrderNews:
+        """The venue's truth about one order, now."""
+        record = self._memory.orders[number]
+        state = int(record["state"]), int(record["filled"]), int(record["value"]), int(record["reason"])
+        return self._order_news(OrderNewsKind.CHANGED, number, *state, self.now_ns)
+
+    def open_orders(self, account: int = 0) -> tuple[OrderNews, ...]:
+        """Orders that can still trade, those on their way included, oldest first."""
+        orders = self._memory.orders[: int(self._header["orders_count"][0])]
+        living = np.flatnonzero((orders["state"] <= layout.PARTIAL) & (orders["account"] == account))
+        return tuple(self.order(int(number)) for number in living)
+
+    # news
+
+    def take_bars(self) -> list[Bar]:
+        """Bars that closed since the last call, oldest first."""
+        header = self._header
+        head, tail = int(header["bars_head"][0]), int(header["bars_tail"][0])
+        if head == tail:
+            return []
+        header["bars_head"] = tail
+        bars = self._memory.bars
+        found = []
+        for place in range(head, tail):
+            index, close_ns, o, high, low, close, volume = bars[place % len(bars)].item()
+            product = self._products[index]
+            price = product.price_float
+            found.append(
+                Bar(
+                    product.spec.symbol,
+                    close_ns,
+                    price(o),
+                    price(high),
+                    price(low),
+                    price(close),
+                    product.quantity_float(volume),
+                )
+            )
+        return found
+
+    def take_news(self) -> list[News]:
+        """What is due to be told by now, in order."""
+        header = self._header
+        head, tail = int(header["notices_head"][0]), int(header["notices_tail"][0])
+        now = self.now_ns
+        notices = self._memory.notices
+        found: list[News] = []
+        while head < tail:
+            notice = notices[head % len(notices)]
+            if notice["due"] > now:
+                break
+            found.append(self._news(notice))
+            head += 1
+        header["notices_head"] = head
+        return found
+
+    def _news(self, notice: Any) -> News:
+        kind = int(notice["kind"])
+        if kind == layout.FILLED_SOME:
+            return self.fill(int(notice["fill"]))
+        product = self._products[notice["product"]]
+        at_ns = int(notice["at"])
+        if kind == layout.FUNDED:
+            return FundingNews(
+                account=int(notice["account"]),
+                symbol=product.spec.symbol,
+                amount=int(notice["amount"]) * E8,
+                rate=int(notice["rate"]) * E12,
+                position=product.quantity(int(notice["lots"])),
+                price=int(notice["price"]) * E8,
+                at_ns=at_ns,
+            )
+        if kind == layout.STATUS_CHANGED:
+            return StatusNews(symbol=product.spec.symbol, status=_status(notice["state"]), at_ns=at_ns)
+        state = int(notice["state"]), int(notice["filled"]), int(notice["value"]), int(notice["reason"])
+        return self._order_news(ORDER_NEWS[kind], int(notice["order"]), *state, at_ns)
+
+    def _order_news(
+        self, kind: OrderNewsKind, number: int, state: int, filled: int, value: int, reason: int, at_ns: int
+    ) -> OrderNews:
+        record = self._memory.orders[number]
+        product = self._products[record["product"]]
+        return OrderNews(
+            kind=kind,
+            number=number,
+            account=int(record["account"]),
+            client_order_id=self._name_of(number),
+            symbol=product.spec.symbol,
+            state=STATES[state],
+            filled=product.quantity(filled),
+            average_price=product.price(value) / filled if filled else None,
+            reason=layout.REASONS[reason],
+            at_ns=at_ns,
+        )
+
+    def _name_of(self, number: int) -> str:
+        name = self._names.get(number)
+        return name if name is not None else f"liquidation-{self._memory.orders['liquidation'][number]}"
+
+    @property
+    def fills_count(self) -> int:
+        return int(self._header["fills_count"][0])
+
+    def fill(self, trade_number: int) -> FillNews:
+        """One trade by its number, from 0."""
+        order, account, index, side, lots, price, fee, maker, at_ns, liquidation = self._memory.fills[
+            trade_number
+        ].item()
+        product = self._products[index]
+        return FillNews(
+            trade_number=trade_number,
+            number=order,
+            account=account,
+            client_order_id=self._name_of(order),
+            symbol=product.spec.symbol,
+            side=Side.BUY if side > 0 else Side.SELL,
+            quantity=product.quantity(lots),
+            price=product.price(price),
+            fee=fee * E8,
+            liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
+            liquidation=liquidation != 0,
+            at_ns=at_ns,
+        )
+
+    # state
+
+    def products(self) -> Mapping[str, ProductSpec]:
+        """Specifications, with the trading status of this moment."""
+        for product in self._products:
+            status = _status(self._memory.products["status"][product.index])
+            spec = self._specs[product.spec.symbol]
+            if spec.status is not status:
+                self._specs[spec.symbol] = msgspec.structs.replace(spec, status=status)
+        return self._specs
+
+    def account(self, account: int = 0) -> Account:
+        """Money of one account at the marks of this moment."""
+        refresh(self._header, 0, account, self._out)
+        _, equity, initial, maintenance = self._out.tolist()
+        return Account(
+            cash=int(self._memory.accounts["cash"][account]) * E8,
+            equity=equity * E8,
+            initial_margin=initial * E8,
+            maintenance_margin=maintenance * E8,
+            available_margin=(equity - initial) * E8,
+            received_ns=self.now_ns,
+        )
+
+    def insurance_paid(self, account: int = 0) -> Decimal:
+        """What the venue paid to bring a bankrupt account back to zero."""
+        return int(self._memory.accounts["insurance"][account]) * E8
+
+    def positions(self, account: int = 0) -> tuple[Position, ...]:
+        """Open positions in the order of the products."""
+        found = []
+        for product in self._products:
+            record = self._memory.positions[account, product.index]
+            lots = int(record["lots"])
+            if lots:
+                found.append(
+                    Position(
+                        symbol=product.spec.symbol,
+                        quantity=product.quantity(lots),
+                        entry_price=int(record["cost"]) * E8 / product.quantity(lots),
+                        opened_ns=int(record["opened_ns"]),
+                    )
+                )
+        return tuple(found)
+
+    def mark(self, symbol: str) -> Mark | None:
+        """The venue's mark row, else median(mid, last, index), else the first known of mid, last, index."""
+        product = self._by_symbol[symbol]
+        refresh(self._header, product.index, 0, self._out)
+        mark = int(self._out[0])
+        if mark == 0:
+            return None
+        seen = int(self._memory.products["seen"][product.index])
+        return Mark(price=mark * E8, venue_ns=seen, received_ns=seen)
+
+    def last_price(self, symbol: str) -> Decimal | None:
+        product = self._by_symbol[symbol]
+        last = int(self._memory.products["last"][product.index])
+        return product.price(last) if last else None
+
+    def index_price(self, symbol: str) -> Decimal | None:
+        index = int(self._memory.products["index"][self._by_symbol[symbol].index])
+        return index * E8 if index else None
+
+    def funding_rate(self, symbol: str) -> Decimal:
+        """Of the last settlement, per interval; zero before the first."""
+        return int(self._memory.products["funding_rate"][self._by_symbol[symbol].index]) * E12
+
+    def book(self, symbol: str, depth: int) -> BookView | None:
+        """The best `depth` levels a side, less what orders of this venue took; None when both sides are empty."""
+        product = self._by_symbol[symbol]
+        refresh(self._header, product.index, 0, self._out)
+        record = self._memory.products[product.index]
+        bids = self._levels(product, layout.BIDS, int(record["best_bid"]), int(record["bid_levels"]), depth)
+        asks = self._levels(product, layout.ASKS, int(record["best_ask"]), int(record["ask_levels"]), depth)
+        if not bids and not asks:
+            return None
+        modelled = int(record["fed_by"]) == layout.BY_BARS
+        return BookView(bids=bids, asks=asks, received_ns=int(record["seen"]), modelled=modelled)
+
+    def _levels(
+        self, product: _Product, side: int, best: int, count: int, depth: int
+    ) -> tuple[tuple[Decimal, Decimal], ...]:
+        if best == 0:
+            return ()
+        levels = self._memory.books[product.index, side]
+        step = -1 if side == layout.BIDS else 1
+        wanted = min(depth, count)
+        reach = 64
+        while True:
+            reach = min(reach, layout.BOOK_TICKS)
+            ticks = best + step * np.arange(reach)
+            lots = levels[ticks & (layout.BOOK_TICKS - 1)]
+            found = np.flatnonzero(lots)[:wanted]
+            if len(found) == wanted or reach == layout.BOOK_TICKS:
+                break
+            reach *= 16
+        return tuple(
+            (product.price(tick), product.quantity(size))
+            for tick, size in zip(ticks[found].tolist(), lots[found].tolist(), strict=True)
+        )
+
+
+def _status(number: Any) -> TradingStatus:
+    return TradingStatus(STATUSES[int(number)])
+
+
+def _on_grid(value: Decimal | None, unit: Decimal, name: str) -> int:
+    """Whole units; none is 0. Raises InvalidOrderError."""
+    if value is None:
+        return 0
+    number = int(value / unit) if value.is_finite() else 0
+    if number * unit != value or value <= ZERO:
+        raise InvalidOrderError(f"{name} {value} is not a positive multiple of {unit}", f"invalid_{name}")
+    return number
