@@ -20,6 +20,8 @@ WINGS: Final = {
     "pydantic": ("config/",),
     "pydantic_settings": ("config/",),
     "yaml": ("config/",),
+    "pyarrow": ("market/parquet.py", "research/"),
+    "matplotlib": ("report/",),
     "click": ("cli/",),
     "rich": ("cli/", "ops/", "report/"),
     "sqlite3": ("records/",),

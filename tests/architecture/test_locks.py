@@ -25,7 +25,7 @@ def declared(*groups: str) -> set[str]:
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))
     wanted = [*project["project"]["dependencies"]] if "main" in groups else []
     for group in set(groups) - {"main"}:
-        wanted += project["dependency-groups"][group]
+        wanted += (project["dependency-groups"] | project["project"]["optional-dependencies"])[group]
     return {normal(match[0]) for text in wanted if (match := NAME.match(text))}
 
 
@@ -33,7 +33,7 @@ def declared(*groups: str) -> set[str]:
     ("lock", "groups"),
     [
         ("requirements.lock", ("main", "build")),
-        ("requirements-dev.lock", ("main", "build", "dev")),
+        ("requirements-dev.lock", ("main", "build", "dev", "research")),
         ("requirements-uv.lock", ("uv",)),
     ],
 )
