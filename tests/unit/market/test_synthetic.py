@@ -146,6 +146,23 @@ def test_shocks_have_mean_zero_with_trends_and_jumps() -> None:
     assert np.abs(shock).max() > kernel.JUMP_SIZE
 
 
+def test_a_trend_is_paid_for_by_its_end() -> None:
+    """Even who knows the hidden trend cannot expect it to go on: the ten minutes that follow have mean zero."""
+    steps, state = 2400, np.array([1, 0], np.int64)
+    words = np.random.PCG64(2)
+    trends, moves = [], []
+    for _ in range(6000):
+        volatility, shock = np.empty(steps), np.empty(steps)
+        trends.append(int(state[1]))
+        kernel.world_path(words.random_raw(steps), np.ones(steps), state, volatility, shock)
+        moves.append(shock.sum())
+    followed = np.array(trends) * np.array(moves)
+    followed = followed[followed != 0]
+
+    assert len(followed) > 1000
+    assert abs(followed.mean()) < 2.5 * followed.std() / np.sqrt(len(followed))
+
+
 @pytest.mark.parametrize("wanted", [(0.45, 0.60), (0.9, 1.1), (2.5, 2.7)])
 def test_volatility_has_three_regimes(wanted: tuple[float, float]) -> None:
     """Calm, normal and wild all occur, and calm is commoner than wild."""
