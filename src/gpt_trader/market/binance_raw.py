@@ -312,7 +312,7 @@ def _best(levels: list[Level], side: int) -> float:
 
 
 def _shown(text: bytes) -> str:
-    return repr(text[:60].decode("utf8", "replace"))
+    return ascii(text[:60].decode("utf8", "replace"))
 
 
 def is_raw_line(line: bytes) -> bool:

@@ -29,7 +29,7 @@ def open_market(
         return open_bar_file(source, bar_seconds=bar_seconds, stamp=stamp, symbol=symbol)
     return source.fault(
         1,
-        f"unknown format, it begins with {head[:40].decode('utf8', 'replace')!r}",
+        f"unknown format, it begins with {head[:40].decode('utf8', 'replace')!a}",
         "give raw Binance USD-M lines `local_ns {json}`, or bars as CSV with the header "
         "timestamp,open,high,low,close,volume; either may be gzip",
     )

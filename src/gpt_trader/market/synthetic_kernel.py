@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numba import float64, from_dtype, int64, uint64
 
-from gpt_trader.market.compiled import EntryPoint, jit
+from gpt_trader.market.compiled import EntryPoint, jit, part
 from gpt_trader.market.rows import CLEAR, FUNDING, INDEX, LEVEL, ROW, TRADE
 
 __all__ = [
@@ -58,7 +58,7 @@ UNIT: Final = 1.0 / 9007199254740992.0
 BELL: Final = 1.0 / math.sqrt(4.0 * (65536.0 * 65536.0 - 1.0) / 12.0)
 
 
-@jit
+@part
 def _draw(word: Any, number: Any) -> Any:
     """The `number`-th word that follows from `word`: splitmix64 (Steele, Lea and Flood 2014)."""
     z = word + np.uint64(number + 1) * GOLDEN
@@ -67,20 +67,20 @@ def _draw(word: Any, number: Any) -> Any:
     return z ^ (z >> S31)
 
 
-@jit
+@part
 def _uniform(word: Any) -> Any:
     """In (0, 1), 53 bits, symmetric about one half."""
     return (np.float64(word >> S11) + 0.5) * UNIT
 
 
-@jit
+@part
 def _bell(word: Any) -> Any:
     """Sum of four 16-bit numbers, centred and scaled to variance 1: mean exactly zero, symmetric, no long tail."""
     total = (word & FIELD) + ((word >> S16) & FIELD) + ((word >> S32) & FIELD) + (word >> S48)
     return (np.float64(total) - 131070.0) * BELL
 
 
-@jit
+@part
 def _heavy(word: Any, most: Any) -> Any:
     """1/sqrt(u) - 1 with u uniform: mean 1 and a Pareto tail of exponent 2, cut at `most`."""
     return min(1.0 / math.sqrt(_uniform(word)) - 1.0, most)
@@ -136,7 +136,7 @@ def world_path(words: Any, season: Any, state: Any, volatility: Any, shock: Any)
     state[0], state[1] = regime, trend
 
 
-@jit
+@part
 def _next_regime(regime: Any, word: Any) -> Any:
     u = _uniform(word)
     if regime == 0:
@@ -200,7 +200,7 @@ PARAMETERS: Final = np.dtype(
 )
 
 
-@jit
+@part
 def _put(rows: Any, n: Any, ts: Any, kind: Any, side: Any, product: Any, a: Any, b: Any) -> Any:
     row = rows[n]
     row.ts = ts
@@ -217,14 +217,14 @@ def _put(rows: Any, n: Any, ts: Any, kind: Any, side: Any, product: Any, a: Any,
     return n + 1
 
 
-@jit
+@part
 def _fresh(p: Any, level: Any, volatility: Any, word: Any) -> Any:
     """Quantity of a level that is quoted anew: more behind the best, less when it is wild, heavy tailed."""
     mean = p.level_lots * (1.0 + 0.2 * level) / (0.5 + 0.5 * volatility)
     return max(1, int(mean * (0.3 + 0.7 * _heavy(word, 8.0))))
 
 
-@jit
+@part
 def _side_quote(
     rows: Any, n: Any, ts: Any, p: Any, side: Any, book: Any, best: Any, spare: Any, volatility: Any, word: Any
 ) -> Any:
@@ -254,7 +254,7 @@ def _side_quote(
     return n
 
 
-@jit
+@part
 def _requote(
     rows: Any, n: Any, ts: Any, p: Any, bids: Any, asks: Any, spare: Any, price: Any, volatility: Any, word: Any
 ) -> Any:
@@ -289,7 +289,7 @@ def open_book(rows: Any, ts: Any, parameters: Any, bids: Any, asks: Any, price: 
     return n
 
 
-@jit
+@part
 def _aggressor(p: Any, move: Any, word: Any) -> Any:
     """Some know the next move (adverse selection), some follow the last trade (split orders), some are noise."""
     u = _uniform(_draw(word, 0))
@@ -303,7 +303,7 @@ def _aggressor(p: Any, move: Any, word: Any) -> Any:
     return side
 
 
-@jit
+@part
 def _trade(rows: Any, n: Any, ts: Any, p: Any, bids: Any, asks: Any, move: Any, word: Any) -> Any:
     """One order that takes liquidity: a TRADE and a LEVEL for each price it reaches."""
     side = _aggressor(p, move, word)
@@ -324,7 +324,7 @@ def _trade(rows: Any, n: Any, ts: Any, p: Any, bids: Any, asks: Any, move: Any, 
     return n
 
 
-@jit
+@part
 def _refresh(rows: Any, n: Any, ts: Any, p: Any, bids: Any, asks: Any, volatility: Any, word: Any) -> Any:
     """One maker changes one quantity, mostly near the best price."""
     side = 1 if _uniform(_draw(word, 20)) < 0.5 else -1
@@ -338,7 +338,7 @@ def _refresh(rows: Any, n: Any, ts: Any, p: Any, bids: Any, asks: Any, volatilit
     return _put(rows, n, ts, LEVEL, side, p.product, best - side * level, quantity)
 
 
-@jit
+@part
 def _settle(rows: Any, n: Any, ts: Any, p: Any, index: Any) -> Any:
     """Sample the premium every three minutes; on the hour pay funding.
 
@@ -399,7 +399,7 @@ def make_rows(
     return n
 
 
-@jit
+@part
 def _second(rows: Any, n: Any, ts: Any, p: Any, index: Any) -> Any:
     """What happens on a whole second: the index is published, and funding looked at. `index` is in ticks."""
     n = _put(rows, n, ts, INDEX, 0, p.product, math.floor(index * p.tick_e8 + 0.5), 0)
