@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from gpt_trader.core.clock import NS
 from gpt_trader.core.values import Bar
 from gpt_trader.market.bars import BarAggregator
+from gpt_trader.market.rows import TRADE
+from gpt_trader.market.synthetic import START_NS, SyntheticMarket
+from gpt_trader.venue.exchange import SimulatedVenue
 
 MINUTE = 60 * NS
 START = 1_000_000 * MINUTE
@@ -115,3 +120,27 @@ def test_impossible_lengths_are_refused(bar_seconds: int, grace: float) -> None:
     """A bar has a length, and grace does not close it early."""
     with pytest.raises(ValueError, match="bar_seconds"):
         BarAggregator("BTC-PERP", bar_seconds, start_ns=START, grace_seconds=grace)
+
+
+@pytest.mark.parametrize(("bar_seconds", "start_ns"), [(1, START_NS), (10, START_NS + 7 * NS), (60, START_NS)])
+def test_the_simulated_venue_keeps_the_same_rules(bar_seconds: int, start_ns: int) -> None:
+    """Whole, partial and empty bars made inside the kernel equal those made from the same trades outside it."""
+    market = SyntheticMarket(["XRP-PERP"], seed=4, duration_seconds=2400, bar_seconds=bar_seconds, start_ns=start_ns)
+    (product,) = market.products
+    venue = SimulatedVenue(market, cash=[Decimal(1000)])
+    theirs: list[Bar] = []
+    while venue.now_ns < market.end_ns:
+        venue.advance(market.end_ns)
+        theirs += venue.take_bars()
+    aggregator = BarAggregator(product.symbol, market.bar_seconds, start_ns=market.start_ns)
+    ours: list[Bar] = []
+    for rows in market.chunks():
+        for trade in rows[rows["kind"] == TRADE]:
+            ours += aggregator.advance(int(trade["ts"]))
+            aggregator.trade(
+                int(trade["ts"]), float(int(trade["a"]) * product.tick), float(int(trade["b"]) * product.lot)
+            )
+    ours += aggregator.advance(market.end_ns)
+
+    assert len(ours) == (market.end_ns - START_NS) // (bar_seconds * NS) - (start_ns != START_NS)
+    assert ours == theirs
