@@ -14,7 +14,15 @@ from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.core.clock import NS, VirtualClock, run_virtual
+from gpt_trader.core.errors import (
+    InsufficientBalanceError,
+    InvalidOrderError,
+    OutcomeUnknownError,
+    RateLimitError,
+    VenueUnavailableError,
+)
 from gpt_trader.core.events import Event
+from gpt_trader.exchange.base import OrderUpdate, PreparedOrder
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import LEVEL, ROW, TRADE
@@ -61,10 +69,38 @@ def a_config(**risk: Any) -> BotConfig:
     return BotConfig.model_validate({"profile": "test", "risk": wide | risk})
 
 
+class BadWire(PaperExchange):
+    """The paper exchange behind a wire that fails as scripted: one word for each attempt to send, then it is sound."""
+
+    def __init__(self, *arguments: Any, script: Sequence[str], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._script = list(script)
+        self.bodies: list[bytes] = []
+
+    async def send(self, prepared: PreparedOrder) -> OrderUpdate:
+        self.bodies.append(prepared.body)
+        fault = self._script.pop(0) if self._script else "sound"
+        match fault:
+            case "request lost":
+                raise OutcomeUnknownError("no answer")
+            case "reply lost":
+                await super().send(prepared)
+                raise OutcomeUnknownError("no answer")
+            case "unavailable":
+                raise VenueUnavailableError("503")
+            case "rate limited":
+                raise RateLimitError("429", retry_after_seconds=7)
+            case "refused":
+                raise InvalidOrderError("the venue says no", code="INVALID_LIMIT_PRICE")
+            case "poor":
+                raise InsufficientBalanceError("INSUFFICIENT_FUND")
+        return await super().send(prepared)
+
+
 class House:
     """Everything a test may look at after (and during) a run."""
 
-    def __init__(self, built: BuiltBot, adapter: PaperExchange, store: EventStore, clock: VirtualClock) -> None:
+    def __init__(self, built: BuiltBot, adapter: BadWire, store: EventStore, clock: VirtualClock) -> None:
         self.built = built
         self.bot: PerpsBot = built.bot
         self.adapter = adapter
@@ -107,12 +143,17 @@ class House:
 
 @contextlib.contextmanager
 def a_house(
-    folder: Path, config: BotConfig | None = None, market: ArrayStream | None = None, *, cash: int = 100_000
+    folder: Path,
+    config: BotConfig | None = None,
+    market: ArrayStream | None = None,
+    *,
+    cash: int = 100_000,
+    wire: Sequence[str] = (),
 ) -> Iterator[House]:
     """A bot built the way every bot is built."""
     stream = market or steady_market([60_000] * 120)
     clock = VirtualClock(stream.start_ns)
-    adapter = PaperExchange(stream, clock=clock, cash=D(cash), entry_latency_ms=10, ack_latency_ms=10)
+    adapter = BadWire(stream, clock=clock, cash=D(cash), entry_latency_ms=10, ack_latency_ms=10, script=wire)
     identity = RunIdentity(
         run_id="test-run", boot=1, environment="simulated", config_digest="", market=stream.name, seed=0
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -29,6 +30,8 @@ class EventBus:
         self._listeners: dict[type[Event], list[tuple[str, Callable[[Any], None]]]] = {}
         self._watchers: list[tuple[str, Callable[[Event], None]]] = []
         self._failures: dict[str, int] = {}
+        self._untold: deque[Event] = deque()
+        self._telling = False
         self.store_failed = ""
         """Why the store can no longer be written; empty while it can. Nothing may be sent once it is set."""
 
@@ -54,10 +57,23 @@ class EventBus:
             raise
         if first is not None:
             first(event)
-        for name, listener in self._listeners.get(type(event), ()):
-            self._tell(name, listener, event)
-        for name, listener in self._watchers:
-            self._tell(name, listener, event)
+        self._untold.append(event)
+        if not self._telling:
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        """In the order of the log: what a listener publishes is told after everybody has heard what it heard."""
+        self._telling = True
+        try:
+            while self._untold:
+                event = self._untold.popleft()
+                for name, listener in self._listeners.get(type(event), ()):
+                    self._tell(name, listener, event)
+                for name, listener in self._watchers:
+                    self._tell(name, listener, event)
+        finally:
+            self._telling = False
+            self._untold.clear()
 
     async def commit(self) -> None:
         """Return once all that was published is durable. Raises StoreError, and from then on refuses to publish."""

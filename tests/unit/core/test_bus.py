@@ -77,7 +77,20 @@ def test_a_failing_listener_is_reported_and_the_others_are_told(recorder: Record
     recorder.bus.subscribe(BootStarted, "sound", told.append)
     recorder.bus.publish(a_boot())
     assert len(told) == 1
-    assert recorder.kinds() == ["SystemError", "BootStarted"]
+    assert recorder.kinds() == ["BootStarted", "SystemError"]
+
+
+def test_listeners_hear_events_in_the_order_of_the_log(recorder: Recorder) -> None:
+    """What one listener publishes is told after everybody has heard what it heard."""
+    recorder.bus.subscribe(
+        BootStarted,
+        "answers",
+        lambda event: recorder.bus.publish(OrderPlaced(at_ns=event.at_ns, venue_order_id="v")),
+    )
+    recorder.bus.publish(a_boot())
+    assert recorder.kinds() == ["BootStarted", "OrderPlaced"]
+    recorder.store.flush()
+    assert [type(each.event).__name__ for each in recorder.store.read()] == ["BootStarted", "OrderPlaced"]
 
 
 def test_a_listener_that_keeps_failing_is_taken_off(recorder: Recorder) -> None:

@@ -1,0 +1,128 @@
+"""Is it written down?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.builders import D, an_order
+from tests.house_under_test import House, a_house
+
+from gpt_trader.core.clock import NS
+from gpt_trader.core.events import OrderFilled, OrderSubmitted
+from gpt_trader.core.values import ExecutionReport, OrderState
+from gpt_trader.placement.submitter import RetryPolicy
+
+
+def place(house: House, *, valid_seconds: float = 60.0, wait_seconds: float = 0.0) -> ExecutionReport:
+    async def scenario() -> ExecutionReport:
+        now_ns = house.clock.now_ns()
+        request = an_order(quantity=D("0.1"), created_ns=now_ns, valid_until_ns=now_ns + round(valid_seconds * NS))
+        report = await house.bot.engine.place_order(request)
+        await house.clock.sleep(wait_seconds)
+        return report
+
+    report: ExecutionReport = house.run(scenario)
+    return report
+
+
+def the_order(house: House) -> OrderState:
+    (submitted,) = house.of(OrderSubmitted)
+    order = house.bot.orders.find(submitted.client_order_id)
+    assert order is not None
+    return order.state
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        ["unavailable"],
+        ["rate limited"],
+        ["request lost"],
+        ["reply lost"],
+        ["unavailable", "reply lost", "request lost"],
+        ["reply lost", "reply lost", "rate limited"],
+    ],
+)
+def test_a_failing_wire_never_doubles_an_order(tmp_path: Path, wire: Sequence[str]) -> None:
+    """Each attempt sends the same bytes under the same id; the position is what was asked, once."""
+    with a_house(tmp_path, wire=wire) as house:
+        place(house, wait_seconds=30)
+        assert len(set(house.adapter.bodies)) == 1
+        assert house.bot.ledger.position("BTC-PERP").quantity == D("0.1")
+        assert the_order(house) is OrderState.FILLED
+        assert len(house.of(OrderSubmitted)) == 1
+        house.check_invariants()
+
+
+def test_a_lost_reply_is_unknown_until_the_stream_or_a_second_send_proves_it(tmp_path: Path) -> None:
+    """The outcome is told as unknown, never as not placed."""
+    with a_house(tmp_path, wire=["reply lost"]) as house:
+        place(house, wait_seconds=5)
+        kinds = house.kinds()
+        assert "OrderFilled" in kinds
+        assert "OrderFailed" not in kinds
+        house.check_invariants()
+
+
+def test_after_the_last_attempt_an_unknown_order_stays_unknown_and_counts_in_full(tmp_path: Path) -> None:
+    """Four lost requests prove nothing; the exposure stays reserved and the slot stays shut."""
+    with a_house(tmp_path, wire=["request lost"] * 4) as house:
+        report = place(house)
+        assert report.outcome == "UNKNOWN"
+        assert the_order(house) is OrderState.UNKNOWN
+        assert house.bot.orders.open_quantities("BTC-PERP")[0] == D("0.1")
+        assert len(house.adapter.bodies) == 4
+        house.check_invariants()
+
+
+def test_what_surely_never_arrived_fails_after_the_last_attempt(tmp_path: Path) -> None:
+    """Turned away unread four times: not placed, and the exposure is free again."""
+    with a_house(tmp_path, wire=["unavailable"] * 4) as house:
+        report = place(house)
+        assert report.outcome == "FAILED"
+        assert house.bot.orders.open_quantities("BTC-PERP")[0] == 0
+        house.check_invariants()
+
+
+def test_a_dead_intent_is_not_sent_again(tmp_path: Path) -> None:
+    """A re-POST may itself place the order, so it needs a living intent: valid for 2 s, the second wait goes past it."""
+    with a_house(tmp_path, wire=["request lost"] * 4) as house:
+        place(house, valid_seconds=2.0)
+        assert 1 <= len(house.adapter.bodies) <= 2
+        assert the_order(house) is OrderState.UNKNOWN
+        house.check_invariants()
+
+
+def test_a_refusal_by_the_venue_is_an_end_and_is_not_repeated(tmp_path: Path) -> None:
+    """The venue looked and said no; its code is kept."""
+    for number, (fault, code) in enumerate((("refused", "INVALID_LIMIT_PRICE"), ("poor", "INSUFFICIENT_FUND"))):
+        with a_house(tmp_path / str(number), wire=[fault]) as house:
+            report = place(house)
+            assert report.outcome == "REJECTED"
+            assert len(house.adapter.bodies) == 1
+            (submitted,) = house.of(OrderSubmitted)
+            order = house.bot.orders.find(submitted.client_order_id)
+            assert order is not None
+            assert order.reason == code
+            house.check_invariants()
+
+
+def test_a_told_wait_is_kept(tmp_path: Path) -> None:
+    """Retry-After of 7 s beats the policy's first second."""
+    with a_house(tmp_path, wire=["rate limited"]) as house:
+        place(house)
+        (fill,) = house.of(OrderFilled)
+        (submitted,) = house.of(OrderSubmitted)
+        assert fill.at_ns - submitted.at_ns >= 7 * NS
+        house.check_invariants()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "draw", "seconds"),
+    [(1, 0.5, 1.0), (2, 0.5, 2.0), (3, 0.5, 4.0), (1, 0.0, 0.75), (1, 1.0, 1.25), (9, 0.5, 30.0), (9, 1.0, 37.5)],
+)
+def test_waits_double_with_jitter_up_to_the_cap(attempt: int, draw: float, seconds: float) -> None:
+    """Base 1 s, factor 2, cap 30 s, a quarter up or down."""
+    assert RetryPolicy().wait(attempt, draw) == pytest.approx(seconds)
