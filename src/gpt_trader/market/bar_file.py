@@ -1,10 +1,13 @@
 """What did the bars say? CSV files of OHLCV bars, with a stated reading of their stamps, as a market.
 
-The header is `timestamp,open,high,low,close,volume`; stamps are ISO 8601, UTC where they name no zone, and volume is in
-the quote currency. A stamp read as the close when it is the open shows every bar one bar too early, so that reading is
-taken only on evidence: trading concentrates in the first minute after a quarter of an hour (clocks, candles, news
-releases), which an open stamp calls :00, :15, :30, :45 and a close stamp one bar later. Without clear evidence a stamp
-is the open, which can only show a bar too late.
+The header is `timestamp,open,high,low,close,volume`; market.csv_columns translates other ones. Stamps are ISO 8601, UTC
+where they name no zone, or the time since the epoch in seconds, milliseconds, microseconds or nanoseconds (10, 13, 16
+or 19 digits). Volume is in the quote currency, unless it is said to be in the base.
+
+A stamp read as the close when it is the open shows every bar one bar too early, so that reading is taken only on
+evidence: trading concentrates in the first minute after a quarter of an hour (clocks, candles, news releases), which an
+open stamp calls :00, :15, :30, :45 and a close stamp one bar later. Without clear evidence a stamp is the open, which
+can only show a bar too late.
 """
 
 from __future__ import annotations
@@ -24,13 +27,14 @@ import numpy as np
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.market.products import recorded_product
-from gpt_trader.market.recording import FETCH_AGAIN, UNITS, Floats, Grid, Integers, RecordedMarket, SourceFile
+from gpt_trader.market.recording import FETCH_AGAIN, LOTS_MAX, UNITS, Floats, Grid, Integers, RecordedMarket, SourceFile
 from gpt_trader.market.rows import BAR, ROW
 from gpt_trader.market.stream import Rows
 
-__all__ = ["Stamp", "is_bar_header", "open_bar_file"]
+__all__ = ["HEADER", "Stamp", "Volume", "is_bar_header", "is_time", "open_bar_file"]
 
 Stamp = Literal["open", "close"]
+Volume = Literal["quote", "base"]
 
 COLUMNS: Final = ("timestamp", "open", "high", "low", "close", "volume")
 HEADER: Final = ",".join(COLUMNS)
@@ -48,6 +52,8 @@ EVIDENCE_RATIO: Final = 1.10
 EVIDENCE_BARS: Final = 3 * 1440
 QUARTER_SECONDS: Final = 900
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_UNITS_NS: Final = {10: NS, 13: 1_000_000, 16: 1000, 19: 1}
+"""Digits of a time since the epoch (from 2001 to 2286) -> its unit."""
 MICROSECOND: Final = timedelta(microseconds=1)
 WORD: Final = re.compile(r"[A-Z]+")
 PAIR: Final = re.compile(r"([A-Z]{2,10}?)(?:USDT|USDC|USD|PERP)")
@@ -77,7 +83,7 @@ class _BarReader:
         stamps: list[int] = []
         values: list[tuple[float, ...]] = []
         for number, line in self.source.lines():
-            if number == 1:
+            if number <= self.source.header_lines:
                 continue
             stamp, row = self._parse(number, line)
             self._follow(number, stamp)
@@ -160,7 +166,18 @@ def is_bar_header(line: bytes) -> bool:
     return tuple(name.strip() for name in names) == COLUMNS
 
 
+def is_time(text: str) -> bool:
+    """Can the text be a stamp?"""
+    try:
+        _nanoseconds(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _nanoseconds(text: str) -> int:
+    if len(text) in EPOCH_UNITS_NS and text.isdigit():
+        return int(text) * EPOCH_UNITS_NS[len(text)]
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -188,7 +205,7 @@ class _Scan:
     """Power of ten -> prices that do not lie on it."""
 
 
-def _scan(source: SourceFile) -> _Scan:
+def _scan(source: SourceFile, asked: Grid | None) -> _Scan:
     reader = _BarReader(source)
     units = 0
     off_grid: Counter[Decimal] = Counter()
@@ -196,7 +213,7 @@ def _scan(source: SourceFile) -> _Scan:
     first_close = 0.0
     for batch in reader.batches():
         first_close = first_close or float(batch.values[0, 3])
-        counts = _price_units(reader, batch)
+        counts = _price_units(reader, batch, asked)
         units = math.gcd(units, int(np.gcd.reduce(counts, axis=None)))
         for exponent in range(POWERS):
             off_grid[UNITS.step.scaleb(exponent)] += int(np.count_nonzero(counts % 10**exponent))
@@ -206,7 +223,7 @@ def _scan(source: SourceFile) -> _Scan:
     step_ns = _bar_length(reader)
     return _Scan(
         reader=reader,
-        tick=Grid.of_units(units),
+        tick=asked or Grid.of_units(units),
         first_close=first_close,
         volume_first=quarters.get(0, 0.0),
         volume_second=quarters.get(step_ns // NS, 0.0),
@@ -216,12 +233,14 @@ def _scan(source: SourceFile) -> _Scan:
     )
 
 
-def _price_units(reader: _BarReader, batch: _Batch) -> Integers:
-    """The four prices of every bar in units of 1e-8."""
+def _price_units(reader: _BarReader, batch: _Batch, asked: Grid | None) -> Integers:
+    """The four prices of every bar in units of 1e-8, each on the grid that was asked for."""
     columns = []
     for column in range(4):
         counts, exact = UNITS.multiples(batch.values[:, column])
         reader.require(batch, exact, column, f"finer than {UNITS.step:f}, or too large")
+        if asked:
+            reader.require(batch, asked.multiples(batch.values[:, column])[1], column, f"no multiple of {asked.step:f}")
         columns.append(counts)
     return np.stack(columns)
 
@@ -292,21 +311,35 @@ def _symbol_base(name: str) -> str | None:
     return None
 
 
-def _rows(source: SourceFile, tick: Grid, lot: Grid, step_ns: int, shift_ns: int) -> Iterator[Rows]:
+@dataclass(frozen=True)
+class _Reading:
+    """How the values of a file become rows."""
+
+    tick: Grid
+    lot: Grid
+    volume: Volume
+    step_ns: int
+    shift_ns: int
+    """From a stamp to the close of its bar."""
+
+
+def _rows(source: SourceFile, reading: _Reading) -> Iterator[Rows]:
+    tick, lot = reading.tick, float(reading.lot.step)
     reader = _BarReader(source)
     before: Rows = np.zeros(0, ROW)
     for batch in reader.batches():
         rows: Rows = np.zeros(len(batch.stamps), ROW)
         rows["kind"] = BAR
-        rows["ts"] = rows["recv"] = batch.stamps + shift_ns
+        rows["ts"] = rows["recv"] = batch.stamps + reading.shift_ns
         for column, name in enumerate("abcd"):
             counts, exact = tick.multiples(batch.values[:, column])
             reader.require(batch, exact, column, f"not on the grid of {tick.step:f}")
             rows[name] = counts
-        # volume is in the quote currency: base units at the mean of high, low and close
-        typical = batch.values[:, 1:4].mean(axis=1)
-        rows["e"] = np.rint(batch.values[:, 4] / typical / float(lot.step))
-        yield _carried(before, rows, step_ns)
+        typical = batch.values[:, 1:4].mean(axis=1) if reading.volume == "quote" else 1.0
+        lots = np.rint(batch.values[:, 4] / typical / lot)
+        reader.require(batch, lots < LOTS_MAX, 4, f"more than {LOTS_MAX:,} lots of {lot:g}")
+        rows["e"] = lots
+        yield _carried(before, rows, reading.step_ns)
         before = rows[-1:]
 
 
@@ -330,10 +363,21 @@ def _carried(before: Rows, rows: Rows, step_ns: int) -> Rows:
 
 
 def open_bar_file(
-    source: SourceFile, *, bar_seconds: int | None = None, stamp: Stamp | None = None, symbol: str | None = None
+    source: SourceFile,
+    *,
+    bar_seconds: int | None = None,
+    stamp: Stamp | None = None,
+    symbol: str | None = None,
+    tick: Decimal | None = None,
+    lot: Decimal | None = None,
+    volume: Volume = "quote",
 ) -> RecordedMarket:
-    """Read and check the whole file. Raises MarketDataError naming file, line and fix, or ConfigError."""
-    scan = _scan(source)
+    """Read and check the whole file. Raises MarketDataError naming file, line and fix, or ConfigError.
+
+    What is None is read from the file: tick from its prices, symbol from its name, stamp from evidence; the lot is
+    assumed. `volume` says in which currency volumes are counted.
+    """
+    scan = _scan(source, Grid(tick) if tick else None)
     step_seconds = scan.step_ns // NS
     if bar_seconds not in {None, step_seconds}:
         raise ConfigError(
@@ -341,36 +385,59 @@ def open_bar_file(
             f"from them. Fix: leave bar_seconds out, or set it to {step_seconds}"
         )
     found, why = _evidence(scan)
-    reading = stamp or found
-    shift_ns = scan.step_ns if reading == "open" else 0
-    lot = _lot(scan.first_close)
+    stamped = stamp or found
+    reading = _Reading(
+        tick=scan.tick,
+        lot=Grid(lot) if lot else _lot(scan.first_close),
+        volume=volume,
+        step_ns=scan.step_ns,
+        shift_ns=scan.step_ns if stamped == "open" else 0,
+    )
     named = symbol.removesuffix("-PERP") if symbol else _symbol_base(source.name)
     base = named or "MARKET"
-    asked = f"{stamp}|{symbol}"
     return RecordedMarket(
         name=source.name,
-        digest=source.digest
-        if asked == "None|None"
-        else hashlib.sha256(f"{source.digest}|{asked}".encode()).hexdigest(),
-        products=(recorded_product(base, f"{base}-PERP", scan.tick.step, lot.step),),
-        start_ns=scan.reader.first_ns + shift_ns - scan.step_ns,
-        end_ns=scan.reader.last_ns + shift_ns,
+        digest=_digest(
+            source, stamp=stamp, symbol=symbol, tick=tick, lot=lot, volume=volume if volume == "base" else None
+        ),
+        products=(recorded_product(base, f"{base}-PERP", reading.tick.step, reading.lot.step),),
+        start_ns=scan.reader.first_ns + reading.shift_ns - scan.step_ns,
+        end_ns=scan.reader.last_ns + reading.shift_ns,
         bar_seconds=step_seconds,
         modelled_book=True,
         notes=(
             f"The product is called {base}-PERP, " + ("as asked." if symbol else _naming(named)),
-            f"A stamp is read as the {reading} of its bar: {'as asked' if stamp else why}. Stamps are UTC.",
-            f"Tick {scan.tick.step:f} is found in the data; lot {lot.step:f} is assumed.",
+            f"A stamp is read as the {stamped} of its bar: {'as asked' if stamp else why}. Stamps are UTC.",
+            *([f"Columns: {source.reading}."] if source.reading else []),
+            _grid_note(reading, tick, lot),
             *_between_ticks(scan),
             "Fees of 0.02 % maker and 0.05 % taker and margin of 10 % are assumed.",
-            "Volume is in the quote currency; base units are reckoned at the mean of high, low and close.",
+            _volume_note(volume),
             f"{scan.missing} missing bars are filled by carrying the close, without volume.",
             "There is no book in bars: the venue models one and marks it MODELLED; mark = its mid.",
             "The file has no index and no funding: none is paid.",
             *(() if source.ends_with_newline else ("The last line has no line end: the file may be cut there.",)),
         ),
-        read=lambda: _rows(source, scan.tick, lot, scan.step_ns, shift_ns),
+        read=lambda: _rows(source, reading),
     )
+
+
+def _digest(source: SourceFile, **asked: object) -> str:
+    """Of the text, and of everything that was asked for."""
+    asked["columns"] = source.reading or None
+    said = [f"{name}={value}" for name, value in sorted(asked.items()) if value is not None]
+    return hashlib.sha256("|".join([source.digest, *said]).encode()).hexdigest() if said else source.digest
+
+
+def _grid_note(reading: _Reading, tick: Decimal | None, lot: Decimal | None) -> str:
+    found, assumed = "as asked" if tick else "found in the data", "as asked" if lot else "assumed"
+    return f"Tick {reading.tick.step:f} is {found}; lot {reading.lot.step:f} is {assumed}."
+
+
+def _volume_note(volume: Volume) -> str:
+    if volume == "base":
+        return "Volume is in base units, rounded to lots."
+    return "Volume is in the quote currency; base units are reckoned at the mean of high, low and close."
 
 
 def _naming(named: str | None) -> str:

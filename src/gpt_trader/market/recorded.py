@@ -8,7 +8,7 @@ from gpt_trader.market.bar_file import Stamp, is_bar_header, open_bar_file
 from gpt_trader.market.binance_raw import is_raw_line, open_raw_capture
 from gpt_trader.market.recording import RecordedMarket, SourceFile
 
-__all__ = ["open_market"]
+__all__ = ["open_market", "open_source"]
 
 
 def open_market(
@@ -21,7 +21,13 @@ def open_market(
     decide. Neither means anything to a raw capture. Raises MarketDataError with file, line, value and fix, and
     ConfigError where a setting does not fit the file.
     """
-    source = SourceFile(path)
+    return open_source(SourceFile(path), bar_seconds=bar_seconds, stamp=stamp, symbol=symbol)
+
+
+def open_source(
+    source: SourceFile, *, bar_seconds: int | None = None, stamp: Stamp | None = None, symbol: str | None = None
+) -> RecordedMarket:
+    """As `open_market`, of a file that tells how far it is read."""
     head = source.first_line()
     if is_raw_line(head):
         return open_raw_capture(source, bar_seconds=bar_seconds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ __all__ = ["FETCH_AGAIN", "LOTS_MAX", "PRICE_MAX", "UNITS", "Grid", "RecordedMar
 GZIP_MAGIC: Final = b"\x1f\x8b"
 LINE_BYTES_MAX: Final = 16 * 1024 * 1024
 BUFFER_BYTES: Final = 1024 * 1024
+TELL_LINES: Final = 4096
 EXACT_MAX: Final = 2**53
 """Below it every whole number is exact as a float."""
 FINEST: Final = Decimal("1e-8")
@@ -62,11 +64,18 @@ class RecordedMarket:
 class SourceFile:
     """A text file, gzip or plain. `digest` is SHA-256 of the text of the last complete pass."""
 
-    def __init__(self, path: Path) -> None:
+    header_lines = 1
+    """Of a table: how many lines stand before the first of data."""
+    reading = ""
+    """How the lines are translated, where they are; part of what determines the rows."""
+
+    def __init__(self, path: Path, tell: Callable[[float], None] | None = None) -> None:
         self.path = path
         self.name = path.name
         self.digest = ""
         self.ends_with_newline = True
+        self.tell = tell
+        """Called now and then with the share of the file that is read."""
 
     def fault(self, line: int, what: str, fix: str) -> NoReturn:
         """Raise MarketDataError; line 0 speaks of the whole file."""
@@ -88,13 +97,16 @@ class SourceFile:
         number = 0
         line = b"\n"
         try:
-            with self._open() as stream:
+            with self.path.open("rb") as disk, self._text(disk) as stream:
+                size = max(1, os.fstat(disk.fileno()).st_size)
                 while line := stream.readline(LINE_BYTES_MAX):
                     number += 1
                     if len(line) == LINE_BYTES_MAX:
                         self.fault(number, f"longer than {LINE_BYTES_MAX:,} bytes", "give a file of text lines")
                     seen.update(line)
                     self.ends_with_newline = line.endswith(b"\n")
+                    if self.tell and number % TELL_LINES == 0:
+                        self.tell(disk.tell() / size)
                     yield number, line.rstrip(b"\r\n")
         except EOFError:
             self.fault(number + 1, "the compressed file ends here, in the middle: it is truncated", FETCH_AGAIN)
@@ -107,14 +119,12 @@ class SourceFile:
             self.fault(0, "the file was changed while it was being read", "run again on a file that stays as it is")
         self.digest = digest
 
-    def _open(self) -> IO[bytes]:
-        with self.path.open("rb") as probe:
-            compressed = probe.read(2) == GZIP_MAGIC
-        if compressed:
-            return io.BufferedReader(gzip.GzipFile(self.path), BUFFER_BYTES)
+    def _text(self, disk: io.BufferedReader) -> IO[bytes]:
+        if disk.peek(2)[:2] == GZIP_MAGIC:
+            return io.BufferedReader(gzip.GzipFile(fileobj=disk), BUFFER_BYTES)
         if self.name.endswith(".gz"):
             self.fault(0, "the name ends with .gz, but this is not gzip", f"{FETCH_AGAIN}, or rename it if it is text")
-        return self.path.open("rb")
+        return disk
 
 
 @dataclass(frozen=True)
