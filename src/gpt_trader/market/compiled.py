@@ -42,6 +42,8 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 
 SETTINGS: Final[Any] = config
+NUMBA: Final[Any] = numba
+TYPES: Final[Any] = types
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,7 +57,7 @@ class EntryPoint(NamedTuple):
 
 
 def kernel_files() -> list[Path]:
-    """Sources that determine the machine code: modules that use `jit` or `part`, and what they import of market and venue."""
+    """Sources that determine the machine code: modules that use `jit` or `part`, and what they import."""
     package = Path(__file__).parent.parent
     waiting = [
         path
@@ -119,8 +121,8 @@ def _cache_folder() -> Path:
 
 def _widened(kind: Any) -> Any:
     """The type of an argument without the value of a literal, and integers as int64."""
-    plain = types.unliteral(kind)
-    return types.int64 if isinstance(plain, types.Integer) and plain.signed else plain
+    plain = TYPES.unliteral(kind)
+    return TYPES.int64 if isinstance(plain, TYPES.Integer) and plain.signed else plain
 
 
 def _compile_once(compiled: Any) -> Any:
@@ -138,7 +140,7 @@ def jit(function: F) -> F:
     before = SETTINGS.CACHE_DIR
     SETTINGS.CACHE_DIR = str(_cache_folder())
     try:
-        compiled: F = _compile_once(numba.njit(cache=True, **OPTIONS)(function))
+        compiled: F = _compile_once(NUMBA.njit(cache=True, **OPTIONS)(function))
     finally:
         SETTINGS.CACHE_DIR = before
     return compiled
@@ -146,7 +148,7 @@ def jit(function: F) -> F:
 
 def part(function: F) -> F:
     """Part of a kernel: called from compiled code only, stored within its callers, and quicker to compile."""
-    compiled: F = _compile_once(numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function))
+    compiled: F = _compile_once(NUMBA.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function))
     return compiled
 
 

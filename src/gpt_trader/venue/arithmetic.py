@@ -52,7 +52,7 @@ def _divide_wide(high: np.uint64, low: np.uint64, divisor: np.uint64) -> tuple[n
 
 @part
 def multiply_divide(a: int, b: int, c: int) -> int:
-    """a * b / c for a, b >= 0 and c > 0, rounded half to even. Raises OverflowError beyond int64."""
+    """The value of a * b / c for a, b >= 0 and c > 0, rounded half to even. Raises OverflowError beyond int64."""
     x = np.uint64(a)
     y = np.uint64(b)
     d = np.uint64(c)
@@ -83,6 +83,6 @@ def multiply_divide(a: int, b: int, c: int) -> int:
 
 @jit
 def scaled(value: int, rate: int, scale: int) -> int:
-    """value * rate / scale for values and rates of any sign, scale > 0, rounded half to even."""
+    """The value of value * rate / scale for values and rates of any sign, scale > 0, rounded half to even."""
     size = multiply_divide(abs(value), abs(rate), scale)
     return size if (value >= 0) == (rate >= 0) else -size

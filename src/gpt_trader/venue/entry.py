@@ -23,7 +23,6 @@ from gpt_trader.venue.layout import (
     BIDS,
     BY_BARS,
     CANCEL,
-    CANCEL_ONLY,
     CANCEL_REPLY,
     CANCELLED,
     ECHO_REPLY,

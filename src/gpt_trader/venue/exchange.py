@@ -424,7 +424,9 @@ class SimulatedVenue:
 
     def mark(self, symbol: str) -> Mark | None:
         """The venue's mark row, else median(mid, last, index), else the first known of mid, last, index."""
-        product = self._by_symbol[symbol]
+        product = self._by_symbol.get(symbol)
+        if product is None:
+            return None
         refresh(self._header, product.index, 0, self._out)
         mark = int(self._out[0])
         if mark == 0:
@@ -433,21 +435,25 @@ class SimulatedVenue:
         return Mark(price=mark * E8, venue_ns=seen, received_ns=seen)
 
     def last_price(self, symbol: str) -> Decimal | None:
-        product = self._by_symbol[symbol]
-        last = int(self._memory.products["last"][product.index])
-        return product.price(last) if last else None
+        product = self._by_symbol.get(symbol)
+        last = int(self._memory.products["last"][product.index]) if product else 0
+        return product.price(last) if product and last else None
 
     def index_price(self, symbol: str) -> Decimal | None:
-        index = int(self._memory.products["index"][self._by_symbol[symbol].index])
+        product = self._by_symbol.get(symbol)
+        index = int(self._memory.products["index"][product.index]) if product else 0
         return index * E8 if index else None
 
     def funding_rate(self, symbol: str) -> Decimal:
         """Of the last settlement, per interval; zero before the first."""
-        return int(self._memory.products["funding_rate"][self._by_symbol[symbol].index]) * E12
+        product = self._by_symbol.get(symbol)
+        return int(self._memory.products["funding_rate"][product.index]) * E12 if product else ZERO
 
     def book(self, symbol: str, depth: int) -> BookView | None:
         """The best `depth` levels a side, less what orders of this venue took; None when both sides are empty."""
-        product = self._by_symbol[symbol]
+        product = self._by_symbol.get(symbol)
+        if product is None:
+            return None
         refresh(self._header, product.index, 0, self._out)
         record = self._memory.products[product.index]
         bids = self._levels(product, layout.BIDS, int(record["best_bid"]), int(record["bid_levels"]), depth)

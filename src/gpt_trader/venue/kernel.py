@@ -20,7 +20,6 @@ from gpt_trader.venue.layout import (
     BIDS,
     BY_BARS,
     BY_QUOTES,
-    HALTED,
     HEADER,
     NEED_ROOM,
     NEED_ROWS,
@@ -240,14 +239,14 @@ def _take_rows(v: Any, limit: int) -> int:
 def _bars_to_tell(v: Any) -> bool:
     """A closed bar wakes the caller, or the room for bars runs out."""
     kept = v.bars_tail - v.bars_head
-    return kept > 0 and (v.wake_on_bars == 1 or kept > v.bars_capacity - v.products_count)  # type: ignore[no-any-return]
+    return kept > 0 and (v.wake_on_bars == 1 or kept > v.bars_capacity - v.products_count)
 
 
 @part
 def _news_due(v: Any) -> int:
     if v.notices_head == v.notices_tail:
         return NEVER
-    return notices_of(v)[v.notices_head % v.notices_capacity].due  # type: ignore[no-any-return]
+    return notices_of(v)[v.notices_head % v.notices_capacity].due
 
 
 @part
@@ -255,7 +254,7 @@ def _next_due(v: Any) -> int:
     due = min(_news_due(v), v.expire_next)
     if v.requests_head != v.requests_tail:
         due = min(due, requests_of(v)[v.requests_head % v.requests_capacity].due)
-    return due  # type: ignore[no-any-return]
+    return due
 
 
 @part
@@ -295,7 +294,7 @@ def advance(header: Any, until: int) -> int:
             return NEED_ROOM
         over = _end_of_rows(v)
         limit = min(until, _next_due(v))
-        closing = v.bar_next <= limit
+        closing = v.bar_next <= limit and v.bar_next != NEVER
         limit = _take_rows(v, v.bar_next - 1 if closing else limit)
         if v.row_next == v.rows_count and not over:
             if not _end_of_rows(v):

@@ -75,7 +75,7 @@ def _new_liquidation_order(v: Any, account: int, pi: int, lots: int) -> int:
     o.takes = 0
     o.liquidation = v.liquidations
     o.fees = 0
-    return index  # type: ignore[no-any-return]
+    return index
 
 
 @part
@@ -112,10 +112,10 @@ def _bound_at_zero(v: Any, account: int) -> None:
 
 @part
 def _is_flat(v: Any, account: int) -> bool:
+    held = 0
     for pi in range(v.products_count):
-        if positions_of(v)[account, pi].lots != 0:
-            return False
-    return True
+        held += abs(positions_of(v)[account, pi].lots)
+    return held == 0
 
 
 @part

@@ -43,7 +43,7 @@ def room(v: Any, o: Any) -> int:
     """What an order may still trade: its rest, and for reduce-only no more than the position it reduces."""
     left = o.lots - o.filled
     if o.reduce_only == 0:
-        return left  # type: ignore[no-any-return]
+        return left
     held = positions_of(v)[o.account, o.product].lots * o.side
     return min(left, -held) if held < 0 else 0
 
@@ -107,7 +107,7 @@ def walk(v: Any, index: int, limit: int) -> None:
 def crosses(p: Any, o: Any) -> bool:
     """The order's limit meets or passes the other side."""
     best = p.best_ask if o.side > 0 else p.best_bid
-    return best != 0 and (best - o.limit) * o.side <= 0  # type: ignore[no-any-return]
+    return best != 0 and (best - o.limit) * o.side <= 0
 
 
 @part
@@ -126,7 +126,7 @@ def _ahead(v: Any, o: Any, p: Any) -> int:
         best = p.best_bid if o.side > 0 else p.best_ask
         if best != 0 and (o.limit - best) * o.side < 0:
             return UNKNOWN
-    return shown(books_of(v)[o.product], p, side, o.limit)  # type: ignore[no-any-return]
+    return shown(books_of(v)[o.product], p, side, o.limit)
 
 
 @part
@@ -188,7 +188,7 @@ def fill_resting(v: Any, pi: int, which: int, place: int, lots: int) -> bool:
     if done:
         remove_at(v, pi, which, place)
     tell_order(v, ORDER_CHANGED, index)
-    return done  # type: ignore[no-any-return]
+    return done
 
 
 @part

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt_trader.market.rows import ROW
 from gpt_trader.market.stream import Rows
 from gpt_trader.venue.layout import (
     ACCOUNT,
@@ -48,7 +49,7 @@ class VenueMemory:
         self.requests: Records = np.zeros(1 << 10, REQUEST)
         self.notices: Records = np.zeros(RING_START, NOTICE)
         self.bars: Records = np.zeros(BARS_START + count, BAR_OUT)
-        self.rows: Rows = np.zeros(0, np.int64)  # type: ignore[assignment]
+        self.rows: Rows = np.zeros(0, ROW)
         self.accounts["last_fill"] = -1
         header = self.header
         header["products_count"] = count

@@ -6,7 +6,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from gpt_trader.core.values import (
-
     Liquidity,
     OrderState,
     OrderType,
@@ -111,4 +110,3 @@ class StatusNews(Value, frozen=True, kw_only=True):
 
 
 News = OrderNews | FillNews | FundingNews | StatusNews
-

@@ -15,8 +15,8 @@ __all__ = ["add", "change_exposure", "count_of", "drop", "finish", "remove", "re
 @part
 def count_of(p: Any, which: int) -> int:
     if which == BIDS:
-        return p.bids  # type: ignore[no-any-return]
-    return p.asks if which == ASKS else p.waiting  # type: ignore[no-any-return]
+        return p.bids
+    return p.asks if which == ASKS else p.waiting
 
 
 @part

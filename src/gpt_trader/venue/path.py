@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from gpt_trader.market.compiled import part
-from gpt_trader.venue.layout import ASKS, BIDS, HALTED, WAITING
 from gpt_trader.venue.books import mark_of
+from gpt_trader.venue.layout import ASKS, BIDS, HALTED, WAITING
 from gpt_trader.venue.liquidation import after_fills, check_margins
 from gpt_trader.venue.matching import fill_resting, fire_stops, room
 from gpt_trader.venue.memory import lists_of, orders_of, products_of
