@@ -53,7 +53,7 @@ class SharedParts:
     risk: LiveRiskManager
     guards: GuardManager
     intents: IntentRegister
-    edge: Callable[[], Edge | None]
+    edge: Callable[[int], Edge | None]
     tactics: Mapping[str, ExecutionStrategy]
     resting: ExecutionStrategy
     preview_enabled: bool = False

@@ -7,13 +7,15 @@ from decimal import Decimal
 from typing import Final
 
 from gpt_trader.core.bus import EventBus
+from gpt_trader.core.clock import NS
 from gpt_trader.core.events import PositionClosed, PositionOpened
 from gpt_trader.risk.sizing import Edge, edge_of
 
 __all__ = ["EdgeTracker"]
 
 TRADES_KEPT_MAX: Final = 200
-"""Older trades say less about now than they cost in stability."""
+TRADE_AGE_MAX_NS: Final = 7 * 86_400 * NS
+"""Older trades no longer speak: a size that Kelly brought to zero would otherwise never be tried again."""
 
 
 class EdgeTracker:
@@ -21,7 +23,7 @@ class EdgeTracker:
 
     def __init__(self, bus: EventBus) -> None:
         self._entry_notional: dict[str, Decimal] = {}
-        self._returns: deque[Decimal] = deque(maxlen=TRADES_KEPT_MAX)
+        self._returns: deque[tuple[int, Decimal]] = deque(maxlen=TRADES_KEPT_MAX)
         self._edge: Edge | None = None
         bus.subscribe(PositionOpened, "edge tracker", self.on_opened)
         bus.subscribe(PositionClosed, "edge tracker", self.on_closed)
@@ -32,11 +34,14 @@ class EdgeTracker:
     def on_closed(self, event: PositionClosed) -> None:
         notional = self._entry_notional.pop(event.symbol, None)
         if notional:
-            self._returns.append((event.realised_pnl - event.fees + event.funding) / notional)
+            self._returns.append((event.at_ns, (event.realised_pnl - event.fees + event.funding) / notional))
             self._edge = None
 
-    def edge(self) -> Edge | None:
-        """None until two positions were closed."""
+    def edge(self, now_ns: int) -> Edge | None:
+        """None until two positions were closed in the time that counts."""
+        while self._returns and now_ns - self._returns[0][0] > TRADE_AGE_MAX_NS:
+            self._returns.popleft()
+            self._edge = None
         if self._edge is None:
-            self._edge = edge_of(self._returns)
+            self._edge = edge_of([value for _, value in self._returns])
         return self._edge

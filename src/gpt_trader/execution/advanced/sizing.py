@@ -38,7 +38,7 @@ class DynamicSizingHelper:
         dynamic_sizing: bool,
         impact_guard: bool,
         simulated: bool,
-        edge: Callable[[], Edge | None],
+        edge: Callable[[int], Edge | None],
     ) -> None:
         self._config = config
         self._clock = clock
@@ -80,7 +80,7 @@ class DynamicSizingHelper:
                 equity=snapshot.account.equity,
                 mark=snapshot.exposure.mark,
                 sigma_day=snapshot.market.sigma_day,
-                edge=self._edge(),
+                edge=self._edge(self._clock.now_ns()),
                 drawdown=snapshot.drawdown,
                 strength=None if order.strength is None else Decimal(repr(order.strength)),
             ),

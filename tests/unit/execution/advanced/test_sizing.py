@@ -41,7 +41,7 @@ def helper(
         dynamic_sizing=sizing,
         impact_guard=impact,
         simulated=simulated,
-        edge=lambda: None,
+        edge=lambda _: None,
     )
 
 
