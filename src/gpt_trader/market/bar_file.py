@@ -42,6 +42,7 @@ BATCH_BARS: Final = 8192
 GAP_BARS_MAX: Final = 10_080
 """Longest hole that is carried over: a week of minutes. A longer one is another file."""
 STEPS_MAX: Final = 1000
+LOOK_AHEAD: Final = "If the stamps are the open after all, every bar is seen one bar too early: that is look-ahead."
 LOT_WORTH_MAX: Final = 10
 VOLUME_MAX: Final = 1e12
 """A million million of the quote currency in one bar is a broken number."""
@@ -408,6 +409,7 @@ def open_bar_file(
         notes=(
             f"The product is called {base}-PERP, " + ("as asked." if symbol else _naming(named)),
             f"A stamp is read as the {stamped} of its bar: {'as asked' if stamp else why}. Stamps are UTC.",
+            *([LOOK_AHEAD] if stamped == "close" else []),
             *([f"Columns: {source.reading}."] if source.reading else []),
             _grid_note(reading, tick, lot),
             *_between_ticks(scan),

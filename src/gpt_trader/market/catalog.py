@@ -24,7 +24,6 @@ from gpt_trader.core.values import ProductSpec
 from gpt_trader.market.merging import Block, merge_blocks
 from gpt_trader.market.parquet import read_rows, require_parquet
 from gpt_trader.market.quality import QualityReport
-from gpt_trader.market.recorded import open_market
 from gpt_trader.market.slicing import slice_market
 from gpt_trader.market.stream import MarketStream, Rows
 
@@ -37,8 +36,8 @@ __all__ = [
     "catalog_folder",
     "checked_name",
     "datasets",
+    "is_dataset",
     "open_dataset",
-    "open_dataset_or_file",
     "read_manifest",
     "unfinished",
 ]
@@ -207,6 +206,10 @@ def unfinished(home: Path) -> list[Path]:
     return sorted(path for path in catalog_folder(home).glob("*/rows-*") if path not in kept)
 
 
+def is_dataset(home: Path, name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and (catalog_folder(home) / name / MANIFEST).is_file()
+
+
 def read_manifest(home: Path, name: str) -> Manifest:
     """Raises ConfigError where there is no such dataset, MarketDataError where its manifest is damaged."""
     path = catalog_folder(home) / checked_name(name) / MANIFEST
@@ -259,21 +262,3 @@ def open_dataset(
         if not (stream.folder / file.path).is_file():
             raise MarketDataError(f"dataset {name}: {file.path} is missing. Fix: import it again, with --replace")
     return slice_market(stream, from_ns, to_ns, read_since=stream.rows_since)
-
-
-def open_dataset_or_file(
-    home: Path, market: str, *, bar_seconds: int | None = None, from_ns: int | None = None, to_ns: int | None = None
-) -> MarketStream:
-    """What a person means by `market`: the dataset of that name, else the file at that path.
-
-    Raises ConfigError where both exist: a run must not depend on the folder it is started in.
-    """
-    in_catalog = bool(NAME.fullmatch(market)) and (catalog_folder(home) / market / MANIFEST).is_file()
-    path = Path(market)
-    if in_catalog and path.is_file():
-        raise ConfigError(f"{market!r} is a dataset and a file. Fix: write ./{market} for the file, or rename it")
-    if in_catalog:
-        return open_dataset(home, market, bar_seconds=bar_seconds, from_ns=from_ns, to_ns=to_ns)
-    if not path.exists() and NAME.fullmatch(market) and not path.suffix:
-        read_manifest(home, market)
-    return slice_market(open_market(path, bar_seconds=bar_seconds), from_ns, to_ns)

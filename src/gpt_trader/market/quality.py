@@ -16,6 +16,7 @@ import numpy as np
 from gpt_trader.core.clock import iso
 from gpt_trader.core.values import ProductSpec
 from gpt_trader.market import rows as kinds
+from gpt_trader.market.decoding import KIND_NAMES
 from gpt_trader.market.quality_book import BookCheck
 from gpt_trader.market.quality_checks import BarCheck, GridCheck, TickCheck
 from gpt_trader.market.quality_flaws import Check, Flaws, Found, Limits
@@ -23,14 +24,7 @@ from gpt_trader.market.quality_jumps import JumpCheck
 from gpt_trader.market.rows import ROW
 from gpt_trader.market.stream import MarketStream, Rows
 
-__all__ = ["FINDINGS", "KIND_NAMES", "Finding", "Inspection", "QualityReport", "Verdict", "inspect"]
-
-
-KIND_NAMES: Final[tuple[str, ...]] = (
-    *("UNKNOWN", "LEVEL", "CLEAR", "TRADE", "QUOTE", "BAR", "INDEX", "MARK", "FUNDING", "STATUS", "OTHER"),
-)
-"""By the number of the kind; numbers above them count as OTHER."""
-assert (KIND_NAMES[kinds.BAR], KIND_NAMES[kinds.STATUS]) == ("BAR", "STATUS")
+__all__ = ["FINDINGS", "Finding", "Inspection", "QualityReport", "Verdict", "inspect"]
 
 
 class Verdict(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 from gpt_trader.market.bar_file import Stamp, is_bar_header, open_bar_file
@@ -25,14 +26,20 @@ def open_market(
 
 
 def open_source(
-    source: SourceFile, *, bar_seconds: int | None = None, stamp: Stamp | None = None, symbol: str | None = None
+    source: SourceFile,
+    *,
+    bar_seconds: int | None = None,
+    stamp: Stamp | None = None,
+    symbol: str | None = None,
+    tick: Decimal | None = None,
+    lot: Decimal | None = None,
 ) -> RecordedMarket:
-    """As `open_market`, of a file that tells how far it is read."""
+    """As `open_market`, of a file that tells how far it is read; `tick` and `lot` are the grid of a file of bars."""
     head = source.first_line()
     if is_raw_line(head):
         return open_raw_capture(source, bar_seconds=bar_seconds)
     if is_bar_header(head):
-        return open_bar_file(source, bar_seconds=bar_seconds, stamp=stamp, symbol=symbol)
+        return open_bar_file(source, bar_seconds=bar_seconds, stamp=stamp, symbol=symbol, tick=tick, lot=lot)
     return source.fault(
         1,
         f"unknown format, it begins with {head[:40].decode('utf8', 'replace')!a}",

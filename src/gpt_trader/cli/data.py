@@ -1,0 +1,313 @@
+"""Which market data do we have, and can it be trusted? `gpt-trader data import`, `list`, `check`, `show`, `diff`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from gpt_trader.cli.data_options import (
+    chosen_limits,
+    chosen_reading,
+    limit_options,
+    range_options,
+    reading_options,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from gpt_trader.market.importing import FileReading
+    from gpt_trader.market.quality import QualityReport
+    from gpt_trader.market.stream import MarketStream
+
+__all__ = ["data"]
+
+OK, DIFFERENT, REFUSED = 0, 1, 2
+PIPE_WIDTH: Final = 200
+"""Columns of a table that no terminal shows, so that lines stay whole."""
+
+
+@click.group()
+def data() -> None:
+    """Import market data into the catalog, and look at it.
+
+    The catalog lies under GPT_TRADER_HOME and needs the extra: pip install 'gpt-trader[research]'. `gpt-trader run
+    --market NAME` trades a dataset.
+    """
+
+
+@data.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--name", metavar="NAME", help="Name of the dataset [default: after the first file].")
+@click.option("--replace", is_flag=True, help="Take the place of the dataset of that name.")
+@reading_options
+@limit_options
+def import_(
+    files: tuple[str, ...],
+    *,
+    name: str | None,
+    replace: bool,
+    silence: float | None,
+    jump: float | None,
+    **reading: Any,
+) -> None:
+    """Check files from end to end and keep them as one dataset.
+
+    Raw Binance USD-M captures (`local_ns {json}`) and CSV files of bars, plain or gzip. Several files of different
+    products become one market, merged by time. What must not be traded on is refused with file, line and reason,
+    and then nothing is kept; what is doubtful is marked in the dataset's notes. Nothing is repaired.
+    """
+    from gpt_trader.config.home import home
+    from gpt_trader.core.clock import SystemClock
+    from gpt_trader.market.catalog import checked_name
+    from gpt_trader.market.catalog_writer import import_market
+    from gpt_trader.market.importing import dataset_name, open_files
+    from gpt_trader.market.parquet import require_parquet
+    from gpt_trader.report.data_tables import findings_table, size_text
+
+    require_parquet()
+    paths = [Path(file) for file in files]
+    chosen = checked_name(name or dataset_name(paths[0]))
+    clock = SystemClock()
+    started_ns = clock.now_ns()
+    with _progress() as progress:
+        tells = [_share(progress, f"checking {path.name}") for path in paths]
+        stream = open_files(paths, chosen_reading(**reading), chosen, tells)
+        tell = _time(progress, f"importing {chosen}", stream)
+        manifest = import_market(
+            home(os.environ),
+            chosen,
+            stream,
+            now_ns=started_ns,
+            replace=replace,
+            limits=chosen_limits(silence, jump),
+            tell=tell,
+        )
+    seconds = (clock.now_ns() - started_ns) / 1e9
+    console = _console()
+    for note in manifest.notes:
+        console.print(f"note: {note}", style="dim", highlight=False)
+    console.print(findings_table(manifest.quality.findings))
+    console.print(
+        f"imported {chosen}: {manifest.rows:,} rows, {size_text(manifest.size_bytes)}, in {seconds:.1f} s, "
+        f"sha256:{manifest.digest}",
+        highlight=False,
+    )
+
+
+@data.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array of manifests.")
+def list_(*, as_json: bool) -> None:
+    """List the datasets of the catalog."""
+    import msgspec
+
+    from gpt_trader.config.home import home
+    from gpt_trader.market.catalog import catalog_folder, datasets, unfinished
+    from gpt_trader.report.data_tables import datasets_table
+
+    place = home(os.environ)
+    found = datasets(place)
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    if found:
+        _console().print(datasets_table(found))
+    else:
+        click.echo(f"no datasets yet in {catalog_folder(place)}; gpt-trader data import FILE makes one")
+    for folder in unfinished(place):
+        click.echo(f"note: {folder} was left behind by an import that was ended from outside; it may be removed")
+
+
+@data.command()
+@click.argument("market", metavar="NAME|FILE")
+@reading_options
+@limit_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def check(market: str, *, silence: float | None, jump: float | None, as_json: bool, **reading: Any) -> int:
+    """Look for gaps, crossed books, duplicates, outliers, time going back and prices off the grid.
+
+    A damaged file is named with line and reason; of a dataset it is also checked that it is still what was imported.
+    Exit 0: fit to trade on, though flaws may be marked. Exit 2: not.
+    """
+    import msgspec
+
+    from gpt_trader.market.importing import check_market
+    from gpt_trader.report.data_tables import facts_table, findings_table
+
+    with _progress() as progress:
+        stream = _open(progress, market, chosen_reading(**reading))
+        report = check_market(stream, chosen_limits(silence, jump), _time(progress, f"checking {stream.name}", stream))
+    if as_json:
+        click.echo(msgspec.json.encode(report).decode())
+    else:
+        console = _console()
+        console.print(facts_table(stream, report))
+        console.print(findings_table(report.findings))
+        console.print(_verdict(report))
+    return REFUSED if report.refused else OK
+
+
+@data.command()
+@click.argument("market", metavar="NAME|FILE")
+@click.option(
+    "--rows", metavar="N", type=click.IntRange(min=0), default=10, show_default=True, help="How many of the first rows."
+)
+@click.option("--plot", metavar="FILE", help="Draw prices, volume and findings: FILE ends in .png, .svg or .html.")
+@range_options
+@reading_options
+def show(market: str, *, rows: int, plot: str | None, since: str | None, until: str | None, **reading: Any) -> None:
+    """Print what a market is, its findings and its first rows; draw it with --plot."""
+    from gpt_trader.market.decoding import first_rows
+    from gpt_trader.market.importing import check_market
+    from gpt_trader.market.sketch import sketch_market
+    from gpt_trader.report.data_plot import save_plot
+    from gpt_trader.report.data_tables import facts_table, findings_table
+
+    with _progress() as progress:
+        stream = _open(progress, market, chosen_reading(**reading), since, until)
+        report = check_market(stream, None, _time(progress, f"reading {stream.name}", stream))
+        if plot:
+            save_plot(Path(plot), stream, sketch_market(stream), report.findings)
+    console = _console()
+    console.print(facts_table(stream, report))
+    console.print(findings_table(report.findings))
+    for line in first_rows(stream, rows):
+        click.echo(line)
+    if plot:
+        click.echo(f"drawn: {plot}")
+
+
+@data.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option(
+    "--tolerance",
+    metavar="SHARE",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Largest difference of prices and quantities, as a share such as 1e-6 [default: none].",
+)
+@click.option(
+    "--time-tolerance",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Largest difference of times [default: none].",
+)
+@range_options
+@reading_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def diff(
+    a: str,
+    b: str,
+    *,
+    tolerance: float,
+    time_tolerance: float,
+    since: str | None,
+    until: str | None,
+    as_json: bool,
+    **reading: Any,
+) -> int:
+    """Compare two markets (datasets or files) row by row, and show where they part. Exit 1 when they differ."""
+    import msgspec
+
+    from gpt_trader.market.difference import compare
+    from gpt_trader.report.data_tables import comparison_table
+
+    how = chosen_reading(**reading)
+    with _progress() as progress:
+        left, right = (_open(progress, market, _of_file(market, how), since, until) for market in (a, b))
+        comparison = compare(left, right, tolerance=tolerance, time_tolerance_ns=round(time_tolerance * 1e9))
+    if as_json:
+        click.echo(msgspec.json.encode(comparison).decode())
+    else:
+        _console().print(comparison_table(comparison, a, b))
+    return OK if comparison.same else DIFFERENT
+
+
+def _of_file(market: str, reading: FileReading) -> FileReading | None:
+    """Of two that are compared, how to read a file says nothing of a dataset."""
+    from gpt_trader.config.home import home
+    from gpt_trader.market.catalog import is_dataset
+
+    return None if is_dataset(home(os.environ), market) else reading
+
+
+def _open(
+    progress: Progress, market: str, reading: FileReading | None, since: str | None = None, until: str | None = None
+) -> MarketStream:
+    from gpt_trader.config.home import home
+    from gpt_trader.market.importing import open_named
+    from gpt_trader.market.slicing import utc_ns
+
+    return open_named(
+        home(os.environ),
+        market,
+        reading,
+        from_ns=None if since is None else utc_ns(since),
+        to_ns=None if until is None else utc_ns(until),
+        tell=_share(progress, f"reading {Path(market).name}"),
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Bars on stderr, gone when the work is done; nothing where no terminal is."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield progress
+
+
+def _share(progress: Progress, what: str) -> Callable[[float], None]:
+    """Shows the share of a file that is read, from the first word on."""
+    tasks: list[TaskID] = []
+
+    def tell(share: float) -> None:
+        if not tasks:
+            tasks.append(progress.add_task(what, total=1.0))
+        progress.update(tasks[0], completed=share)
+
+    return tell
+
+
+def _time(progress: Progress, what: str, stream: MarketStream) -> Callable[[int], None]:
+    """Shows how far in the market's time a pass has come."""
+    length_ns = max(1, stream.end_ns - stream.start_ns)
+    task = progress.add_task(what, total=1.0)
+
+    def tell(at_ns: int) -> None:
+        progress.update(task, completed=(at_ns - stream.start_ns) / length_ns)
+
+    return tell
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, PIPE_WIDTH)
+    return console
+
+
+def _verdict(report: QualityReport) -> str:
+    if report.refused:
+        return (
+            f"[bold red]refused[/]: {len(report.refused)} of {len(report.findings)} findings; it must not be traded on"
+        )
+    return "[green]fit to trade on[/]" + (f", {len(report.findings)} findings marked" if report.findings else "")
