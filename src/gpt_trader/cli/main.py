@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "run": ("gpt_trader.cli.run:run", "Trade: by default a made-up day, without keys or network."),
     "config": ("gpt_trader.cli.config:config", "Show every setting with its source, or check them."),
     "flags": ("gpt_trader.cli.flags:flags", "List the flags that choose the engine."),
+    "data": ("gpt_trader.cli.data:data", "Import market data into the catalog, check it, look at it."),
     "events": ("gpt_trader.cli.events:events", "Read or verify what a run has written down."),
 }
 """Name: (module:attribute, one line of help)."""
