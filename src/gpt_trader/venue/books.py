@@ -126,19 +126,25 @@ def quote(v: Any, levels: Any, p: Any, bid: int, bid_lots: int, ask: int, ask_lo
         clear_book(levels, p)
         p.fed_by = BY_QUOTES
     if bid != p.raw_bid or bid_lots != p.raw_bid_lots:
-        if p.best_bid != 0:
-            set_level(v, levels, p, BIDS, p.best_bid, 0)
         p.raw_bid = bid
         p.raw_bid_lots = bid_lots
-        if bid_lots > 0:
-            set_level(v, levels, p, BIDS, bid, bid_lots)
+        if bid_lots > 0 and bid == p.best_bid:
+            levels[BIDS, bid & MASK] = bid_lots
+        else:
+            if p.best_bid != 0:
+                set_level(v, levels, p, BIDS, p.best_bid, 0)
+            if bid_lots > 0:
+                set_level(v, levels, p, BIDS, bid, bid_lots)
     if ask != p.raw_ask or ask_lots != p.raw_ask_lots:
-        if p.best_ask != 0:
-            set_level(v, levels, p, ASKS, p.best_ask, 0)
         p.raw_ask = ask
         p.raw_ask_lots = ask_lots
-        if ask_lots > 0:
-            set_level(v, levels, p, ASKS, ask, ask_lots)
+        if ask_lots > 0 and ask == p.best_ask:
+            levels[ASKS, ask & MASK] = ask_lots
+        else:
+            if p.best_ask != 0:
+                set_level(v, levels, p, ASKS, p.best_ask, 0)
+            if ask_lots > 0:
+                set_level(v, levels, p, ASKS, ask, ask_lots)
 
 
 @part

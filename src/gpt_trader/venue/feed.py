@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.core.clock import NS, iso
 from gpt_trader.core.errors import ConfigError, MarketDataError
-from gpt_trader.market.rows import BAR, LEVEL, QUOTE, ROW, STATUS, STATUSES, TRADE
+from gpt_trader.market.rows import BAR, ROW
 from gpt_trader.market.stream import MarketStream, Rows
+from gpt_trader.venue.inspection import FINDINGS, inspect_rows
 from gpt_trader.venue.layout import PATH
 
 __all__ = ["MarketFeed"]
@@ -29,9 +30,11 @@ class MarketFeed:
         self._name = stream.name
         self._symbols = [product.symbol for product in stream.products]
         self._bar_ns = stream.bar_seconds * NS
-        self._price_max = price_max
+        self._price_max: Prices = np.ascontiguousarray(price_max)
         self._passive_permille = int(passive_share * 1000)
-        self._seen_price = [False] * len(self._symbols)
+        self._first: Prices = np.zeros(len(self._symbols), np.int64)
+        self._found: Prices = np.zeros(3, np.int64)
+        self._rows_before = 0
         self._last_ns = 0
         self._sequence = 0
         self._kept = np.zeros(0, ROW)
@@ -48,7 +51,7 @@ class MarketFeed:
                 continue
             rows = np.ascontiguousarray(chunk)
             self._check(rows)
-            if len(self._kept) == 0 and not (rows["kind"] == BAR).any():
+            if len(self._kept) == 0 and self._found[2] == 0:
                 yield rows
             else:
                 yield self._unfold(rows)
@@ -93,57 +96,19 @@ class MarketFeed:
     def _check(self, rows: Rows) -> None:
         if rows.dtype != ROW:
             raise MarketDataError(f"{self._name}: rows have the type {rows.dtype}, not market.rows.ROW")
-        ts = rows["ts"]
-        if int(ts[0]) < self._last_ns or (len(ts) > 1 and bool((ts[1:] < ts[:-1]).any())):
-            raise MarketDataError(f"{self._name}: times go backwards near {iso(int(ts[0]))}; sort or repair the data")
-        self._last_ns = int(ts[-1])
-        kind = rows["kind"]
-        if int(kind.min()) < LEVEL or int(kind.max()) > STATUS:
-            raise MarketDataError(f"{self._name}: a row has an unknown kind ({kind.min()} to {kind.max()})")
-        product = rows["product"]
-        if int(product.min()) < 0 or int(product.max()) >= len(self._symbols):
-            raise MarketDataError(f"{self._name}: a row names product {product.max()} of {len(self._symbols)}")
-        self._check_prices(rows)
-        statuses = rows["a"][kind == STATUS]
-        if len(statuses) and not 0 <= int(statuses.min()) <= int(statuses.max()) < len(STATUSES):
-            raise MarketDataError(f"{self._name}: a status row holds a number outside 0 to {len(STATUSES) - 1}")
-
-    def _check_prices(self, rows: Rows) -> None:
-        kind = rows["kind"]
-        columns: Sequence[tuple[Any, str, str]] = (
-            ((kind == LEVEL) | (kind == TRADE), "a", "b"),
-            (kind == QUOTE, "a", "b"),
-            (kind == QUOTE, "c", "d"),
-            (kind == BAR, "a", "e"),
-            (kind == BAR, "b", "e"),
-            (kind == BAR, "c", "e"),
-            (kind == BAR, "d", "e"),
-        )
-        for chosen, price_column, size_column in columns:
-            if not chosen.any():
-                continue
-            found = rows[chosen] if not chosen.all() else rows
-            self._check_column(found, found[price_column], found[size_column])
-
-    def _check_column(self, rows: Rows, prices: Prices, sizes: Prices) -> None:
-        limits = self._price_max[rows["product"]]
-        bad = (prices > limits) | (sizes < 0) | ((prices <= 0) & ((sizes > 0) | (rows["kind"] != QUOTE)))
-        for index, symbol in enumerate(self._symbols):
-            if not self._seen_price[index]:
-                self._first_price(index, symbol, prices[(rows["product"] == index) & (prices > 0)])
-        if bool(bad.any()):
-            row = rows[bad][0]
+        out = self._found
+        inspect_rows(rows.ctypes.data, len(rows), self._last_ns, self._price_max, self._first, out)
+        place, finding = int(out[0]), int(out[1])
+        if finding:
             raise MarketDataError(
-                f"{self._name}: {self._symbols[row['product']]} at {iso(int(row['ts']))} has a price or size that "
-                f"cannot be ({prices[bad][0]} ticks, {sizes[bad][0]} lots; at most {limits[bad][0]} ticks)"
+                f"{self._name}: row {self._rows_before + place} at {iso(int(rows['ts'][place]))} {FINDINGS[finding]}: "
+                f"{rows[place].item()}"
             )
-
-    def _first_price(self, index: int, symbol: str, prices: Prices) -> None:
-        if len(prices) == 0:
-            return
-        self._seen_price[index] = True
-        if int(prices[0]) * HEADROOM > int(self._price_max[index]):
-            raise ConfigError(
-                f"{symbol}: max_quantity is too large for exact 64-bit money at a price of {prices[0]} ticks "
-                f"(at most {int(self._price_max[index]) // HEADROOM}); lower max_quantity"
-            )
+        self._rows_before += len(rows)
+        self._last_ns = int(rows["ts"][-1])
+        for symbol, first, most in zip(self._symbols, self._first.tolist(), self._price_max.tolist(), strict=True):
+            if first * HEADROOM > most:
+                raise ConfigError(
+                    f"{symbol}: max_quantity is too large for exact 64-bit money at a price of {first} ticks "
+                    f"(at most {most // HEADROOM}); lower max_quantity"
+                )

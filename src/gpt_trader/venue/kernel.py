@@ -15,6 +15,7 @@ from gpt_trader.market.rows import BAR, CLEAR, FUNDING, INDEX, LEVEL, MARK, QUOT
 from gpt_trader.venue.accounts import equity_of, has_room, initial_margin, maintenance_margin, notify, pay_funding
 from gpt_trader.venue.books import clear_book, level, mark_of, model_book, quote
 from gpt_trader.venue.entry import expire_orders, run_request
+from gpt_trader.venue.inspection import ENTRY_POINTS as INSPECTION
 from gpt_trader.venue.layout import (
     ASKS,
     BIDS,
@@ -342,4 +343,5 @@ _HEADER_TYPE: Final = types.Array(from_dtype(HEADER), 1, "C")
 ENTRY_POINTS: Final = (
     EntryPoint("venue_advance", advance, (_HEADER_TYPE, types.int64)),
     EntryPoint("venue_refresh", refresh, (_HEADER_TYPE, types.int64, types.int64, types.int64[::1])),
+    *INSPECTION,
 )

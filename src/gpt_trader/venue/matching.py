@@ -275,6 +275,8 @@ def fire_stops(v: Any, pi: int) -> None:
 def release_waiting(v: Any, pi: int) -> None:
     """The next bar has opened: orders that arrived since the last one closed meet the book, in order of arrival."""
     p = products_of(v)[pi]
+    if p.status == HALTED:
+        return
     orders = orders_of(v)
     line = lists_of(v)[pi, WAITING]
     place = 0

@@ -2,7 +2,8 @@
 
 Conservative by rule: a resting limit fills only when the path trades through its price by at least a tick, at its own
 price, and all such fills of one bar share a stated part of the bar's volume. Stops trigger on the path; an open that
-jumps over a stop triggers it at the open.
+jumps over a stop triggers it at the open. An account is liquidated at the first price of the path that its margin does
+not carry.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Any
 
 from gpt_trader.market.compiled import part
 from gpt_trader.venue.books import mark_of
-from gpt_trader.venue.layout import ASKS, BIDS, HALTED, WAITING
+from gpt_trader.venue.layout import ASKS, BIDS, HALTED, NEVER, WAITING
 from gpt_trader.venue.liquidation import after_fills, check_margins
 from gpt_trader.venue.matching import fill_resting, fire_stops, room
-from gpt_trader.venue.memory import lists_of, orders_of, products_of
+from gpt_trader.venue.memory import lists_of, orders_of, positions_of, products_of
 from gpt_trader.venue.orders import count_of
 
 __all__ = ["follow_path"]
@@ -37,7 +38,26 @@ def _next_event(v: Any, pi: int, target: int) -> int:
         o = orders[line[i]]
         if o.takes == 0 and o.side == sign:
             best = min(best, max(nearest, o.stop * sign))
-    return best * sign
+    return min(best, max(nearest, _margin_edge(v, pi, p, sign) * sign)) * sign
+
+
+@part
+def _margin_edge(v: Any, pi: int, p: Any, sign: int) -> int:
+    """The first price in this direction at which an account's margin must be looked at again."""
+    edge = p.price_max * sign
+    if p.mark_row != 0:
+        return edge  # the mark does not follow the path
+    for account in range(v.accounts_count):
+        h = positions_of(v)[account, pi]
+        if h.lots == 0:
+            continue
+        if h.band_low == NEVER:
+            return p.last
+        if sign < 0:
+            edge = max(edge, h.band_low // p.tick_value)
+        else:
+            edge = min(edge, -(-h.band_high // p.tick_value))
+    return edge
 
 
 @part
