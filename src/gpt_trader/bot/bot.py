@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import inf, nextafter
 from typing import Any, Final
 
 from gpt_trader.bot.account import AccountFeed
@@ -13,6 +14,7 @@ from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
+    FundingApplied,
     OrderFilled,
     RunEnded,
     StopKept,
@@ -36,6 +38,7 @@ from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
 __all__ = ["BotSettings", "PerpsBot"]
 
 TRAILING_STOP: Final = "trailing_stop"
+DAY_NS: Final = 86_400 * NS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +95,10 @@ class PerpsBot:
         self._turns = {symbol: asyncio.Lock() for symbol in strategies}
         self._intents: set[asyncio.Task[None]] = set()
         self._stop_reason: asyncio.Future[str] | None = None
-        self._guards_due = False
+        self._nudge: asyncio.Future[None] | None = None
+        self._watch_due_ns = 0
+        self._quiet: dict[str, tuple[float, float]] = {}
+        """Marks between which the guards need not look, by symbol; empty when they must be run on their cadence."""
         self.last_bars: dict[str, Bar] = {}
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -106,19 +112,28 @@ class PerpsBot:
         """Ask for an orderly end; the first reason is kept."""
         if self._stop_reason is not None and not self._stop_reason.done():
             self._stop_reason.set_result(reason)
+            self._wake()
 
-    async def run_until_stopped(self, end_ns: int | None = None) -> str:
-        """Trade until `end_ns` or a request to stop, running the guards on their cadence. Returns the reason."""
+    def _wake(self) -> None:
+        if self._nudge is not None and not self._nudge.done():
+            self._nudge.set_result(None)
+
+    async def run_until_stopped(self, end_ns: int | None = None, at_end: str = "end of market") -> str:
+        """Trade until `end_ns` or a request to stop, running the guards on their cadence.
+
+        Returns the reason: `at_end`, or that of the request.
+        """
         assert self._stop_reason is not None, "start() comes first"
         while not self._stop_reason.done():
-            wait_seconds = self.settings.guard_interval_seconds
-            if end_ns is not None:
-                left_seconds = (end_ns - self.clock.now_ns()) / NS
-                if left_seconds <= 0:
-                    return "end of market"
-                wait_seconds = min(wait_seconds, left_seconds)
-            if not await until(self._stop_reason, wait_seconds):
+            now_ns = self.clock.now_ns()
+            if end_ns is not None and now_ns >= end_ns:
+                return at_end
+            if now_ns >= self._watch_due_ns:
                 await self._watch()
+                continue
+            wake_ns = self._watch_due_ns if end_ns is None else min(self._watch_due_ns, end_ns)
+            self._nudge = asyncio.get_running_loop().create_future()
+            await until(self._nudge, (wake_ns - now_ns) / NS)
         return self._stop_reason.result()
 
     async def stop(self, reason: str) -> None:
@@ -150,6 +165,9 @@ class PerpsBot:
         if not isinstance(item, Bar):
             return  # the adapter's products already carry the new status; decisions read it there
         self.last_bars[item.symbol] = item
+        band = self._quiet.get(item.symbol)
+        if band is not None and not (band[0] < item.low and item.high < band[1]):
+            self._look_now()
         self._statistics[item.symbol].add(item)
         self._sample_equity()
         strategy = self._strategies.get(item.symbol)
@@ -316,20 +334,40 @@ class PerpsBot:
 
     # --- watching -------------------------------------------------------------------------------------------------
     async def _watch(self) -> None:
+        """Run the guards, and find out when they must look again."""
         await self.engine.run_runtime_guards()
         for intent, failure in self.tracker.failures:
             self._report(f"tactic of {intent}", failure)
         self.tracker.failures.clear()
+        now_ns = self.clock.now_ns()
+        self._watch_due_ns = now_ns + round(self.settings.guard_interval_seconds * NS)
+        self._quiet = self._quiet_bands(now_ns) if self.adapter.simulated else {}
 
-    def on_fill(self, _: OrderFilled) -> None:
-        """After a fill the guards look again, once for all fills of the moment."""
-        if not self._guards_due:
-            self._guards_due = True
-            self._spawn(self._watch_after_fill())
+    def _quiet_bands(self, now_ns: int) -> dict[str, tuple[float, float]]:
+        """In a simulation the cadence is skipped while it is proven that a run would change nothing.
 
-    async def _watch_after_fill(self) -> None:
-        self._guards_due = False
-        await self._watch()
+        Live it never is: there a run also notices that the market has fallen silent.
+        """
+        bands = {symbol: self.guards.quiet_band(symbol) for symbol in self.settings.symbols}
+        quiet: dict[str, tuple[float, float]] = {}
+        until_ns = now_ns + DAY_NS
+        for symbol, band in bands.items():
+            if band is None:
+                return {}
+            quiet[symbol] = (nextafter(float(band.low), inf), nextafter(float(band.high), -inf))
+            until_ns = min(until_ns, band.until_ns)
+        self._watch_due_ns = until_ns
+        return quiet
+
+    def on_money_moved(self, _: OrderFilled | FundingApplied) -> None:
+        """After a fill or funding the guards look again, once for all of the moment."""
+        self._look_now()
+
+    def _look_now(self) -> None:
+        if self._watch_due_ns:
+            self._watch_due_ns = 0
+            self._quiet = {}
+            self._wake()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -20,7 +20,7 @@ from gpt_trader.config.risk import SizingMode
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.events import BootStarted, EngineSelected, OrderFilled, RunStarted
+from gpt_trader.core.events import BootStarted, EngineSelected, FundingApplied, OrderFilled, RunStarted
 from gpt_trader.core.ids import run_tag
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.values import Value
@@ -46,7 +46,7 @@ from gpt_trader.risk.manager import LiveRiskManager
 from gpt_trader.strategies.base import Strategy
 from gpt_trader.strategies.ma_crossover import MovingAverageCrossover
 
-__all__ = ["BuiltBot", "PerpsBotBuilder", "RunIdentity"]
+__all__ = ["BuiltBot", "PerpsBotBuilder", "RunIdentity", "check_buildable"]
 
 STOP_TIMEOUT_SECONDS: Final = 60.0
 """Longer than any tactic of this release works on its own."""
@@ -99,8 +99,7 @@ class PerpsBotBuilder:
     def build(self) -> BuiltBot:
         """Wire everything. Raises ConfigError when the configuration asks for what is not there; nothing is sent."""
         config, bus, clock, adapter = self._config, self._bus, self._clock, self._adapter
-        selection = ExecutionEngineFactory.select(config.risk, EngineChoice(config.run.engine))
-        self._check(selection)
+        selection = check_buildable(config, adapter)
 
         ledger = Ledger(publish=bus.publish)
         ledger.follow(bus)
@@ -185,22 +184,10 @@ class PerpsBotBuilder:
             strategies={symbol: make_strategy(config.strategy) for symbol in config.symbols},
             statistics=statistics,
         )
-        bus.subscribe(OrderFilled, "guards after fills", bot.on_fill)
+        bus.subscribe(OrderFilled, "guards after fills", bot.on_money_moved)
+        bus.subscribe(FundingApplied, "guards after funding", bot.on_money_moved)
         self._begin(engine.name, selection)
         return BuiltBot(bot=bot, selection=selection, metrics=metrics)
-
-    def _check(self, selection: EngineSelection) -> None:
-        config = self._config
-        if config.execution.order_preview_enabled and not self._adapter.capabilities.preview:
-            raise ConfigError(
-                f"execution.order_preview_enabled = true: the venue {self._adapter.name} has no order preview. "
-                "Fix: unset ORDER_PREVIEW_ENABLED."
-            )
-        if selection.impact_guard and config.risk.sizing_mode is SizingMode.AGGRESSIVE:
-            raise ConfigError(
-                "risk.sizing_mode = 'AGGRESSIVE': it sends the full size in slices over time, and the slicing tactics "
-                "are not built yet. Fix: set CONSERVATIVE (largest size under the cap) or STRICT (all or nothing)."
-            )
 
     def _tactics(
         self, submitter: OrderSubmitter, orders: OrderManager, tracker: OrderTracker
@@ -264,6 +251,26 @@ class PerpsBotBuilder:
                 impact_guard=selection.impact_guard,
             )
         )
+
+
+def check_buildable(config: BotConfig, adapter: ExchangeAdapter) -> EngineSelection:
+    """Which engine it would be. Raises ConfigError when the configuration asks for what is not there.
+
+    Writes nothing and sends nothing, so that whoever opens a store can ask first.
+    """
+    selection = ExecutionEngineFactory.select(config.risk, EngineChoice(config.run.engine))
+    make_strategy(config.strategy)
+    if config.execution.order_preview_enabled and not adapter.capabilities.preview:
+        raise ConfigError(
+            f"execution.order_preview_enabled = true: the venue {adapter.name} has no order preview. "
+            "Fix: unset ORDER_PREVIEW_ENABLED."
+        )
+    if selection.impact_guard and config.risk.sizing_mode is SizingMode.AGGRESSIVE:
+        raise ConfigError(
+            "risk.sizing_mode = 'AGGRESSIVE': it sends the full size in slices over time, and the slicing tactics "
+            "are not built yet. Fix: set CONSERVATIVE (largest size under the cap) or STRICT (all or nothing)."
+        )
+    return selection
 
 
 def make_strategy(config: StrategyConfig) -> Strategy:

@@ -6,17 +6,16 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from gpt_trader.cli.console import console_for_people
 
 if TYPE_CHECKING:
     from gpt_trader.config.load import Loaded
 
 __all__ = ["config", "configuration_options", "load_configuration"]
-
-PIPE_WIDTH: Final = 200
-"""Columns of a table that no terminal shows, so that lines stay whole."""
 
 
 def configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,7 +97,6 @@ def as_object(loaded: Loaded) -> dict[str, Any]:
 
 def _print_table(loaded: Loaded) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -114,9 +112,7 @@ def _print_table(loaded: Loaded) -> None:
         source = f"{row['source']} {row['place']}".strip()
         style = "dim" if row["source"] == "default" else ""
         table.add_row(*(Text(text, style=style) for text in (path, _as_text(row["value"]), row["unit"], source)))
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, PIPE_WIDTH)
+    console = console_for_people()
     console.print(table)
     console.print(Text(f"profile {shown['profile']} · digest {shown['digest'][:12]} · {shown['engine']}"))
     console.print(Text(f"chosen by {shown['engine_reason']}"))

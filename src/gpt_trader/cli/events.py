@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from gpt_trader.cli.console import console_for_people
+
 if TYPE_CHECKING:
     from gpt_trader.core.events import Event
     from gpt_trader.core.journal import Recorded
@@ -23,9 +25,6 @@ STORE_DAMAGED: Final = 3
 """Exit code of `events verify` when the log is not what was written."""
 
 BREAKS_SHOWN_MAX: Final = 20
-PIPE_WIDTH: Final = 200
-"""Columns of a table that no terminal shows, so that lines stay whole."""
-
 _BESIDE: Final = frozenset({"type", "at_ns", "intent_id", "client_order_id", "symbol"})
 """Fields with a column of their own."""
 
@@ -142,7 +141,6 @@ def _print_lines(chosen: Iterable[Recorded]) -> None:
 
 def _print_events(chosen: Iterable[Recorded]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -159,9 +157,7 @@ def _print_events(chosen: Iterable[Recorded]) -> None:
         name = type(item.event).__name__
         row = (str(item.sequence), iso(item.event.at_ns), name, str(fields.get("symbol", "")), what, ids)
         table.add_row(*(Text(cell) for cell in row), style=_style(name))
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, PIPE_WIDTH)
+    console = console_for_people()
     console.print(table if table.row_count else "no such event")
 
 
@@ -240,12 +236,9 @@ def _order_states(rebuilt: Rebuilt) -> dict[str, int]:
 
 
 def _print_verification(verification: Verification, rebuilt: Rebuilt) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, PIPE_WIDTH)
+    console = console_for_people()
     found = _as_object(verification, rebuilt)
     verdict = Text("whole", "bold green") if found["sound"] else Text("BROKEN", "bold red")
     console.print(Text.assemble(("run ", "bold"), found["run"], ": ", verdict))

@@ -7,6 +7,7 @@ import os
 import click
 
 from gpt_trader.cli.config import configuration_options, load_configuration
+from gpt_trader.cli.console import console_for_people
 
 __all__ = ["run"]
 
@@ -65,20 +66,18 @@ def run(
         },
     )
 
-    from rich.console import Console
-
     from gpt_trader.config.home import home
     from gpt_trader.ops.runner import run_simulated
-    from gpt_trader.report.summary import END_OF_MARKET, STOPPED_BY, render_summary, to_json
+    from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, print_summary, to_json
 
-    console = Console(stderr=as_json)
+    console = console_for_people(stderr=as_json)
     summary = run_simulated(
         loaded, home(os.environ), console, panel=console.is_terminal and not as_json and not no_panel
     )
     if as_json:
         click.echo(to_json(summary))
     else:
-        console.print(render_summary(summary))
-    if summary.stopped_by == END_OF_MARKET:
+        print_summary(console, summary)
+    if summary.stopped_by in (END_OF_MARKET, END_OF_DURATION):
         return OK
     return INTERRUPTED if summary.stopped_by.startswith(STOPPED_BY) else FAILED

@@ -12,10 +12,10 @@ from types import FrameType
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gpt_trader.bot.bot import PerpsBot
-from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
+from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity, check_buildable
 from gpt_trader.config.bot import SYNTHETIC, BotConfig, VenueKind
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, iso, run_virtual
@@ -27,7 +27,7 @@ from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.synthetic import SyntheticMarket
 from gpt_trader.ops.panel import LivePanel
 from gpt_trader.records.event_store import EventStore
-from gpt_trader.report.summary import STOPPED_BY, RunSummary
+from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, RunSummary
 
 __all__ = ["SimulatedRun", "open_configured_market", "run_simulated"]
 
@@ -105,17 +105,28 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
         entry_latency_ms=config.venue.entry_latency_ms,
         ack_latency_ms=config.venue.ack_latency_ms,
     )
+    check_buildable(config, adapter)  # from here on something is written
     with EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=True) as store:
         built = PerpsBotBuilder(
             config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
         ).build()
-        shown = LivePanel(built, market=stream.name, start_ns=stream.start_ns, end_ns=end_ns, console=console)
+        shown = LivePanel(
+            built,
+            market=stream.name,
+            store=run.store.parent.name,
+            start_ns=stream.start_ns,
+            end_ns=end_ns,
+            console=console,
+        )
         with stop_on_signal(built.bot), shown if panel else contextlib.nullcontext():
             world: World = Watched(adapter, shown.tick) if panel else adapter
+            at_end = END_OF_MARKET if end_ns == stream.end_ns else END_OF_DURATION
 
             async def main() -> str:
                 await built.bot.start()
-                reason = await built.bot.run_until_stopped(end_ns)
+                reason = await built.bot.run_until_stopped(end_ns, at_end)
+                if reason.startswith(STOPPED_BY):
+                    say_what_stopping_waits_for(console, built, reason)
                 await built.bot.stop(reason)
                 return reason
 
@@ -155,6 +166,16 @@ def stop_on_signal(bot: PerpsBot) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def say_what_stopping_waits_for(console: Console, built: BuiltBot, reason: str) -> None:
+    """Tactics come to their own end, which may take its time when the market is paced."""
+    tactics, orders = len(built.bot.tracker.working()), sum(1 for _ in built.bot.orders.living())
+    console.print(
+        f"{reason}: no new entries; waiting for {tactics} tactics and {orders} orders to end. "
+        "Ctrl-C again stops at once.",
+        highlight=False,
+    )
+
+
 def kernel_entry_points() -> tuple[EntryPoint, ...]:
     """Everything that Python calls in machine code."""
     from gpt_trader.market.synthetic_kernel import ENTRY_POINTS as synthetic  # noqa: N811, PLC0415 - heavy
@@ -169,13 +190,18 @@ def compile_with_progress(console: Console) -> None:
     if entry_points_compiled(points):
         return
     progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), console=console
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[part]}"),
+        console=console,
     )
     with progress:
-        task = progress.add_task("Compiling the venue, once", total=len(points))
+        task = progress.add_task("Compiling the venue (only this once)", total=len(points), part="")
 
         def tell(name: str, done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, description=f"Compiling the venue, once  {name}")
+            progress.update(task, completed=done, total=total, part=name)
 
         compile_entry_points(points, tell)
 

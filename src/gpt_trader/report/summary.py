@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Final
 
 import msgspec
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["END_OF_MARKET", "STOPPED_BY", "RunSummary", "money", "render_summary", "to_json"]
+from gpt_trader.core.errors import Refusal
+from gpt_trader.report.numbers import money, moved, share
 
-END_OF_MARKET = "end of market"
-STOPPED_BY = "stopped by "
+__all__ = ["END_OF_DURATION", "END_OF_MARKET", "STOPPED_BY", "RunSummary", "meaning_of", "print_summary", "to_json"]
+
+END_OF_MARKET: Final = "end of market"
+END_OF_DURATION: Final = "end of duration"
+STOPPED_BY: Final = "stopped by "
 """How a run that was ended by a signal says so; the name of the signal follows."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of one run. Money is in the account currency; equity_start + price_pnl - fees + funding = equity_end."""
+    """Figures of one run, in the account currency.
+
+    equity_start + price_pnl - fees + funding + transfers = equity_end, to the last digit; a simulated account has no
+    transfers.
+    """
 
     run: str
     profile: str
@@ -65,74 +75,89 @@ def to_json(summary: RunSummary) -> str:
     return msgspec.json.encode(summary).decode()
 
 
-def money(value: Decimal) -> str:
-    """Two digits and separators, with a sign where it matters."""
-    return f"{value:,.2f}"
+def print_summary(console: Console, summary: RunSummary) -> None:
+    """The end of a run as a person wants to read it. What may be copied stands on a line of its own, never broken."""
+    console.print(Group(_heading(summary), Padding(_figures(summary), (1, 0)), *_remarks(summary)))
+    console.print(
+        Text.assemble(("Events  ", "bold"), f"{summary.event_count}, hash {summary.event_hash}"), soft_wrap=True
+    )
+    console.print(Text.assemble(("Store   ", "bold"), summary.store), soft_wrap=True)
+    console.print(
+        Text("Read it with `gpt-trader events show last`, check it with `gpt-trader events verify last`.", "dim")
+    )
 
 
-def render_summary(summary: RunSummary) -> RenderableType:
-    """The end of a run as a person wants to read it."""
-    return Group(_heading(summary), _figures(summary), *_remarks(summary))
+def meaning_of(code: str) -> str:
+    """What a refusal's code says; empty for a code of another release."""
+    return next((refusal.meaning for refusal in Refusal if refusal.value == code), "")
 
 
 def _heading(summary: RunSummary) -> Text:
     return Text.assemble(
-        ("\nRun ", "bold"),
-        summary.run,
-        f"  {summary.profile} on {summary.market}, {summary.start} to {summary.end}  ({summary.stopped_by})\n",
-        ("Engine ", "bold"),
-        (summary.engine, "cyan"),
-        f"  because {summary.engine_reason}",
+        "\n",
+        (summary.engine, "bold cyan"),
+        f"  by {summary.engine_reason}\n",
+        f"{summary.profile} on {summary.market}, {_moment(summary.start)} to {_moment(summary.end)}, ",
+        (summary.stopped_by, "bold" if summary.stopped_by.startswith(STOPPED_BY) else ""),
     )
 
 
-def _figures(summary: RunSummary) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(justify="right")
+def _moment(iso: str) -> str:
+    return f"{iso[:19]}Z"
+
+
+def _figures(summary: RunSummary) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 2), pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
     table.add_column(style="dim")
-    cost = "" if summary.arrival_cost_bps is None else f"{summary.arrival_cost_bps:.2f} bps of what was traded"
-    rows = (
-        ("Signals", str(summary.signals), ""),
-        ("Orders", str(summary.orders), f"{len(summary.open_orders)} still open"),
-        ("Fills", str(summary.fills), f"{summary.buys} buys, {summary.sells} sells"),
-        ("Equity at start", money(summary.equity_start), ""),
-        ("  price PnL", f"{summary.price_pnl:+,.2f}", "realised and unrealised"),
-        ("  fees", f"{-summary.fees:+,.2f}", ""),
-        ("  funding", f"{summary.funding:+,.2f}", "above zero is received"),
-        ("Equity at end", money(summary.equity_end), f"{_change(summary):+.3%}"),
-        ("Maximum drawdown", f"{summary.max_drawdown:.3%}", "from the highest equity"),
-        ("Cost against arrival", money(summary.arrival_cost), cost),
-    )
-    for row in rows:
+    for row in (*_money_rows(summary), ("", "", ""), *_count_rows(summary)):
         table.add_row(*row)
-    if summary.transfers:
-        table.add_row("  transfers", f"{summary.transfers:+,.2f}", "cash that is no trade, fee or funding")
-    if summary.liquidations:
-        table.add_row("Liquidations", str(summary.liquidations), "fills made by the venue", style="bold red")
     return table
+
+
+def _money_rows(summary: RunSummary) -> Iterator[tuple[str, str, str]]:
+    yield "Equity at start", money(summary.equity_start), ""
+    yield "  price PnL", moved(summary.price_pnl), "realised and unrealised, before costs"
+    yield "  fees", moved(-summary.fees), ""
+    yield "  funding", moved(summary.funding), "above zero is received"
+    if summary.transfers:
+        yield "  transfers", moved(summary.transfers), "cash that is no trade, fee or funding"
+    yield "Equity at end", money(summary.equity_end), f"{_change(summary):+.3%}"
+    yield "Maximum drawdown", share(summary.max_drawdown, 3), "from the highest equity"
+    if summary.arrival_cost_bps is not None:
+        basis_points = f"{summary.arrival_cost_bps:.2f} bps against the mid when decided"
+        yield "Cost against arrival", money(summary.arrival_cost), basis_points
+
+
+def _count_rows(summary: RunSummary) -> Iterator[tuple[str, str, str]]:
+    yield "Signals", f"{summary.signals:,}", ""
+    yield "Orders", f"{summary.orders:,}", f"{len(summary.open_orders)} still open"
+    yield "Fills", f"{summary.fills:,}", f"{summary.buys:,} buys, {summary.sells:,} sells"
+    if summary.liquidations:
+        yield "  liquidations", f"{summary.liquidations:,}", "fills that the venue made to close what was not covered"
+    yield "Refused", f"{sum(summary.refusals.values()):,}", ""
+    for code, count in sorted(summary.refusals.items()):
+        yield f"  {code}", f"{count:,}", meaning_of(code)
+    yield "Guards tripped", f"{sum(summary.guards.values()):,}", ""
+    for guard, count in sorted(summary.guards.items()):
+        yield f"  {guard}", f"{count:,}", ""
 
 
 def _change(summary: RunSummary) -> Decimal:
     return summary.equity_end / summary.equity_start - 1 if summary.equity_start else Decimal(0)
 
 
-def _remarks(summary: RunSummary) -> list[Text]:
-    remarks = [Text()]
+def _remarks(summary: RunSummary) -> Iterator[Text]:
     if summary.dry_run:
-        remarks.append(Text("Dry run: everything was decided, nothing was sent.", "yellow"))
-    if summary.refusals:
-        counts = ", ".join(f"{code} {count}" for code, count in sorted(summary.refusals.items()))
-        remarks.append(Text.assemble(("Refused: ", "bold"), counts))
-    if summary.guards:
-        counts = ", ".join(f"{guard} {count}" for guard, count in sorted(summary.guards.items()))
-        remarks.append(Text.assemble(("Guards tripped: ", "bold"), counts))
+        yield Text("Dry run: everything was decided, nothing was sent.", "yellow")
     for symbol, quantity in summary.positions.items():
-        remarks.append(Text.assemble(("Still open: ", "bold"), f"{quantity:+} {symbol}"))
-    remarks.extend(Text.assemble(("Still working: ", "bold"), order) for order in summary.open_orders)
+        yield Text.assemble(("Still open: ", "bold yellow"), f"{quantity:+f} {symbol}")
+    for order in summary.open_orders:
+        yield Text.assemble(("Still working: ", "bold yellow"), f"order {order}")
     if summary.system_errors:
-        remarks.append(Text(f"System errors: {summary.system_errors}; see the event log", "bold red"))
-    remarks.extend(Text(f"Note: {note}", "dim") for note in summary.market_notes)
-    remarks.append(Text.assemble(("Event log: ", "bold"), f"{summary.event_count} events, hash {summary.event_hash}"))
-    remarks.append(Text.assemble(("Store: ", "bold"), summary.store))
-    return remarks
+        yield Text(
+            f"System errors: {summary.system_errors}; see `gpt-trader events show last --type SystemError`", "bold red"
+        )
+    for note in summary.market_notes:
+        yield Text(f"Note: {note}", "dim")

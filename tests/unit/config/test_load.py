@@ -309,7 +309,7 @@ def test_profiles_of_the_house_are_complete() -> None:
 
 
 def test_dev_entry_is_what_the_mission_says() -> None:
-    """Both flags on, values of dev_dynamic.json, an embedded venue for a day."""
+    """Both flags on, values of dev_dynamic.json, an embedded venue; a made-up market lasts a day."""
     config = load("dev_entry", env={}).config
 
     assert config.risk.enable_dynamic_position_sizing
@@ -319,7 +319,7 @@ def test_dev_entry_is_what_the_mission_says() -> None:
         config.risk.min_liquidation_buffer_pct,
         config.risk.max_market_impact_bps,
     )
-    assert (config.venue.kind, config.venue.market, config.run.duration) == ("simulated", "synthetic", 86_400)
+    assert (config.venue.kind, config.venue.market, config.run.duration) == ("simulated", "synthetic", None)
 
 
 @pytest.mark.parametrize("flag", ["RISK_ENABLE_MARKET_IMPACT_GUARD", "RISK_ENABLE_DYNAMIC_POSITION_SIZING"])
