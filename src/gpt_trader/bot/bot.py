@@ -401,6 +401,11 @@ class PerpsBot:
         return found
 
     def _sample_equity(self) -> None:
-        marks = self.marks()
-        if self.ledger.positions().keys() <= marks.keys():  # without a mark there is no equity, not a smaller one
-            self.equity.sample(self.clock.now_ns(), self.ledger.equity(marks), self.ledger.transfers)
+        """Without a mark for everything held there is no equity, not a smaller one; then there is no sample either."""
+        marks = {}
+        for symbol in self.ledger.positions():
+            mark = self.adapter.market.mark(symbol)
+            if mark is None:
+                return
+            marks[symbol] = mark.price
+        self.equity.sample(self.clock.now_ns(), self.ledger.equity(marks), self.ledger.transfers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
+from itertools import islice
 from math import isqrt, log
 from typing import Final
 
@@ -69,10 +70,10 @@ class BarStatistics:
 
     def __init__(self, bar_seconds: int, *, volatility_bars: int = 20) -> None:
         self.bar_seconds = bar_seconds
-        window = max(BARS_MIN, min(WINDOW_BARS_MAX, DAY_SECONDS // bar_seconds))
+        window = max(BARS_MIN, volatility_bars, min(WINDOW_BARS_MAX, DAY_SECONDS // bar_seconds))
         self._returns = _Window(window)
         self._volumes = _Window(window)
-        self._recent = _Window(volatility_bars)
+        self._recent_bars = volatility_bars
         self._last_close = 0.0
         self._day = -1
         self._day_squares = 0
@@ -86,7 +87,6 @@ class BarStatistics:
         if self._last_close > 0:
             value = round(log(bar.close / self._last_close) * GRAIN)
             self._returns.add(value)
-            self._recent.add(value)
             self._day_squares += value * value
         self._volumes.add(round(bar.volume * VOLUME_GRAIN))
         self._last_close = bar.close
@@ -113,9 +113,12 @@ class BarStatistics:
     @property
     def bar_sigma(self) -> Decimal | None:
         """Standard deviation of one bar's return over the last `volatility_bars` bars; None until they are there."""
-        if len(self._recent.values) < self._recent.size:
+        count = self._recent_bars
+        if len(self._returns.values) < count:
             return None
-        return Decimal(self._recent.deviation()) / GRAIN
+        recent = list(islice(reversed(self._returns.values), count))
+        total, squares = sum(recent), sum(value * value for value in recent)
+        return Decimal(isqrt((count * squares - total * total) // (count * (count - 1)))) / GRAIN
 
     @property
     def day_volatility(self) -> Decimal | None:
