@@ -290,6 +290,8 @@ def advance(header: Any, until: int) -> int:
     NEED_ROWS and NEED_ROOM ask the caller to give rows or room and call again with the same `until`.
     """
     v = header[0]
+    if _bars_to_tell(v):  # closed before rows or room ran out: they are due now, not at `until`
+        until = min(until, v.now)
     while True:
         if not has_room(v):
             return NEED_ROOM
