@@ -232,6 +232,7 @@ def summarise(
         buys=metrics.buys,
         sells=metrics.sells,
         refusals=metrics.refusals,
+        venue_rejects=metrics.venue_rejects,
         open_orders=tuple(order.client_order_id for order in bot.orders.living()),
         positions={name: position.quantity for name, position in ledger.positions().items() if position.quantity},
         equity_start=ledger.starting_cash,

@@ -48,6 +48,9 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     buys: int
     sells: int
     refusals: Mapping[str, int]
+    """By code: what our own rules did not let through."""
+    venue_rejects: Mapping[str, int]
+    """By the venue's code: orders that were sent and not taken."""
     open_orders: tuple[str, ...]
     positions: Mapping[str, Decimal]
     equity_start: Decimal
@@ -77,7 +80,7 @@ def to_json(summary: RunSummary) -> str:
 
 def print_summary(console: Console, summary: RunSummary) -> None:
     """The end of a run as a person wants to read it. What may be copied stands on a line of its own, never broken."""
-    console.print(Group(_heading(summary), Padding(_figures(summary), (1, 0)), *_remarks(summary)))
+    console.print(Group(_heading(summary), Padding(_figures(summary), (1, 0), expand=False), *_remarks(summary)))
     console.print(
         Text.assemble(("Events  ", "bold"), f"{summary.event_count}, hash {summary.event_hash}"), soft_wrap=True
     )
@@ -133,6 +136,8 @@ def _money_rows(summary: RunSummary) -> Iterator[tuple[str, str, str]]:
 def _count_rows(summary: RunSummary) -> Iterator[tuple[str, str, str]]:
     yield "Signals", f"{summary.signals:,}", ""
     yield "Orders", f"{summary.orders:,}", f"{len(summary.open_orders)} still open"
+    for code, count in sorted(summary.venue_rejects.items()):
+        yield f"  rejected: {code}", f"{count:,}", "by the venue"
     yield "Fills", f"{summary.fills:,}", f"{summary.buys:,} buys, {summary.sells:,} sells"
     if summary.liquidations:
         yield "  liquidations", f"{summary.liquidations:,}", "fills that the venue made to close what was not covered"
