@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock, ManualClock
@@ -29,10 +31,14 @@ from gpt_trader.core.values import (
     TimeInForce,
 )
 from gpt_trader.exchange.base import FillUpdate
+from gpt_trader.market.rows import BAR, ROW
+from gpt_trader.market.stream import Rows
 from gpt_trader.records.event_store import EventStore
 
 D = Decimal
 START_NS = 1_750_000_000_000_000_000
+MINUTE_NS = 1_750_032_000_000_000_000
+"""A whole day: 2025-06-16 00:00 UTC."""
 
 
 def a_product(**changes: Any) -> ProductSpec:
@@ -212,3 +218,24 @@ class Recorder:
 
     def close(self) -> None:
         self.store.close()
+
+
+def some_rows(*rows: tuple[int, ...], step_ns: int = 1_000_000_000, start_ns: int = START_NS) -> Rows:
+    """Rows of market.rows.ROW, one step of time apart, from (kind, side, product, a, b, c, d, e); missing ones are 0."""
+    made: Rows = np.zeros(len(rows), ROW)
+    made["ts"] = made["recv"] = start_ns + step_ns * np.arange(len(rows))
+    for name, values in zip(
+        ("kind", "side", "product", "a", "b", "c", "d", "e"), itertools.zip_longest(*rows, fillvalue=0), strict=False
+    ):
+        for at, value in enumerate(values):
+            made[name][at] = value
+    return made
+
+
+def some_bars(*closes: int, product: int = 0, volume: int = 10, start_ns: int = MINUTE_NS) -> Rows:
+    """A minute each, from the close before to this one; the first closes at `start_ns`."""
+    bars = [
+        (BAR, 0, product, before, max(before, close), min(before, close), close, volume)
+        for before, close in itertools.pairwise((closes[0], *closes))
+    ]
+    return some_rows(*bars, step_ns=60_000_000_000, start_ns=start_ns)

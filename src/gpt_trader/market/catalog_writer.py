@@ -27,7 +27,7 @@ from gpt_trader.market.catalog import (
     catalog_folder,
     checked_name,
 )
-from gpt_trader.market.parquet import RowsWriter, require_parquet
+from gpt_trader.market.parquet import RowsWriter, file_digest, require_parquet
 from gpt_trader.market.quality import Inspection, QualityReport
 from gpt_trader.market.quality_flaws import Limits
 from gpt_trader.market.stream import MarketStream, Rows
@@ -194,6 +194,7 @@ class _Shelf:
                 first_ns=self._first_ns,
                 last_ns=self._last_ns,
                 size_bytes=writer.path.stat().st_size,
+                digest=file_digest(writer.path),
             )
         )
 

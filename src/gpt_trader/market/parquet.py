@@ -2,13 +2,15 @@
 
 One file holds rows of one product, in order. Columns are those of market.rows.ROW but for `product`,
 which the file's place says, and `seq` before them: the row's position in its dataset, by which products are put
-together again in exactly the order in which they came. Prices and quantities stay whole ticks and lots. Every page
-carries a checksum that reading verifies, and every row group is small enough to be the unit of memory.
+together again in exactly the order in which they came. Prices and quantities stay whole ticks and lots. A file is read
+only if its SHA-256 is the one noted when it was written: the checksums of Parquet's pages leave page headers and the
+footer unprotected. Every row group is small enough to be the unit of memory.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["GROUP_ROWS", "RowsWriter", "read_metadata", "read_rows", "require_parquet"]
+__all__ = ["GROUP_ROWS", "RowsWriter", "file_digest", "read_metadata", "read_rows", "require_parquet"]
 
 GROUP_ROWS: Final = 65_536
 """Rows that are written, and later read, at a time: 4 MiB in memory."""
 TIMES: Final = ("ts", "recv")
 NUMBERS: Final = tuple(name for name in ROW.names or () if name not in {*TIMES, "product"})
+AGAIN: Final = "Fix: import it again, with --replace"
 COUNTED_UP: Final = ("seq", *TIMES)
 """Columns that grow steadily; their differences are stored."""
 
@@ -124,23 +127,31 @@ class RowsWriter:
             os.fsync(written.fileno())
 
 
-def read_rows(path: Path, *, since_ns: int | None = None) -> Iterator[tuple[Rows, Integers]]:
+def read_rows(path: Path, digest: str, *, since_ns: int | None = None) -> Iterator[tuple[Rows, Integers]]:
     """Rows (product 0) and their `seq`, at most GROUP_ROWS at a time, the file mapped into memory.
 
     With `since_ns`, row groups that end before it are not read; rows before it may still come. Raises
-    MarketDataError where the file is missing or damaged.
+    MarketDataError where the file is missing, damaged, or not the one with this SHA-256.
     """
     arrow, parquet, schema = _arrow()
     try:
-        with parquet.ParquetFile(path, memory_map=True, page_checksum_verification=True) as file:
+        if file_digest(path) != digest:
+            raise MarketDataError(f"{_place(path)}: changed since it was written. {AGAIN}")
+        with parquet.ParquetFile(path, memory_map=True) as file:
             if not file.schema_arrow.equals(schema):
-                raise MarketDataError(f"{_place(path)}: not the columns of a market. Fix: import it again")
+                raise MarketDataError(f"{_place(path)}: not the columns of a market. {AGAIN}")
             for group in range(file.num_row_groups):
                 if since_ns is not None and _last_ns(file, group) < since_ns:
                     continue
                 yield _rows(file.read_row_group(group, use_threads=False))
     except (arrow.ArrowException, OSError) as error:
         raise _damaged(path, error) from error
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -172,6 +183,4 @@ def _place(path: Path) -> str:
 
 def _damaged(path: Path, error: Exception) -> MarketDataError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return MarketDataError(
-        f"{_place(path)}: the Parquet file is missing or damaged ({reason}). Fix: import it again, with --replace"
-    )
+    return MarketDataError(f"{_place(path)}: the Parquet file is missing or damaged ({reason}). {AGAIN}")

@@ -87,10 +87,10 @@ class JumpCheck:
         self._waiting_steps += len(sound.ts)
 
     def _bars(self, bars: Rows) -> _Step:
-        top, bottom = np.maximum(bars["a"], bars["d"]), np.minimum(bars["a"], bars["d"])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            up, down = np.log(bars["b"] / top), np.log(bottom / bars["c"])
-        return _Step(bars["ts"], bars["d"].astype(np.float64), np.maximum(np.nan_to_num(up), np.nan_to_num(down)))
+        sound = bars[np.minimum.reduce([bars[name] for name in "abcd"]) > 0]
+        top, bottom = np.maximum(sound["a"], sound["d"]), np.minimum(sound["a"], sound["d"])
+        reach = np.maximum(np.log(sound["b"] / top), np.log(bottom / sound["c"]))
+        return _Step(sound["ts"], sound["d"].astype(np.float64), reach)
 
     def _seconds(self, trades: Rows) -> _Step:
         """The last price of each second, known when the next second has one."""
