@@ -296,7 +296,7 @@ class RiskConfig(StrictModel):
     )
     """How much of the Kelly size is taken."""
     kelly_trades_min: Annotated[Count, Setting("closed trades", "DynamicSizingHelper")] = Field(
-        default=30, ge=2, le=100_000
+        default=100, ge=2, le=100_000
     )
     """Below so many closed trades Kelly has no opinion and the other sizes decide."""
     drawdown_taper_start_pct: Annotated[Amount, Setting("share of peak equity", "DynamicSizingHelper")] = Field(
