@@ -21,9 +21,9 @@ from gpt_trader.risk.sizing import (
 
 SIGMA_DAY = D("0.40") / D(365).sqrt()
 """40 % a year."""
-GOOD = Edge(mean=D("0.002"), variance=D("0.01"), trades=30)
+GOOD = Edge(mean=D("0.002"), variance=D("0.01"), trades=100)
 """Full Kelly 0.2, a quarter of it 0.05: 5000 of 100000, one twelfth of a bitcoin at 60000."""
-BAD = Edge(mean=D("-0.002"), variance=D("0.01"), trades=30)
+BAD = Edge(mean=D("-0.002"), variance=D("0.01"), trades=100)
 
 
 def inputs(**changes: Any) -> SizingInputs:
