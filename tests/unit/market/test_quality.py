@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -300,3 +301,15 @@ def test_finding_makes_a_sentence(code: str) -> None:
 def test_pairs_of_builders_agree() -> None:
     """Bars of the builder are joined: each opens where the one before closed."""
     assert all(int(one["d"]) == int(other["a"]) for one, other in itertools.pairwise(BARS))
+
+
+def test_every_finding_is_documented_with_its_verdict() -> None:
+    """The table of docs/data.md is what people read before they trust data."""
+    page = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf8")
+    told = {
+        code: verdict
+        for codes, verdict in re.findall(r"^\| (`[^|]+`) \| (refuse|mark) \|", page, re.MULTILINE)
+        for code in re.findall(r"`(\w+)`", codes)
+    }
+
+    assert told == {code: verdict.value for code, (verdict, _) in FINDINGS.items()}
