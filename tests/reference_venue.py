@@ -81,11 +81,27 @@ class Product:
     volume_average: int = 0
     bar: list[int] | None = None
     bar_whole: bool = False
+    kept: int = 0
+    emptied: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tick_value = int(self.spec.tick * MONEY)
         self.lot_e8 = int(self.spec.lot * MONEY)
         self.unit = int(self.spec.tick * self.spec.lot * MONEY)
+
+    def middle(self) -> int:
+        best = [price for price in (self.best(1), self.best(-1)) if price]
+        return half_even(Fraction(sum(best) * self.tick_value, len(best))) if best else 0
+
+    def keep(self) -> None:
+        """Before a side may become empty."""
+        for side in (1, -1):
+            self.emptied[side] = self.best(side)
+
+    def kept_after(self) -> None:
+        for side in (1, -1):
+            if self.emptied[side] and not self.books[side]:
+                self.kept = self.emptied[side] * self.tick_value
 
     def best(self, side: int) -> int:
         book = self.books[side]
@@ -95,15 +111,10 @@ class Product:
         if self.mark_row:
             return self.mark_row
         last = self.last * self.tick_value
-        if self.fed_by == "bars":
-            middle = last
-        elif self.best(1) and self.best(-1):
-            middle = half_even(Fraction((self.best(1) + self.best(-1)) * self.tick_value, 2))
-        else:
-            middle = 0
+        middle = last if self.fed_by == "bars" else self.middle()
         if middle and last and self.index:
             return sorted((middle, last, self.index))[1]
-        return middle or last or self.index
+        return middle or last or self.index or self.kept
 
     def worth(self, lots: int) -> int:
         return half_even(Fraction(abs(lots) * self.lot_e8 * self.mark(), MONEY))
@@ -215,9 +226,7 @@ class ReferenceVenue:
 
     # --- news -----------------------------------------------------------------------------------------------------
     def tell(self, order: Order, kind: str) -> None:
-        self.news.append(
-            ["order", kind, order.name, order.state, order.filled, order.value, order.reason, self.now]
-        )
+        self.news.append(["order", kind, order.name, order.state, order.filled, order.value, order.reason, self.now])
 
     def end(self, order: Order, state: str, reason: str, *, tell: bool = True) -> None:
         order.state, order.reason = state, reason
@@ -234,7 +243,7 @@ class ReferenceVenue:
 
     # --- rows -----------------------------------------------------------------------------------------------------
     def row(self, row: tuple[int, ...]) -> None:
-        _, kind, side, index, a, b, c, d, e = row
+        _, kind, side, index, a, b, c, d, _ = row
         product = self.products[index]
         handlers: dict[int, Callable[[], None]] = {
             LEVEL: lambda: self.level(product, 1 if side > 0 else -1, a, b),
@@ -255,6 +264,8 @@ class ReferenceVenue:
         self.news.append(["status", product.spec.symbol, product.status, self.now])
 
     def clear(self, product: Product) -> None:
+        if product.books[1] or product.books[-1]:
+            product.kept = product.last * product.tick_value if product.fed_by == "bars" else product.middle()
         product.books = {1: {}, -1: {}}
         product.raw = {}
 
@@ -265,9 +276,11 @@ class ReferenceVenue:
 
     def level(self, product: Product, side: int, tick: int, lots: int) -> None:
         self.feed(product, "levels")
+        product.keep()
         product.books[side].pop(tick, None)
         if lots:
             product.books[side][tick] = lots
+        product.kept_after()
         for order in product.resting[side]:
             if order.limit == tick:
                 order.ahead = lots if order.ahead is None else min(order.ahead, lots)
@@ -276,8 +289,10 @@ class ReferenceVenue:
         self.feed(product, "quotes")
         for side, tick, lots in ((1, bid, bid_lots), (-1, ask, ask_lots)):
             if product.raw.get(side, (0, 0)) != (tick, lots):
+                product.keep()
                 product.books[side] = {tick: lots} if lots else {}
                 product.raw[side] = (tick, lots)
+                product.kept_after()
         for side, tick, lots in ((1, bid, bid_lots), (-1, ask, ask_lots)):
             for order in product.resting[side]:
                 if order.limit == tick:
@@ -539,9 +554,11 @@ class ReferenceVenue:
         line.sort(key=lambda each: -each.limit * each.side)  # stable: earlier first at one price
 
     def consume(self, product: Product, side: int, tick: int, lots: int) -> None:
+        product.keep()
         product.books[side][tick] -= lots
         if not product.books[side][tick]:
             del product.books[side][tick]
+        product.kept_after()
 
     def fill_resting(self, order: Order, lots: int) -> None:
         self.fill(order, lots, order.limit, maker=True)
@@ -572,9 +589,7 @@ class ReferenceVenue:
         order.value += lots * price
         order.state = "PARTIALLY_FILLED" if order.left else "FILLED"
         self.last_fill[order.account] = len(self.news)
-        self.news.append(
-            ["fill", order.name, order.side, lots, price, fee, maker, order.liquidation, self.now]
-        )
+        self.news.append(["fill", order.name, order.side, lots, price, fee, maker, order.liquidation, self.now])
         self.moved = True
 
     def funding(self, index: int, rate: int) -> None:
@@ -585,7 +600,9 @@ class ReferenceVenue:
                 amount = half_even(Fraction(product.worth(lots) * abs(rate), RATE))
                 amount *= -1 if (lots > 0) == (rate >= 0) else 1
                 self.cash[account] += amount
-                self.news.append(["funding", account, product.spec.symbol, amount, rate, lots, product.mark(), self.now])
+                self.news.append(
+                    ["funding", account, product.spec.symbol, amount, rate, lots, product.mark(), self.now]
+                )
                 self.moved = True
 
     def equity(self, account: int) -> int:

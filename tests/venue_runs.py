@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from tests.reference_venue import Order, ReferenceVenue
 
 from gpt_trader.core.values import Liquidity, MarginRates, OrderState, OrderType, ProductSpec, Side, TimeInForce
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import ROW
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews
-from tests.reference_venue import Order, ReferenceVenue
 
 D = Decimal
 START = 1_750_000_020_000_000_000
@@ -173,7 +173,7 @@ def run_reference(
     entry_ms: int,
     ack_ms: int,
     end_ms: int,
-    chunk_rows: int = 0,  # noqa: ARG001 - only the kernel has chunks
+    chunk_rows: int = 0,
     bar_seconds: int = 60,
 ) -> Outcome:
     venue = ReferenceVenue(

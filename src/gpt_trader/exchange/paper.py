@@ -218,9 +218,7 @@ class PaperExchange:
         return _order_update(news)
 
     async def open_orders(self) -> tuple[OrderUpdate, ...]:
-        return tuple(
-            _order_update(news) for news in self._venue.open_orders() if news.state is not OrderState.SUBMITTED
-        )
+        return tuple(_order_update(news) for news in self._venue.open_orders())
 
     async def fills(self, cursor: str) -> FillPage:
         count = self._venue.fills_count

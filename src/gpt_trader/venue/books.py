@@ -21,6 +21,7 @@ def _find_bid(levels: Any, p: Any, tick: int) -> None:
     """The best bid at or below `tick`, or none."""
     if p.bid_levels == 0:
         p.best_bid = 0
+        p.kept = tick * p.tick_value
         return
     while levels[BIDS, tick & MASK] == 0:
         tick -= 1
@@ -31,6 +32,7 @@ def _find_bid(levels: Any, p: Any, tick: int) -> None:
 def _find_ask(levels: Any, p: Any, tick: int) -> None:
     if p.ask_levels == 0:
         p.best_ask = 0
+        p.kept = tick * p.tick_value
         return
     while levels[ASKS, tick & MASK] == 0:
         tick += 1
@@ -111,6 +113,7 @@ def set_level(v: Any, levels: Any, p: Any, side: int, tick: int, lots: int) -> N
 def clear_book(levels: Any, p: Any) -> None:
     if p.bid_levels > 0 or p.ask_levels > 0:
         levels[:, :] = 0
+        p.kept = middle_price(p)
     p.bid_levels = 0
     p.ask_levels = 0
     p.best_bid = 0
@@ -231,12 +234,12 @@ def model_book(v: Any, pi: int, p: Any) -> None:
 
 
 @part
-def _middle_price(p: Any) -> int:
-    """Half way between the best prices in 1e-8, half to even; 0 when a side is empty."""
+def middle_price(p: Any) -> int:
+    """Half way between the best prices in 1e-8, half to even; the best price of the only side there is; else 0."""
     if p.fed_by == BY_BARS:
         return p.last * p.tick_value
     if p.best_bid == 0 or p.best_ask == 0:
-        return 0
+        return max(p.best_bid, p.best_ask) * p.tick_value
     twice = (p.best_bid + p.best_ask) * p.tick_value
     half = twice // 2
     return half + (half & 1) if twice & 1 else half
@@ -245,16 +248,18 @@ def _middle_price(p: Any) -> int:
 @part
 def mark_of(p: Any) -> int:
     """The venue's mark where it publishes one, else median(mid, last, index) when all three are known, else the
-    first known of mid, last and index; 0 when nothing is known."""
+    first known of mid, last, index and the price that the book showed last; 0 when nothing was ever known."""
     if p.mark_row != 0:
         return p.mark_row
-    middle = _middle_price(p)
+    middle = middle_price(p)
     last = p.last * p.tick_value
     if middle != 0 and last != 0 and p.index != 0:
         return max(min(middle, last), min(max(middle, last), p.index))
     if middle != 0:
         return middle
-    return last if last != 0 else p.index
+    if last != 0:
+        return last
+    return p.index if p.index != 0 else p.kept
 
 
 @part

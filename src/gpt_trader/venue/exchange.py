@@ -216,8 +216,9 @@ class SimulatedVenue:
             raise InvalidOrderError(f"{order.symbol}: the venue lists no such product", "unknown_symbol")
         self._memory.make_order_room()
         number = int(self._header["orders_count"][0])
-        record = self._memory.orders[number]
-        fields: dict[str, int] = {
+        blank = dict.fromkeys(layout.ORDER.names or (), 0)
+        fields = {
+            **blank,
             "account": account,
             "product": product.index,
             "side": order.side.sign,
@@ -231,8 +232,7 @@ class SimulatedVenue:
             "expire": order.expire_ns or 0,
             "sent_ns": self.now_ns,
         }
-        for name, value in fields.items():
-            record[name] = value
+        self._memory.orders[number] = tuple(fields.values())
         self._header["orders_count"] = number + 1
         self._names[number] = order.client_order_id
         self._numbers[account, order.client_order_id] = number
@@ -260,10 +260,14 @@ class SimulatedVenue:
         return self._order_news(OrderNewsKind.CHANGED, number, *state, self.now_ns)
 
     def open_orders(self, account: int = 0) -> tuple[OrderNews, ...]:
-        """Orders that can still trade, those on their way included, oldest first."""
-        orders = self._memory.orders[: int(self._header["orders_count"][0])]
-        living = np.flatnonzero((orders["state"] <= layout.PARTIAL) & (orders["account"] == account))
-        return tuple(self.order(int(number)) for number in living)
+        """Orders at the venue that can still trade, oldest first; those on their way there are not among them."""
+        numbers: list[int] = []
+        for product in self._products:
+            record = self._memory.products[product.index]
+            for place, name in ((layout.BIDS, "bids"), (layout.ASKS, "asks"), (layout.WAITING, "waiting")):
+                numbers.extend(self._memory.lists[product.index, place, : record[name]].tolist())
+        orders = self._memory.orders
+        return tuple(self.order(number) for number in sorted(numbers) if orders["account"][number] == account)
 
     # news
 

@@ -98,6 +98,7 @@ class MarketFeed:
             raise MarketDataError(f"{self._name}: rows have the type {rows.dtype}, not market.rows.ROW")
         out = self._found
         inspect_rows(rows.ctypes.data, len(rows), self._last_ns, self._price_max, self._first, out)
+        self._check_room()
         place, finding = int(out[0]), int(out[1])
         if finding:
             raise MarketDataError(
@@ -106,6 +107,9 @@ class MarketFeed:
             )
         self._rows_before += len(rows)
         self._last_ns = int(rows["ts"][-1])
+
+    def _check_room(self) -> None:
+        """Prices may rise to a multiple of the first one before money no longer fits."""
         for symbol, first, most in zip(self._symbols, self._first.tolist(), self._price_max.tolist(), strict=True):
             if first * HEADROOM > most:
                 raise ConfigError(

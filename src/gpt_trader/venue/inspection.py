@@ -88,6 +88,8 @@ def inspect_rows(address: int, count: int, last_ns: int, price_max: Any, first: 
         elif not 0 <= r.product < products:
             finding = BAD_PRODUCT
         else:
+            if first[r.product] == 0 and r.kind in (LEVEL, TRADE, QUOTE, BAR):
+                first[r.product] = max(0, r.a)
             finding = _judge(r, price_max[r.product])
         if finding != FINE:
             out[0] = i
@@ -96,8 +98,6 @@ def inspect_rows(address: int, count: int, last_ns: int, price_max: Any, first: 
         last_ns = r.ts
         if r.kind == BAR:
             out[2] = 1
-        if first[r.product] == 0 and r.kind in (LEVEL, TRADE, QUOTE, BAR):
-            first[r.product] = r.a
 
 
 _INTS: Final = types.int64[::1]

@@ -168,7 +168,7 @@ PRODUCT: Final = _ints(
     # book
     "fed_by best_bid best_ask bid_levels ask_levels base raw_bid raw_bid_lots raw_ask raw_ask_lots "
     # prices
-    "status last index mark_row mark funding_rate seen "
+    "status last index mark_row mark kept funding_rate seen "
     # living orders and open positions
     "bids asks waiting interest "
     # bar being built from trades

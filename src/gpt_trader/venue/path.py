@@ -53,10 +53,8 @@ def _margin_edge(v: Any, pi: int, p: Any, sign: int) -> int:
             continue
         if h.band_low == NEVER:
             return p.last
-        if sign < 0:
-            edge = max(edge, h.band_low // p.tick_value)
-        else:
-            edge = min(edge, -(-h.band_high // p.tick_value))
+        low, high = h.band_low // p.tick_value, -(-h.band_high // p.tick_value)
+        edge = max(edge, low) if sign < 0 else min(edge, high)
     return edge
 
 
