@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.builders import START_NS, D, Recorder
 
 from gpt_trader.core.events import PositionClosed, PositionOpened
 from gpt_trader.risk.edge import TRADE_AGE_MAX_NS, TRADES_KEPT_MAX, EdgeTracker
-from tests.builders import START_NS, D, Recorder
 
 
 @pytest.fixture
