@@ -65,26 +65,28 @@ def import_(
     """
     from gpt_trader.config.home import home
     from gpt_trader.core.clock import SystemClock
-    from gpt_trader.market.catalog import checked_name
-    from gpt_trader.market.catalog_writer import import_market
+    from gpt_trader.market.catalog_writer import import_market, require_free
     from gpt_trader.market.importing import dataset_name, open_files
     from gpt_trader.market.parquet import require_parquet
     from gpt_trader.report.data_tables import findings_table, size_text
 
     require_parquet()
+    place = home(os.environ)
     paths = [Path(file) for file in files]
-    chosen = checked_name(name or dataset_name(paths[0]))
+    chosen = name or dataset_name(paths[0])
+    require_free(place, chosen, replace=replace)
     clock = SystemClock()
     started_ns = clock.now_ns()
     with _progress() as progress:
         tells = [_share(progress, f"checking {path.name}") for path in paths]
-        stream = open_files(paths, chosen_reading(**reading), chosen, tells)
+        stream, sources = open_files(paths, chosen_reading(**reading), chosen, tells)
         tell = _time(progress, f"importing {chosen}", stream)
         manifest = import_market(
-            home(os.environ),
+            place,
             chosen,
             stream,
             now_ns=started_ns,
+            sources=sources,
             replace=replace,
             limits=chosen_limits(silence, jump),
             tell=tell,
@@ -103,25 +105,34 @@ def import_(
 
 @data.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array of manifests.")
-def list_(*, as_json: bool) -> None:
-    """List the datasets of the catalog."""
+def list_(*, as_json: bool) -> int:
+    """List the datasets of the catalog. Exit 2 when one of them cannot be read."""
     import msgspec
 
     from gpt_trader.config.home import home
-    from gpt_trader.market.catalog import catalog_folder, datasets, unfinished
+    from gpt_trader.core.errors import MarketDataError
+    from gpt_trader.market.catalog import Manifest, catalog_folder, dataset_names, read_manifest, unfinished
     from gpt_trader.report.data_tables import datasets_table
 
     place = home(os.environ)
-    found = datasets(place)
+    found: list[Manifest] = []
+    damaged: list[MarketDataError] = []
+    for name in dataset_names(place):
+        try:
+            found.append(read_manifest(place, name))
+        except MarketDataError as error:
+            damaged.append(error)
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
-        return
-    if found:
+    elif found:
         _console().print(datasets_table(found))
-    else:
+    elif not damaged:
         click.echo(f"no datasets yet in {catalog_folder(place)}; gpt-trader data import FILE makes one")
-    for folder in unfinished(place):
-        click.echo(f"note: {folder} was left behind by an import that was ended from outside; it may be removed")
+    for fault in damaged:
+        click.echo(f"error: {fault}", err=True)
+    for folder in [] if damaged else unfinished(place):
+        click.echo(f"note: {folder} was left behind by an import that was ended from outside; remove it", err=True)
+    return REFUSED if damaged else OK
 
 
 @data.command()

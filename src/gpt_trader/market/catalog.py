@@ -9,7 +9,9 @@ replaced. `market/catalog_writer.py` writes; nothing here does.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,8 +37,10 @@ __all__ = [
     "Source",
     "catalog_folder",
     "checked_name",
-    "datasets",
+    "dataset_names",
+    "hold",
     "is_dataset",
+    "is_held",
     "open_dataset",
     "read_manifest",
     "unfinished",
@@ -104,7 +108,7 @@ class ContentDigest:
     """
 
     def __init__(self, stream: MarketStream) -> None:
-        facts = (stream.products, stream.start_ns, stream.end_ns, stream.bar_seconds, stream.modelled_book)
+        facts = (stream.products, stream.start_ns, stream.end_ns, stream.modelled_book)
         self._hash = hashlib.sha256(msgspec.json.encode(facts))
 
     def add(self, rows: Rows) -> None:
@@ -189,16 +193,43 @@ def checked_name(name: str) -> str:
     return name
 
 
-def datasets(home: Path) -> list[Manifest]:
-    """All of them, by name. Raises MarketDataError where a manifest cannot be read."""
-    found = sorted(catalog_folder(home).glob(f"*/{MANIFEST}"))
-    return [_decoded(path) for path in found]
+def dataset_names(home: Path) -> list[str]:
+    return sorted(path.parent.name for path in catalog_folder(home).glob(f"*/{MANIFEST}"))
 
 
 def unfinished(home: Path) -> list[Path]:
-    """Folders that an import left behind when it was ended from outside; they count for nothing."""
-    kept = {home / "catalog" / each.name / each.files[0].path.split("/")[0] for each in datasets(home) if each.files}
-    return sorted(path for path in catalog_folder(home).glob("*/rows-*") if path not in kept)
+    """Folders that an import left behind when it was ended from outside; they count for nothing.
+
+    One in which an import is writing is not among them. Raises MarketDataError where a manifest cannot be read.
+    """
+    kept = {
+        catalog_folder(home) / name / file.path.split("/")[0]
+        for name in dataset_names(home)
+        for file in read_manifest(home, name).files
+    }
+    return sorted(path for path in catalog_folder(home).glob("*/rows-*") if path not in kept and not is_held(path))
+
+
+def hold(folder: Path) -> int:
+    """Say that somebody is writing in a folder, until the descriptor is closed or the process ends.
+
+    Raises BlockingIOError where somebody else does.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def is_held(folder: Path) -> bool:
+    try:
+        os.close(hold(folder))
+    except BlockingIOError:
+        return True
+    return False
 
 
 def is_dataset(home: Path, name: str) -> bool:
@@ -209,7 +240,7 @@ def read_manifest(home: Path, name: str) -> Manifest:
     """Raises ConfigError where there is no such dataset, MarketDataError where its manifest is damaged."""
     path = catalog_folder(home) / checked_name(name) / MANIFEST
     if not path.is_file():
-        known = ", ".join(each.name for each in datasets(home)) or "none yet"
+        known = ", ".join(dataset_names(home)) or "none yet"
         raise ConfigError(
             f"no dataset {name!r} in the catalog ({known}). Fix: gpt-trader data import FILE --name {name}"
         )

@@ -26,13 +26,15 @@ from gpt_trader.market.catalog import (
     Source,
     catalog_folder,
     checked_name,
+    hold,
+    is_held,
 )
 from gpt_trader.market.parquet import RowsWriter, file_digest, require_parquet
 from gpt_trader.market.quality import Inspection, QualityReport
 from gpt_trader.market.quality_flaws import Limits
 from gpt_trader.market.stream import MarketStream, Rows
 
-__all__ = ["import_market"]
+__all__ = ["import_market", "require_free"]
 
 Period = Literal["D", "M"]
 """What a file holds: a UTC day, or a month where rows are bars; a day has too few of them to be worth a file."""
@@ -60,11 +62,14 @@ def import_market(
     market; then, as after any error, the catalog is as it was before.
     """
     require_parquet()
-    folder = catalog_folder(home) / checked_name(name)
-    if (folder / MANIFEST).exists() and not replace:
-        raise ConfigError(f"there is a dataset {name!r} already. Fix: choose another with --name, or use --replace")
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix="rows-", dir=folder))
+    require_free(home, name, replace=replace)
+    folder = catalog_folder(home) / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix="rows-", dir=folder))
+        holding = hold(aside)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
     try:
         written = _write(aside, name, stream, Inspection(stream.products, stream.bar_seconds, limits), tell)
         manifest = Manifest(
@@ -83,15 +88,36 @@ def import_market(
             files=written.files,
         )
         _name(folder, manifest)
+    except OSError as error:
+        _forget(aside)
+        raise _unwritable(folder, error) from error
     except BaseException:
-        shutil.rmtree(aside)
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        _forget(aside)
         raise
+    finally:
+        os.close(holding)
     for old in folder.glob("rows-*"):
-        if old != aside:
+        if old != aside and not is_held(old):
             shutil.rmtree(old)
     return manifest
+
+
+def require_free(home: Path, name: str, *, replace: bool) -> None:
+    """Raises ConfigError for what cannot name a new dataset."""
+    if (catalog_folder(home) / checked_name(name) / MANIFEST).exists() and not replace:
+        raise ConfigError(f"there is a dataset {name!r} already. Fix: choose another with --name, or use --replace")
+
+
+def _forget(aside: Path) -> None:
+    """As if there had been no import."""
+    shutil.rmtree(aside)
+    if not any(aside.parent.iterdir()):
+        aside.parent.rmdir()
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    reason = error.strerror or str(error)
+    return ConfigError(f"{folder} cannot be written: {reason}. Fix: make room, or set GPT_TRADER_HOME to another place")
 
 
 class _Written(NamedTuple):

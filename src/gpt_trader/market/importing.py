@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from gpt_trader.core.errors import ConfigError, MarketDataError
 from gpt_trader.market.bar_file import Stamp, open_bar_file
-from gpt_trader.market.catalog import CatalogStream, ContentDigest, is_dataset, open_dataset, read_manifest
+from gpt_trader.market.catalog import CatalogStream, ContentDigest, Source, is_dataset, open_dataset, read_manifest
 from gpt_trader.market.csv_columns import MappedSource
 from gpt_trader.market.merging import merge_markets
 from gpt_trader.market.quality import Inspection, QualityReport
@@ -22,7 +22,7 @@ from gpt_trader.market.recording import RecordedMarket, SourceFile
 from gpt_trader.market.slicing import slice_market
 from gpt_trader.market.stream import MarketStream
 
-__all__ = ["FileReading", "check_market", "dataset_name", "open_file", "open_files", "open_named"]
+__all__ = ["FileReading", "Opened", "check_market", "dataset_name", "open_file", "open_files", "open_named"]
 
 ENDINGS: Final = re.compile(r"(\.(csv|txt|raw|json|jsonl|gz))+$")
 
@@ -75,14 +75,20 @@ def open_file(path: Path, reading: FileReading, tell: Tell | None = None) -> Rec
     return market
 
 
-def open_files(
-    paths: Sequence[Path], reading: FileReading, name: str, tells: Sequence[Tell] | None = None
-) -> MarketStream:
+class Opened(NamedTuple):
+    """A market and the files that it is made of."""
+
+    stream: MarketStream
+    sources: tuple[Source, ...]
+
+
+def open_files(paths: Sequence[Path], reading: FileReading, name: str, tells: Sequence[Tell] | None = None) -> Opened:
     """One market of one or more files, merged by time."""
     if len(paths) > 1 and reading.symbol is not None:
         raise ConfigError("--symbol names the product of one file. Fix: import the files one by one, or without it")
     markets = [open_file(path, reading, tells[nth] if tells else None) for nth, path in enumerate(paths)]
-    return merge_markets(name, markets)
+    sources = tuple(Source(name=market.name, digest=market.digest) for market in markets)
+    return Opened(merge_markets(name, markets), sources)
 
 
 def open_named(

@@ -85,6 +85,8 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     kinds: dict[str, int]
     """How many rows of each kind, by name."""
+    limits: Limits
+    """Where flaws were said to begin."""
     findings: tuple[Finding, ...]
     """Refusals first."""
 
@@ -97,9 +99,9 @@ class Inspection:
     """Takes a market chunk by chunk, and reports at the end."""
 
     def __init__(self, products: Sequence[ProductSpec], bar_seconds: int, limits: Limits | None = None) -> None:
-        chosen = limits or Limits()
+        self._limits = limits or Limits()
         self._symbols = [product.symbol for product in products]
-        self._checks: list[list[Check]] = [checks_of(product, bar_seconds, chosen) for product in products]
+        self._checks: list[list[Check]] = [checks_of(product, bar_seconds, self._limits) for product in products]
         self._order = _Order(len(products))
         self._rows = 0
         self._kinds = np.zeros(len(KIND_NAMES), np.int64)
@@ -123,7 +125,7 @@ class Inspection:
             findings += _findings(symbol, checks)
         findings.sort(key=lambda finding: (finding.verdict is Verdict.MARK, finding.first_ns, finding.code))
         counts = {name: int(count) for name, count in zip(KIND_NAMES, self._kinds, strict=True) if count}
-        return QualityReport(rows=self._rows, kinds=counts, findings=tuple(findings))
+        return QualityReport(rows=self._rows, kinds=counts, limits=self._limits, findings=tuple(findings))
 
 
 def checks_of(product: ProductSpec, bar_seconds: int, limits: Limits) -> list[Check]:

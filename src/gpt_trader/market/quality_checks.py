@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.core.clock import NS, iso
 from gpt_trader.market.quality_flaws import Flaws, Found, Limits
-from gpt_trader.market.rows import BAR, CLEAR, QUOTE, ROW, TRADE
+from gpt_trader.market.rows import BAR, CLEAR, INDEX, MARK, QUOTE, ROW, STATUS, STATUSES, TRADE
 from gpt_trader.market.stream import Rows
 
 __all__ = ["BarCheck", "GridCheck", "TickCheck"]
@@ -90,6 +90,7 @@ class TickCheck:
         self._flaws = Flaws()
 
     def add(self, rows: Rows) -> None:
+        self._published(rows)
         ticks = rows[(rows["kind"] != BAR) & (rows["kind"] <= QUOTE) & (rows["kind"] != CLEAR)]
         if not len(ticks):
             return
@@ -99,6 +100,13 @@ class TickCheck:
         self._flaws.note_rows("bad_number", ticks, bad, "abcd")
         self._quiet(ticks["ts"])
         self._trades(ticks[kind == TRADE])
+
+    def _published(self, rows: Rows) -> None:
+        """Index and mark prices, and states of trading."""
+        kind = rows["kind"]
+        bad = ((kind == INDEX) | (kind == MARK)) & (rows["a"] <= 0)
+        bad |= (kind == STATUS) & ((rows["a"] < 0) | (rows["a"] >= len(STATUSES)))
+        self._flaws.note_rows("bad_number", rows, bad, "a")
 
     def _quiet(self, times: Integers) -> None:
         gaps = np.diff(times, prepend=self._last_ns or times[0])

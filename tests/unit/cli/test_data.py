@@ -65,6 +65,19 @@ def test_list_as_json(state_home: Path, bars: Path, capsys: Said) -> None:
     )
 
 
+def test_list_names_what_cannot_be_read(state_home: Path, bars: Path, capsys: Said) -> None:
+    """The others are listed all the same; exit 2."""
+    for name in ("good", "bad"):
+        data("import", bars, "--name", name)
+    (state_home / "catalog" / "bad" / "manifest.json").write_text("{")
+    capsys.readouterr()
+
+    assert data("list") == 2
+    streams = capsys.readouterr()
+    assert "good" in streams.out
+    assert "error: catalog, bad/manifest.json: damaged" in streams.err
+
+
 def test_import_twice_needs_replace(state_home: Path, bars: Path, capsys: Said) -> None:
     """Exit 2 and what to do."""
     assert data("import", bars) == 0
@@ -156,7 +169,9 @@ def test_check_refuses_what_must_not_be_traded_on(state_home: Path, tmp_path: Pa
 def test_check_as_json(state_home: Path, bars: Path, capsys: Said) -> None:
     """One object with all findings."""
     assert data("check", bars, "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"rows": 120, "kinds": {"BAR": 120}, "findings": []}
+    found = json.loads(capsys.readouterr().out)
+    assert (found["rows"], found["kinds"], found["findings"]) == (120, {"BAR": 120}, [])
+    assert found["limits"]["jump_deviations"] == 30
 
 
 def test_limits_may_be_set(state_home: Path, tmp_path: Path, capsys: Said) -> None:

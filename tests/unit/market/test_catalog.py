@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,8 @@ from gpt_trader.market.catalog import (
     CatalogStream,
     ContentDigest,
     checked_name,
-    datasets,
+    dataset_names,
+    hold,
     is_dataset,
     open_dataset,
     read_manifest,
@@ -134,7 +136,7 @@ def test_broken_import_leaves_no_trace(tmp_path: Path) -> None:
 
     with pytest.raises(Breaks):
         import_market(tmp_path, "new", breaking, now_ns=0)
-    assert datasets(tmp_path) == []
+    assert dataset_names(tmp_path) == []
     assert not (tmp_path / "catalog" / "new").exists()
 
     import_market(tmp_path, "old", bars(10, 11), now_ns=0)
@@ -153,6 +155,28 @@ def test_import_that_was_killed_is_pointed_out(tmp_path: Path) -> None:
     assert unfinished(tmp_path) == [left]
     import_market(tmp_path, "mine", bars(20, 21), now_ns=0, replace=True)
     assert unfinished(tmp_path) == []
+
+
+def test_import_that_goes_on_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    """Two of one name: neither removes what the other is writing."""
+    import_market(tmp_path, "mine", bars(10, 11), now_ns=0)
+    other = tmp_path / "catalog" / "mine" / "rows-other"
+    other.mkdir()
+    holding = hold(other)
+
+    assert unfinished(tmp_path) == []
+    import_market(tmp_path, "mine", bars(20, 21), now_ns=0, replace=True)
+    assert other.is_dir()
+    os.close(holding)
+    assert unfinished(tmp_path) == [other]
+
+
+def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """With what to do."""
+    (tmp_path / "catalog").write_text("a file stands in the way")
+
+    with pytest.raises(ConfigError, match=r"catalog/mine cannot be written: .*Fix: make room, or set GPT_TRADER_HOME"):
+        import_market(tmp_path, "mine", bars(10, 11), now_ns=0)
 
 
 def test_what_must_not_be_traded_on_is_not_kept(tmp_path: Path) -> None:
@@ -250,6 +274,16 @@ def test_bars_have_their_own_length(tmp_path: Path) -> None:
     assert open_dataset(tmp_path, "ticks", bar_seconds=300).bar_seconds == 300
 
 
+def test_length_of_bars_is_no_content_of_ticks(tmp_path: Path) -> None:
+    """The same rows read with other bars are still what was imported."""
+    manifest = import_market(tmp_path, "ticks", two_days(), now_ns=0)
+    stream = open_dataset(tmp_path, "ticks", bar_seconds=300)
+    digest = ContentDigest(stream)
+    digest.add(rows_of(stream))
+
+    assert digest.hexdigest() == manifest.digest
+
+
 def test_part_of_a_dataset(tmp_path: Path) -> None:
     """By time; what lies before is not handed out."""
     import_market(tmp_path, "mine", bars(*range(10, 110)), now_ns=0)
@@ -260,11 +294,12 @@ def test_part_of_a_dataset(tmp_path: Path) -> None:
 
 def test_datasets_are_listed_by_name(tmp_path: Path) -> None:
     """None at first."""
-    assert datasets(tmp_path) == []
+    assert dataset_names(tmp_path) == []
     for name in ("b", "a"):
         import_market(tmp_path, name, bars(10, 11), now_ns=5)
+    (tmp_path / "catalog" / "c").mkdir()
 
-    assert [(each.name, each.rows, each.imported_ns) for each in datasets(tmp_path)] == [("a", 2, 5), ("b", 2, 5)]
+    assert dataset_names(tmp_path) == ["a", "b"]
 
 
 def test_import_tells_how_far_it_is(tmp_path: Path) -> None:

@@ -84,9 +84,10 @@ def test_coinbase_is_refused_by_name(path: str) -> None:
 
 def test_several_files_become_one_market(tmp_path: Path) -> None:
     """By time, under the name that was chosen."""
-    market = open_files([bars(tmp_path), bars(tmp_path, "eth.csv")], FileReading(), "both")
+    market, sources = open_files([bars(tmp_path), bars(tmp_path, "eth.csv")], FileReading(), "both")
 
     assert market.name == "both"
+    assert [source.name for source in sources] == ["btc.csv", "eth.csv"]
     assert [product.symbol for product in market.products] == ["BTC-PERP", "ETH-PERP"]
 
 

@@ -15,7 +15,7 @@ from gpt_trader.core.clock import NS
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.quality import FINDINGS, Finding, Verdict, inspect
 from gpt_trader.market.quality_flaws import Limits
-from gpt_trader.market.rows import BAR, CLEAR, LEVEL, QUOTE, TRADE
+from gpt_trader.market.rows import BAR, CLEAR, INDEX, LEVEL, QUOTE, STATUS, TRADE
 from gpt_trader.market.stream import Rows
 
 SOUND_BOOK = ((CLEAR,), (LEVEL, 1, 0, 99, 5), (LEVEL, -1, 0, 101, 5))
@@ -70,6 +70,8 @@ def test_sound_market_has_no_findings(rows: Rows) -> None:
         (changed(BARS, 7, e=-1), "bad_number", "e = -1"),
         (changed(TICKS, 5, b=0), "bad_number", "b = 0"),
         (changed(TICKS, 5, a=-5), "bad_number", "a = -5"),
+        (some_rows((INDEX, 0, 0, 0)), "bad_number", "a = 0"),
+        (some_rows((STATUS, 0, 0, 5)), "bad_number", "a = 5"),
         (changed(BARS, 7, ts=int(BARS["ts"][6])), "duplicate_bar", "two bars close at 2025-06-16 00:06"),
         (changed(BARS, 49, ts=int(BARS["ts"][49]) + NS), "uneven_bar", "61 s after 2025-06-16 00:48"),
         (some_rows((LEVEL, 1, 0, 99, 5), (LEVEL, -1, 0, 101, 5)), "no_snapshot", "2025-06-15"),
