@@ -317,8 +317,8 @@ def _console() -> Console:
 
 
 def _verdict(report: QualityReport) -> str:
+    count = len(report.findings)
+    findings = f"{count} finding" if count == 1 else f"{count} findings"
     if report.refused:
-        return (
-            f"[bold red]refused[/]: {len(report.refused)} of {len(report.findings)} findings; it must not be traded on"
-        )
-    return "[green]fit to trade on[/]" + (f", {len(report.findings)} findings marked" if report.findings else "")
+        return f"[bold red]refused[/]: {len(report.refused)} of {findings}; it must not be traded on"
+    return "[green]fit to trade on[/]" + (f", {findings} marked" if count else "")

@@ -5,6 +5,7 @@ Nothing is repaired: what must not be traded on raises MarketDataError with file
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -109,15 +110,29 @@ class SourceFile:
                         self.tell(disk.tell() / size)
                     yield number, line.rstrip(b"\r\n")
         except EOFError:
-            self.fault(number + 1, "the compressed file ends here, in the middle: it is truncated", FETCH_AGAIN)
+            self.fault(
+                self._whole_lines() + 1, "the compressed file ends here, in the middle: it is truncated", FETCH_AGAIN
+            )
         except (gzip.BadGzipFile, zlib.error) as error:
-            self.fault(number + 1, f"the compressed file is damaged ({error})", FETCH_AGAIN)
+            self.fault(self._whole_lines() + 1, f"the compressed file is damaged ({error})", FETCH_AGAIN)
         except OSError as error:
             self.fault(0, f"cannot be read: {error.strerror} ({self.path})", "give the path of a market file")
         digest = seen.hexdigest()
         if self.digest not in {"", digest}:
             self.fault(0, "the file was changed while it was being read", "run again on a file that stays as it is")
         self.digest = digest
+
+    def _whole_lines(self) -> int:
+        """How many lines a damaged archive still gives, read in pieces as they come."""
+        count = 0
+        with (
+            contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error),
+            self.path.open("rb") as disk,
+            gzip.GzipFile(fileobj=disk) as text,
+        ):
+            while part := text.read1(BUFFER_BYTES):
+                count += part.count(b"\n")
+        return count
 
     def _text(self, disk: io.BufferedReader) -> IO[bytes]:
         if disk.peek(2)[:2] == GZIP_MAGIC:

@@ -151,7 +151,7 @@ def test_check_marks_what_is_doubtful(state_home: Path, tmp_path: Path, capsys: 
     said = capsys.readouterr().out
     assert "no_volume" in said
     assert "the longest: 60 bars" in said
-    assert "fit to trade on, 1 findings marked" in said
+    assert "fit to trade on, 1 finding marked" in said
 
 
 def test_check_refuses_what_must_not_be_traded_on(state_home: Path, tmp_path: Path, capsys: Said) -> None:

@@ -70,6 +70,17 @@ def test_truncated_gzip_is_refused_with_the_line(tmp_path: Path) -> None:
         list(SourceFile(tmp_path / "cut.gz").lines())
 
 
+def test_truncated_gzip_names_the_line_where_it_ends(tmp_path: Path) -> None:
+    """Not the one where the last whole buffer began."""
+    lines = [np.random.default_rng(n).bytes(40).hex() for n in range(2000)]
+    (tmp_path / "cut.gz").write_bytes(gzip.compress("\n".join(lines).encode())[:60_000])
+
+    with pytest.raises(MarketDataError, match="truncated") as caught:
+        list(SourceFile(tmp_path / "cut.gz").lines())
+    number = int(str(caught.value).partition("line ")[2].partition(":")[0])
+    assert 1000 < number < 1500
+
+
 def test_damaged_gzip_is_refused(tmp_path: Path) -> None:
     """A flipped byte breaks the checksum."""
     packed = bytearray(gzip.compress(TEXT * 50))
