@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from gpt_trader.cli.main import run_command_line
+from gpt_trader.market import parquet
 
 HEADER = "timestamp,open,high,low,close,volume"
 BARS = [f"2022-01-01 {n // 60:02d}:{n % 60:02d}:00,100,101,99,{100 + n % 2 * 0.5},{1000 + n}" for n in range(120)]
@@ -250,6 +252,20 @@ def test_unknown_dataset(state_home: Path, capsys: Said) -> None:
     """Exit 2 with the way to make it."""
     assert data("show", "mine") == 2
     assert "no dataset 'mine' in the catalog (none yet)" in capsys.readouterr().err
+
+
+def test_without_the_extra_files_are_checked_and_imports_refused(
+    state_home: Path, bars: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core has no PyArrow; only the catalog needs it, and says what to install."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    parquet._arrow.cache_clear()
+
+    assert data("check", bars) == 0
+    assert data("list") == 0
+    assert data("import", bars) == 2
+    assert "pip install 'gpt-trader[research]'" in capsys.readouterr().err
+    assert not (state_home / "catalog").exists()
 
 
 def test_coinbase_is_not_built_yet(state_home: Path, capsys: Said) -> None:
