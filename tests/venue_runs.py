@@ -146,8 +146,11 @@ def run_kernel(
     def move_to(at_ms: int) -> None:
         while venue.now_ns < START + at_ms * MS:
             venue.advance(START + at_ms * MS)
-            news.extend(venue.take_news())
+            for each in venue.take_news():
+                assert each.at_ns + ack_ms * MS == venue.now_ns, "news are told when they are due"
+                news.append(each)
             for bar in venue.take_bars():
+                assert bar.close_ns == venue.now_ns, "a bar is told when it closes"
                 index = next(i for i, spec in enumerate(SPECS) if spec.symbol == bar.symbol)
                 spec = SPECS[index]
                 ticks = [round(price / float(spec.tick)) for price in (bar.open, bar.high, bar.low, bar.close)]

@@ -285,7 +285,7 @@ def _check_ticket(ticket: OrderTicket, product: ProductSpec) -> None:
     if ticket.time_in_force not in TIMES_IN_FORCE[ticket.order_type]:
         refusal, numbers = Refusal.UNSUPPORTED_TIF, {"time_in_force": str(ticket.time_in_force)}
     elif ticket.post_only and (ticket.order_type is not OrderType.LIMIT or ticket.time_in_force in IMMEDIATE):
-        refusal, numbers = Refusal.POST_ONLY_WITH_IMMEDIATE, {"order_type": str(ticket.order_type)}
+        refusal, numbers = Refusal.POST_ONLY_WITH_IMMEDIATE, {"time_in_force": str(ticket.time_in_force)}
     elif not _on_grid(ticket.quantity, product.lot):
         refusal, numbers = Refusal.INVALID_QUANTITY, {"quantity": str(ticket.quantity), "lot": str(product.lot)}
     elif (ticket.limit_price is None) is not (ticket.order_type is OrderType.MARKET):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import gpt_trader
+from gpt_trader.market.compiled import kernel_files
 
 CALLEE = '''"""A callee in another file."""
 
@@ -96,3 +97,10 @@ def test_a_home_that_cannot_be_made_is_an_error_with_a_fix(copy: Copy) -> None:
         "except ConfigError as error:\n    print(error)\n"
     )
     assert copy.run(code).startswith("GPT_TRADER_HOME: cannot make")
+
+
+def test_constants_frozen_into_machine_code_count_as_sources() -> None:
+    """Rows and layout are read by the kernel; the typed face above it is not."""
+    names = {path.name for path in kernel_files()}
+    assert {"compiled.py", "rows.py", "layout.py", "kernel.py", "books.py", "arithmetic.py"} <= names
+    assert "exchange.py" not in names

@@ -151,7 +151,8 @@ class Dense:
         }
 
     def _walk(self, product: int) -> int:
-        self.middle[product] += self.random.choice((-1, 0, 0, 0, 1)) * (1 if product == 0 else 20)
+        step = self.random.choice((-1, 0, 0, 0, 1)) * (1 if product == 0 else 20)
+        self.middle[product] = max(MIDDLE[product] // 2, self.middle[product] + step)  # prices stay above zero
         return self.middle[product]
 
     def ticks(self, count: int) -> list[Row]:
