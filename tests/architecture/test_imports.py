@@ -25,6 +25,9 @@ WINGS: Final = {
     "click": ("cli/",),
     "rich": ("cli/", "ops/", "report/"),
     "sqlite3": ("records/",),
+    "aiohttp": ("venue/wire/", "exchange/"),
+    "cryptography": ("venue/wire/", "exchange/coinbase/"),
+    "jwt": ("venue/wire/", "exchange/coinbase/"),
 }
 """Libraries that may be imported in some places only."""
 
