@@ -7,7 +7,7 @@ engine is made last, from them, by the factory.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,8 +84,11 @@ class PerpsBotBuilder:
         journal: Journal,
         identity: RunIdentity,
         bar_seconds: int,
+        strategy: Callable[[StrategyConfig], Strategy] | None = None,
     ) -> None:
+        """`strategy` makes the one of each symbol; None takes the one that the configuration names."""
         self._config = config
+        self._make_strategy = strategy or make_strategy
         self._journal = journal
         self._bar_seconds = bar_seconds
         self._adapter = adapter
@@ -181,7 +184,7 @@ class PerpsBotBuilder:
             account_feed=account_feed,
             ledger=ledger,
             equity=equity,
-            strategies={symbol: make_strategy(config.strategy) for symbol in config.symbols},
+            strategies={symbol: self._make_strategy(config.strategy) for symbol in config.symbols},
             statistics=statistics,
         )
         bus.subscribe(OrderFilled, "guards after fills", bot.on_money_moved)
