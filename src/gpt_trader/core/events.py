@@ -26,13 +26,16 @@ from gpt_trader.core.values import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "BarsSeen",
     "BootStarted",
     "EngineSelected",
     "EquityBaselineSet",
     "Event",
+    "FillMarked",
     "FundingApplied",
     "GuardCleared",
     "GuardTripped",
+    "MissMarked",
     "ModeChanged",
     "OrderApproved",
     "OrderCancelRequested",
@@ -50,6 +53,7 @@ __all__ = [
     "PositionOpened",
     "RunEnded",
     "RunStarted",
+    "SettingsApplied",
     "StopKept",
     "StopReleased",
     "StopTriggered",
@@ -62,7 +66,8 @@ __all__ = [
     "TransferObserved",
 ]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Version 2 added optional fields and new types to version 1; what version 1 wrote is read as it is."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
@@ -97,6 +102,14 @@ class BootStarted(Event, frozen=True, kw_only=True):
     replayed_events: int
 
 
+class SettingsApplied(Event, frozen=True, kw_only=True):
+    """The settings that decide, as they stood when the process began: what `explain` finds thresholds in.
+    Publisher: bot.builder."""
+
+    values: Mapping[str, Number]
+    """By path, such as `risk.max_leverage`; no secrets and no paths of this machine."""
+
+
 class RunEnded(Event, frozen=True, kw_only=True):
     """The run stopped in an orderly way. Publisher: bot.bot."""
 
@@ -124,6 +137,8 @@ class TradingSignalGenerated(Event, frozen=True, kw_only=True):
     """LONG, SHORT, FLAT or HOLD-free: what the strategy wants to be."""
     bar_close_ns: int
     reason: str = ""
+    inputs: Mapping[str, Number] = {}
+    """What the strategy looked at, by its own names."""
     fraction: Decimal = ZERO
     """Share of equity as notional; zero for FLAT."""
     reference_price: Decimal = ZERO
@@ -146,6 +161,9 @@ class OrderRefused(Event, frozen=True, kw_only=True):
     purpose: Purpose
     engine: str
     numbers: Mapping[str, Number] = {}
+    """Those of the rule that refused."""
+    before: Mapping[str, Number] = {}
+    """What the stages before it had found, by the same names as in OrderApproved."""
 
 
 class OrderApproved(Event, frozen=True, kw_only=True):
@@ -217,6 +235,10 @@ class OrderSubmitted(Event, frozen=True, kw_only=True):
     valid_until_ns: int
     body_digest: str
     arrival_mid: Decimal = ZERO
+    """Middle of the book when the intent was decided."""
+    bid: Decimal = ZERO
+    """Best prices when this order was written down; zero when not known."""
+    ask: Decimal = ZERO
 
 
 class OrderCancelRequested(Event, frozen=True, kw_only=True):
@@ -320,6 +342,25 @@ class TransferObserved(Event, frozen=True, kw_only=True):
     key: str
 
 
+# --- what it cost: published by records.mark_outs -------------------------------------------------------------------
+class FillMarked(Event, frozen=True, kw_only=True):
+    """Where the market stood some time after a fill. Publisher: records.mark_outs."""
+
+    symbol: str
+    trade_id: str
+    mids: Mapping[str, Decimal]
+    """Middle of the book by seconds after the fill became known; a time without a book is left out."""
+
+
+class MissMarked(Event, frozen=True, kw_only=True):
+    """An order ended with something unfilled, and where the market stood then. Publisher: records.mark_outs."""
+
+    symbol: str
+    side: Side
+    unfilled: Decimal
+    mid: Decimal
+
+
 # --- what watches -------------------------------------------------------------------------------------------------
 class GuardTripped(Event, frozen=True, kw_only=True):
     """Publisher: execution.guards."""
@@ -393,6 +434,20 @@ class StopReleased(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class BarsSeen(Event, frozen=True, kw_only=True):
+    """Bars that closed since the last such event, told once an hour: that nothing was wanted is a fact too.
+    Publisher: bot.bot."""
+
+    symbol: str
+    strategy: str
+    bars: int
+    history: int = 0
+    """Of these the strategy's warm-up, during which it may want nothing."""
+    first_close_ns: int
+    last_close_ns: int
+    last_close: Decimal
+
+
 class StrategyStateSaved(Event, frozen=True, kw_only=True):
     """What a strategy needs to go on as if never stopped. Publisher: bot.bot."""
 
@@ -403,7 +458,7 @@ class StrategyStateSaved(Event, frozen=True, kw_only=True):
 
 
 class SystemError(Event, frozen=True, kw_only=True):  # noqa: A001 - the mission's name; it is never used as the builtin here
-    """Something of ours failed and what was done about it. Publisher: core.bus and bot.bot."""
+    """Something of ours failed and what was done about it. Publisher: core.bus, for whoever reports it."""
 
     source: str
     message: str

@@ -27,7 +27,7 @@ from gpt_trader.core.errors import (
     VenueUnavailableError,
 )
 from gpt_trader.core.events import OrderCancelRequested, OrderSubmitted
-from gpt_trader.core.values import Mode, OrderState, OrderTicket, Purpose
+from gpt_trader.core.values import ZERO, Mode, OrderState, OrderTicket, Purpose
 from gpt_trader.exchange.base import ExchangeAdapter, OrderUpdate, PreparedOrder
 from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
 
@@ -235,6 +235,7 @@ class OrderSubmitter:
 
     def _fact(self, prepared: PreparedOrder) -> OrderSubmitted:
         ticket = prepared.ticket
+        bid, ask = self._adapter.market.touch(ticket.symbol) or (ZERO, ZERO)
         return OrderSubmitted(
             at_ns=self._clock.now_ns(),
             intent_id=ticket.intent_id,
@@ -257,4 +258,6 @@ class OrderSubmitter:
             valid_until_ns=ticket.valid_until_ns,
             body_digest=prepared.digest,
             arrival_mid=ticket.arrival_mid,
+            bid=bid,
+            ask=ask,
         )

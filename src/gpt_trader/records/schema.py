@@ -32,8 +32,13 @@ def _event_types(root: type[Event]) -> dict[str, type[Event]]:
 EVENT_TYPES: Final[Mapping[str, type[Event]]] = _event_types(Event)
 """Every event type by name; the name is the tag it is stored under."""
 
-UPCASTS: Final[Mapping[int, Callable[[bytes], bytes]]] = {}
-"""From a schema version to the bytes of the next one. Empty while there is one version only."""
+
+def _unchanged(payload: bytes) -> bytes:
+    return payload
+
+
+UPCASTS: Final[Mapping[int, Callable[[bytes], bytes]]] = {1: _unchanged}
+"""From a schema version to the bytes of the next one. Version 2 only added what may be absent."""
 
 _NUMBERS: Final = Mapping[str, Number]
 _STORED_NUMBERS: Final = Mapping[str, bool | int | str]

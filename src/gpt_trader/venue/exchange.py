@@ -438,6 +438,16 @@ class SimulatedVenue:
         seen = int(self._memory.products["seen"][product.index])
         return Mark(price=mark * E8, venue_ns=seen, received_ns=seen)
 
+    def touch(self, symbol: str) -> tuple[Decimal, Decimal] | None:
+        """Best bid and best ask, less what orders of this venue took; None while a side is empty."""
+        product = self._by_symbol.get(symbol)
+        if product is None:
+            return None
+        refresh(self._header, product.index, 0, self._out)
+        record = self._memory.products[product.index]
+        bid, ask = int(record["best_bid"]), int(record["best_ask"])
+        return (product.price(bid), product.price(ask)) if bid and ask else None
+
     def last_price(self, symbol: str) -> Decimal | None:
         product = self._by_symbol.get(symbol)
         last = int(self._memory.products["last"][product.index]) if product else 0

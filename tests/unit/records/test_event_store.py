@@ -19,7 +19,7 @@ import pytest
 from tests.builders import a_fill
 
 from gpt_trader.core.errors import StoreError
-from gpt_trader.core.events import TacticStarted
+from gpt_trader.core.events import SCHEMA_VERSION, TacticStarted
 from gpt_trader.core.values import Side
 from gpt_trader.records import event_store
 from gpt_trader.records.event_store import EventStore, sqlite_notes
@@ -427,7 +427,7 @@ def test_the_row_says_what_the_event_is(path: Path) -> None:
         host = connection.execute("SELECT host, process, opened_at FROM boots").fetchone()
     connection.close()
     ids = (event.intent_id, event.client_order_id)
-    assert row == (RUN, 1, 1, event.at_ns, "OrderFilled", 1, *ids, "60000", 32, 32)
+    assert row == (RUN, 1, 1, event.at_ns, "OrderFilled", SCHEMA_VERSION, *ids, "60000", 32, 32)
     assert all(host)
 
 

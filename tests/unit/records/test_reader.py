@@ -59,7 +59,7 @@ def test_a_whole_log_verifies(path: Path) -> None:
     [
         ("UPDATE events SET payload = replace(payload, '60000', '60001') WHERE sequence = 4", [(4, "changed_payload")]),
         ("UPDATE events SET payload = replace(payload, '60000', '60001') WHERE sequence = 9", [(9, "changed_payload")]),
-        ("UPDATE events SET schema_version = 2 WHERE sequence = 4", [(4, "changed_payload")]),
+        ("UPDATE events SET schema_version = 9 WHERE sequence = 4", [(4, "changed_payload")]),
         ("UPDATE events SET payload = x'00' WHERE sequence = 4", [(4, "changed_payload")]),
         ("UPDATE events SET type = 'OrderPlaced' WHERE sequence = 4", [(4, "changed_column")]),
         ("UPDATE events SET intent_id = 'x' WHERE sequence = 4", [(4, "changed_column")]),
