@@ -9,6 +9,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import Refusal, Refused, Stage
 from gpt_trader.core.values import (
@@ -118,8 +120,13 @@ class StateCollector:
             mark = self._adapter.market.mark(name)
             # Without a mark the entry price stands in: counting it at zero would hide the position.
             price = mark.price if mark is not None else self._ledger.position(name).entry_price
-            exposures.append(self.exposure(name, price))
+            exposures.append(msgspec.structs.replace(self.exposure(name, price), margin=self._margin_of(name)))
         return tuple(exposures)
+
+    def _margin_of(self, symbol: str) -> MarginRates | None:
+        """None for what the venue lists no more: the rules then take the configured rate."""
+        product = self._adapter.products().get(symbol)
+        return None if product is None else self._margin(product)
 
     @staticmethod
     def _margin(product: ProductSpec) -> MarginRates:
