@@ -22,6 +22,7 @@ __all__ = [
     "VirtualClock",
     "VirtualLoop",
     "World",
+    "call_after",
     "iso",
     "run_virtual",
     "until",
@@ -79,6 +80,11 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
+
+
+def call_after(seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+    """Call back on the running loop's time; returns how to stop that."""
+    return asyncio.get_running_loop().call_later(max(0.0, seconds), callback).cancel
 
 
 async def until(future: asyncio.Future[Any], seconds: float) -> bool:

@@ -48,6 +48,7 @@ __all__ = [
     "OrderReconciled",
     "OrderRefused",
     "OrderRejected",
+    "OrderSightedLate",
     "OrderSubmitted",
     "PositionClosed",
     "PositionOpened",
@@ -61,6 +62,7 @@ __all__ = [
     "SymbolPaused",
     "SystemError",
     "TacticEnded",
+    "TacticProgressed",
     "TacticStarted",
     "TradingSignalGenerated",
     "TransferObserved",
@@ -147,6 +149,7 @@ class TradingSignalGenerated(Event, frozen=True, kw_only=True):
     confluence: str = ""
     protective_stop: Decimal | None = None
     target_price: Decimal | None = None
+    trailing_stop: Decimal | None = None
 
 
 class OrderRefused(Event, frozen=True, kw_only=True):
@@ -194,18 +197,48 @@ class OrderReconciled(Event, frozen=True, kw_only=True):
     slippage_bps: Decimal | None = None
 
 
+class SlippageExceeded(Event, frozen=True, kw_only=True):
+    """The trades of one intent cost more against their arrival mid than allowed; told once for each intent.
+    Publisher: execution.handlers.reconciliation."""
+
+    symbol: str
+    side: Side
+    filled: Decimal
+    average_price: Decimal
+    arrival_mid: Decimal
+    slippage_bps: Decimal
+    limit_bps: Decimal
+
+
 class TacticStarted(Event, frozen=True, kw_only=True):
-    """A working tactic wrote its plan. Publisher: the tactic in placement."""
+    """A working tactic wrote its plan: with the orders of the intent, all that is needed to go on after a restart.
+    Publisher: placement.tracker."""
 
     tactic: str
     symbol: str
     side: Side
     quantity: Decimal
     plan: Mapping[str, Number] = {}
+    strategy: str = ""
+    reduce_only: bool = False
+    valid_until_ns: int = 0
+    arrival_mid: Decimal = ZERO
+    worst_price: Decimal | None = None
+    """No order of the tactic is priced worse than this: the request's limit, the break-even price, or the nearer."""
+
+
+class TacticProgressed(Event, frozen=True, kw_only=True):
+    """A working tactic took its next step; `numbers` are what it looked at. Publisher: placement.tracker."""
+
+    tactic: str
+    symbol: str
+    step: str
+    filled: Decimal
+    numbers: Mapping[str, Number] = {}
 
 
 class TacticEnded(Event, frozen=True, kw_only=True):
-    """Publisher: the tactic in placement."""
+    """Publisher: placement.tracker."""
 
     tactic: str
     symbol: str
@@ -308,6 +341,17 @@ class OrderOutcomeUnknown(Event, frozen=True, kw_only=True):
     message: str = ""
 
 
+class OrderSightedLate(Event, frozen=True, kw_only=True):
+    """An order that counted as never placed was seen at the venue after all; it is applied in full, and this is the
+    alarm."""
+
+    symbol: str
+    believed: OrderState
+    """What it was held for: FAILED or REJECTED."""
+    after_seconds: int
+    """Since it was submitted."""
+
+
 # --- positions and money: published by records.ledger -------------------------------------------------------------
 class PositionOpened(Event, frozen=True, kw_only=True):
     symbol: str
@@ -408,8 +452,23 @@ class SymbolPaused(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class StopPlanned(Event, frozen=True, kw_only=True):
+    """An approved entry will be protected so as soon as it fills; durable before the entry leaves.
+    Publisher: execution.stop_triggers."""
+
+    symbol: str
+    side: Side
+    """Of the exit."""
+    stop_price: Decimal | None = None
+    limit_price: Decimal | None = None
+    """Of a stop-limit; none lets the exit collar decide."""
+    distance: Decimal = ZERO
+    """Of a trailing stop, as a share of the best price since the fill; zero where it does not trail."""
+    target_price: Decimal | None = None
+
+
 class StopKept(Event, frozen=True, kw_only=True):
-    """A protective stop exists or moved. Publisher: the one who keeps it: strategies' stops by bot.bot."""
+    """A stop or target exists, moved, or changed its keeper. Publisher: execution.stop_triggers."""
 
     symbol: str
     stop_id: str
@@ -417,18 +476,40 @@ class StopKept(Event, frozen=True, kw_only=True):
     trigger_price: Decimal
     quantity: Decimal = ZERO
     kind: str = "TRAILING"
+    """STOP, STOP_LIMIT, TRAILING or TAKE_PROFIT."""
     anchor: Decimal = ZERO
     """Best price seen since the stop began to trail."""
+    keeper: str = "STRATEGY"
+    """VENUE, LOCAL (the bot itself) or STRATEGY; exactly one at a time."""
+    limit_price: Decimal | None = None
+    distance: Decimal = ZERO
+    revision: int = 0
+    """Counts the changes of one stop; the order of a venue-kept stop is named after it."""
+    reason: str = ""
 
 
 class StopTriggered(Event, frozen=True, kw_only=True):
+    """The price reached a stop or target; once for each stop. Publisher: execution.stop_triggers."""
+
     symbol: str
     stop_id: str
     trigger_price: Decimal
     price: Decimal
 
 
+class StopEscalated(Event, frozen=True, kw_only=True):
+    """A stop fired and the position is still open: the next attempt begins. Publisher: execution.stop_triggers."""
+
+    symbol: str
+    stop_id: str
+    attempt: int
+    open_quantity: Decimal
+    reason: str
+
+
 class StopReleased(Event, frozen=True, kw_only=True):
+    """A stop or target is no longer needed. Publisher: execution.stop_triggers."""
+
     symbol: str
     stop_id: str
     reason: str

@@ -76,6 +76,10 @@ def check_shape(order: OrderRequest) -> None:
         raise Refused(Stage.VALIDATION, Refusal.INVALID_STOP, stop_price=str(order.stop_price))
     if order.protective_stop is not None and not is_positive(order.protective_stop):
         raise Refused(Stage.VALIDATION, Refusal.INVALID_STOP, protective_stop=str(order.protective_stop))
+    if order.protective_limit is not None and not is_positive(order.protective_limit):
+        raise Refused(Stage.VALIDATION, Refusal.INVALID_STOP, protective_limit=str(order.protective_limit))
+    if order.trailing_stop is not None and not (is_positive(order.trailing_stop) and order.trailing_stop < 1):
+        raise Refused(Stage.VALIDATION, Refusal.INVALID_TRAIL, trailing_stop=str(order.trailing_stop))
     if order.target_price is not None and not is_positive(order.target_price):
         raise Refused(Stage.VALIDATION, Refusal.INVALID_TARGET, target_price=str(order.target_price))
     immediate = order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK) or order.order_type is OrderType.MARKET

@@ -24,6 +24,7 @@ __all__ = [
     "Candidate",
     "ExecutionReport",
     "Exposure",
+    "Keeper",
     "Liquidity",
     "MarginRates",
     "Mark",
@@ -40,6 +41,7 @@ __all__ = [
     "Purpose",
     "Side",
     "Snapshot",
+    "StopKind",
     "TimeInForce",
     "TradingStatus",
 ]
@@ -92,6 +94,28 @@ class Mode(StrEnum):
     REDUCE_ONLY = "REDUCE_ONLY"
     CANCEL_ONLY = "CANCEL_ONLY"
     FROZEN = "FROZEN"
+
+
+class StopKind(StrEnum):
+    """What makes a stop fire, and how it then leaves."""
+
+    STOP = "STOP"
+    """The price falls (or rises) to the trigger; out at once, within the exit collar."""
+    STOP_LIMIT = "STOP_LIMIT"
+    """The same, out at its own limit price first."""
+    TRAILING = "TRAILING"
+    """The trigger follows the best price at a fixed share of it."""
+    TAKE_PROFIT = "TAKE_PROFIT"
+    """The price reaches the target."""
+
+
+class Keeper(StrEnum):
+    """Who holds a stop; exactly one at a time."""
+
+    VENUE = "VENUE"
+    LOCAL = "LOCAL"
+    """The bot itself."""
+    STRATEGY = "STRATEGY"
 
 
 class TradingStatus(StrEnum):
@@ -318,6 +342,10 @@ class OrderRequest(Value, frozen=True, kw_only=True):
     """Trigger of a STOP_LIMIT."""
     protective_stop: Decimal | None = None
     """Where the position is to be given up, if the strategy says so."""
+    protective_limit: Decimal | None = None
+    """Limit price of the exit once the protective stop fires; none lets the exit collar decide."""
+    trailing_stop: Decimal | None = None
+    """Give the position up so far from the best price since the fill, as a share of that price."""
     target_price: Decimal | None = None
     post_only: bool = False
     reduce_only: bool = False
@@ -331,6 +359,8 @@ class OrderRequest(Value, frozen=True, kw_only=True):
     confluence: float | None = None
     tactic: str = ""
     """Named placement strategy; empty lets the engine choose by order type."""
+    exchange: str = ""
+    """Where the signal wants it done, by the adapter's name; empty where it does not say."""
     reason: str = ""
 
     @property

@@ -39,6 +39,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     confluence: float | None = None
     protective_stop: Decimal | None = None
     target_price: Decimal | None = None
+    trailing_stop: Decimal | None = None
+    """Share of the best price since the fill; kept by the bot between bars, where the engine offers it."""
     tactic: str = ""
     """Named placement strategy; empty leaves it to the profile."""
 
