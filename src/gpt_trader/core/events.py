@@ -212,7 +212,7 @@ class SlippageExceeded(Event, frozen=True, kw_only=True):
 
 class TacticStarted(Event, frozen=True, kw_only=True):
     """A working tactic wrote its plan: with the orders of the intent, all that is needed to go on after a restart.
-    Publisher: placement.tracker."""
+    Publisher: the tracker in placement."""
 
     tactic: str
     symbol: str
@@ -228,7 +228,7 @@ class TacticStarted(Event, frozen=True, kw_only=True):
 
 
 class TacticProgressed(Event, frozen=True, kw_only=True):
-    """A working tactic took its next step; `numbers` are what it looked at. Publisher: placement.tracker."""
+    """A working tactic took its next step; `numbers` are what it looked at. Publisher: the tracker in placement."""
 
     tactic: str
     symbol: str
@@ -238,7 +238,7 @@ class TacticProgressed(Event, frozen=True, kw_only=True):
 
 
 class TacticEnded(Event, frozen=True, kw_only=True):
-    """Publisher: placement.tracker."""
+    """Publisher: the tracker in placement."""
 
     tactic: str
     symbol: str
