@@ -359,6 +359,10 @@ class OrderRequest(Value, frozen=True, kw_only=True):
     confluence: float | None = None
     tactic: str = ""
     """Named placement strategy; empty lets the engine choose by order type."""
+    trigger_fill_price: Decimal | None = None
+    """Where the fill that caused this order happened: a working tactic pays no more than breaks even against it."""
+    slice_quantity_max: Decimal | None = None
+    """Largest single order of a slicing tactic; None leaves it to the tactic."""
     exchange: str = ""
     """Where the signal wants it done, by the adapter's name; empty where it does not say."""
     reason: str = ""
