@@ -107,10 +107,10 @@ class VenueConfig(StrictModel):
     """simulated, paper, coinbase or ccxt. What is not built is refused by name when the bot is built."""
     exchange: Annotated[str, Setting("name", "ExchangeFactory")] = ""
     """Whose market data (paper) or which exchange (ccxt), such as coinbase or binanceusdm."""
-    market: Annotated[str, Setting("name or path", "PaperExchange", option="--market", in_digest=False)] = Field(
+    market: Annotated[str, Setting("name or file", "PaperExchange", option="--market", in_digest=False)] = Field(
         default=SYNTHETIC, min_length=1
     )
-    """`synthetic`, or the file of a recording; read by kind simulated."""
+    """`synthetic`, a dataset of the catalog, or the file of a recording; read by kind simulated."""
     read_only: Annotated[bool, Setting("yes/no", "OrderSubmitter")] = False
     """Nothing is ever sent, whatever else is set."""
     starting_cash: Annotated[Amount, Setting("USD", "PaperExchange", option="--cash")] = Field(
@@ -294,6 +294,10 @@ class CredentialsConfig(StrictModel):
         if file is not None and name is not None:
             raise ValueError("coinbase_api_key_file is set beside coinbase_api_key_name: which one counts? Set one")
         return self
+
+    def secret_texts(self) -> tuple[str, ...]:
+        """What must never be written down, for whoever writes something down."""
+        return tuple(value.get_secret_value() for _, value in self if isinstance(value, SecretStr))
 
 
 class BotConfig(StrictModel):
