@@ -185,6 +185,16 @@ class ExecutionConfig(StrictModel):
         Seconds, Setting("seconds", "AggressiveLimitExecutionStrategy", built=False)
     ] = Field(default=13.0, gt=0, le=3600)
     """How long it tries before it goes to market."""
+    stop_watch_seconds: Annotated[Seconds, Setting("seconds", "StopTriggerManager")] = Field(default=1.0, gt=0, le=60)
+    """How often the last trade is compared with the stops that are kept; each closed bar is looked at too."""
+    stop_escalate_seconds: Annotated[Seconds, Setting("seconds", "StopTriggerManager")] = Field(
+        default=5.0, gt=0, le=600
+    )
+    """How long an exit that a stop fired may take before it is cancelled and sent anew at the price of then."""
+    stop_limit_offset_bps: Annotated[Amount, Setting("basis points", "StopTriggerManager")] = Field(
+        default=Decimal(100), ge=0, le=1000
+    )
+    """How far beyond its trigger lies the limit price of a stop that the venue keeps."""
     retries_max: Annotated[Count, Setting("retries", "OrderSubmitter")] = Field(default=3, ge=0, le=10)
     """How often the same body is sent again when the wire failed."""
     retry_base_seconds: Annotated[Seconds, Setting("seconds", "OrderSubmitter")] = Field(default=1.0, gt=0, le=60)
