@@ -10,6 +10,7 @@ from math import inf, nextafter
 from typing import Any, Final
 
 from gpt_trader.bot.account import AccountFeed
+from gpt_trader.bot.bars_seen import BarCounter
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until
 from gpt_trader.core.errors import StoreError
@@ -33,6 +34,7 @@ from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.placement.submitter import OrderSubmitter
 from gpt_trader.placement.tracker import OrderTracker
 from gpt_trader.records.ledger import EquityTracker, Ledger
+from gpt_trader.records.mark_outs import MarkOutRecorder
 from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
 
 __all__ = ["BotSettings", "PerpsBot"]
@@ -74,6 +76,7 @@ class PerpsBot:
         equity: EquityTracker,
         strategies: Mapping[str, Strategy],
         statistics: Mapping[str, BarStatistics],
+        mark_outs: MarkOutRecorder | None = None,
     ) -> None:
         self.settings = settings
         self.adapter = adapter
@@ -90,7 +93,9 @@ class PerpsBot:
         self._account_feed = account_feed
         self._strategies = strategies
         self._statistics = statistics
+        self._mark_outs = mark_outs
         self._bars_seen = dict.fromkeys(strategies, 0)
+        self._counters = {symbol: BarCounter(bus, clock, strategy.name) for symbol, strategy in strategies.items()}
         self._stops: dict[str, StopKept] = {}
         self._turns = {symbol: asyncio.Lock() for symbol in strategies}
         self._intents: set[asyncio.Task[None]] = set()
@@ -144,6 +149,10 @@ class PerpsBot:
         working = asyncio.ensure_future(self.tracker.finish())
         await until(working, self.settings.stop_timeout_seconds)
         working.cancel()
+        for counter in self._counters.values():
+            counter.tell()
+        if self._mark_outs is not None:
+            self._mark_outs.finish()
         self.bus.publish(
             RunEnded(
                 at_ns=self.clock.now_ns(),
@@ -173,8 +182,10 @@ class PerpsBot:
         strategy = self._strategies.get(item.symbol)
         if strategy is None:
             return
+        bar = self._with_warmup(item, strategy)
+        self._counters[item.symbol].add(bar)
         try:
-            decision = strategy.decide(self._with_warmup(item, strategy), float(self._position(item.symbol)))
+            decision = strategy.decide(bar, float(self._position(item.symbol)))
         except Exception as error:  # noqa: BLE001 - one of the two places: a strategy must not stop the bot
             self._strategy_failed(item.symbol, strategy, error)
             return
@@ -244,6 +255,7 @@ class PerpsBot:
             action=signal.want.value,
             bar_close_ns=bar.close_ns,
             reason=signal.reason,
+            inputs=signal.inputs,
             fraction=signal.fraction,
             reference_price=mark.price if mark is not None else ZERO,
             strength="" if signal.strength is None else repr(signal.strength),

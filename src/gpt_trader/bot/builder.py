@@ -16,11 +16,12 @@ from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bot import BotSettings, PerpsBot
 from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.config.bot import BotConfig, StrategyConfig
+from gpt_trader.config.load import applied_settings
 from gpt_trader.config.risk import SizingMode
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.events import BootStarted, EngineSelected, FundingApplied, OrderFilled, RunStarted
+from gpt_trader.core.events import BootStarted, EngineSelected, FundingApplied, OrderFilled, RunStarted, SettingsApplied
 from gpt_trader.core.ids import run_tag
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.values import Value
@@ -40,6 +41,7 @@ from gpt_trader.placement.simple_limit import RestingExecutionStrategy, SimpleLi
 from gpt_trader.placement.submitter import OrderSubmitter, RetryPolicy
 from gpt_trader.placement.tracker import OrderTracker
 from gpt_trader.records.ledger import EquityTracker, Ledger
+from gpt_trader.records.mark_outs import MarkOutRecorder
 from gpt_trader.records.metrics import OrderMetricsReporter
 from gpt_trader.risk.edge import EdgeTracker
 from gpt_trader.risk.manager import LiveRiskManager
@@ -186,6 +188,7 @@ class PerpsBotBuilder:
             equity=equity,
             strategies={symbol: self._make_strategy(config.strategy) for symbol in config.symbols},
             statistics=statistics,
+            mark_outs=MarkOutRecorder(bus, clock, adapter.market.touch) if config.run.mark_outs else None,
         )
         bus.subscribe(OrderFilled, "guards after fills", bot.on_money_moved)
         bus.subscribe(FundingApplied, "guards after funding", bot.on_money_moved)
@@ -245,6 +248,7 @@ class PerpsBotBuilder:
             )
         )
         self._bus.publish(BootStarted(at_ns=now_ns, boot=identity.boot, replayed_events=0))
+        self._bus.publish(SettingsApplied(at_ns=now_ns, values=applied_settings(self._config)))
         self._bus.publish(
             EngineSelected(
                 at_ns=now_ns,

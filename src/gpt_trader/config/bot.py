@@ -265,6 +265,8 @@ class RunConfig(StrictModel):
     """Market time per real time of a simulated run: max, realtime or a factor such as 60x."""
     dry_run: Annotated[bool, Setting("yes/no", "OrderSubmitter", option="--dry-run")] = False
     """Decide and record, never send; the run goes on."""
+    mark_outs: Annotated[bool, Setting("yes/no", "MarkOutRecorder")] = True
+    """Write down where the market stood 1, 10 and 60 s after each fill, for `gpt-trader tca`."""
     engine: Annotated[
         Literal["flags", "live", "advanced"], Setting("engine", "ExecutionEngineFactory", option="--engine")
     ] = "flags"

@@ -23,9 +23,9 @@ from gpt_trader.config.files import Item, Problems, label, read_env_file, read_p
 from gpt_trader.config.home import config_home
 from gpt_trader.config.names import Known, known_settings, nearest, plain
 from gpt_trader.config.sources import Layer, Layers, Source
-from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.errors import ConfigError, Number
 
-__all__ = ["DEFAULT_PROFILE", "Loaded", "load", "profile_names", "value_at"]
+__all__ = ["DEFAULT_PROFILE", "Loaded", "applied_settings", "load", "profile_names", "value_at"]
 
 DEFAULT_PROFILE: Final = "dev_entry"
 
@@ -113,6 +113,16 @@ def value_at(config: BotConfig, path: str) -> Any:
     for part in path.split("."):
         value = dict(value)[part]
     return value
+
+
+def applied_settings(config: BotConfig) -> dict[str, Number]:
+    """The settings of the digest by path, as text that can be stored: what decides, without secrets and paths."""
+    found: dict[str, Number] = {}
+    for path, known in known_settings().items():
+        if known.in_digest:
+            value = plain(value_at(config, path))
+            found[path] = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return found
 
 
 def _profile_path(home: Path, name: str) -> Path:

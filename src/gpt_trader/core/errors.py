@@ -156,6 +156,8 @@ class Refused(GptTraderError):
         self.stage = stage
         self.code = code
         self.numbers: Mapping[str, Number] = numbers
+        self.before: Mapping[str, Number] = {}
+        """What the stage had found until then; filled in by whoever runs it."""
 
 
 class ExchangeError(GptTraderError):

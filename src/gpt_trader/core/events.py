@@ -517,7 +517,7 @@ class StopReleased(Event, frozen=True, kw_only=True):
 
 class BarsSeen(Event, frozen=True, kw_only=True):
     """Bars that closed since the last such event, told once an hour: that nothing was wanted is a fact too.
-    Publisher: bot.bot."""
+    Publisher: bot.bars_seen."""
 
     symbol: str
     strategy: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
-from gpt_trader.core.errors import Refusal, Refused, Stage
+from gpt_trader.core.errors import Number, Refusal, Refused, Stage
 from gpt_trader.core.events import OrderApproved, OrderReconciled, OrderRefused
 from gpt_trader.core.values import ZERO, ApprovedOrder, ExecutionReport, NormalizedOrderRequest, OrderRequest
 from gpt_trader.execution.handlers.executor import OrderExecutorHandler
@@ -75,15 +75,18 @@ class ExecutionPipeline:
 
     async def run(self, order: OrderRequest) -> ExecutionReport:
         """Walk one order through. A refusal is an answer; only StoreError is raised."""
+        found: Mapping[str, Number] = {}
         try:
             with self.intents.deciding(order):
                 request = await self.validation.handle(self.collector.collect(order))
+                found = request.trace
                 approved = self.risk.handle(request)
                 self._say_approved(order, request, approved)
+                found = {}  # told with the approval
                 placed = await self.executor.handle(approved)
                 report = self.reconciliation.handle(placed)
         except Refused as refused:
-            return self._refuse(order, refused)
+            return self._refuse(order, refused, found)
         self.bus.publish(
             OrderReconciled(
                 at_ns=self.clock.now_ns(),
@@ -118,7 +121,7 @@ class ExecutionPipeline:
             )
         )
 
-    def _refuse(self, order: OrderRequest, refused: Refused) -> ExecutionReport:
+    def _refuse(self, order: OrderRequest, refused: Refused, found: Mapping[str, Number]) -> ExecutionReport:
         self.bus.publish(
             OrderRefused(
                 at_ns=self.clock.now_ns(),
@@ -132,6 +135,7 @@ class ExecutionPipeline:
                 purpose=order.purpose,
                 engine=self.engine,
                 numbers=refused.numbers,
+                before={**found, **refused.before},
             )
         )
         return ExecutionReport(

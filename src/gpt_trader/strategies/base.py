@@ -34,6 +34,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     fraction: Decimal = Decimal(0)
     """Share of equity to hold as notional; of no meaning for FLAT."""
     reason: str = ""
+    inputs: Mapping[str, Number] = {}
+    """What was looked at, by the strategy's own names; made only when there is a signal."""
     strength: float | None = None
     """0..1 where the strategy has an opinion; inventing one is a defect."""
     confluence: float | None = None

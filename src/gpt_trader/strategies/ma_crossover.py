@@ -91,11 +91,15 @@ class MovingAverageCrossover:
     def _signal(self, cross: int) -> Signal:
         side = "above" if cross > 0 else "below"
         reason = f"MA({self._short.maxlen}) crossed {side} MA({self._long.maxlen})"
-        if cross > 0:
-            return Signal(want=Want.LONG, fraction=self._fraction, reason=reason, tactic=self._tactic)
-        if self._allow_shorts:
-            return Signal(want=Want.SHORT, fraction=self._fraction, reason=reason, tactic=self._tactic)
-        return Signal(want=Want.FLAT, reason=reason)
+        inputs: dict[str, Number] = {
+            "short_average": Decimal(repr(sum(self._short) / len(self._short))),
+            "long_average": Decimal(repr(sum(self._long) / len(self._long))),
+            "close": Decimal(repr(self._long[-1])),
+        }
+        if cross < 0 and not self._allow_shorts:
+            return Signal(want=Want.FLAT, reason=reason, inputs=inputs)
+        want = Want.LONG if cross > 0 else Want.SHORT
+        return Signal(want=want, fraction=self._fraction, reason=reason, inputs=inputs, tactic=self._tactic)
 
     def _trail(self, bar: Bar, position: float) -> Signal | StopMove | None:
         if position == 0 or self._trailing_stop == 0:
@@ -107,7 +111,8 @@ class MovingAverageCrossover:
             self._anchor = bar.close
             return StopMove(trigger_price=self._trigger(bar.close, direction), anchor=Decimal(repr(bar.close)))
         if (bar.close - anchor * (1 - direction * self._trailing_stop)) * direction <= 0:
-            return Signal(want=Want.FLAT, reason="trailing_stop")
+            inputs: dict[str, Number] = {"best_close": Decimal(repr(anchor)), "close": Decimal(repr(bar.close))}
+            return Signal(want=Want.FLAT, reason="trailing_stop", inputs=inputs)
         return None
 
     def _trigger(self, anchor: float, direction: float) -> Decimal:

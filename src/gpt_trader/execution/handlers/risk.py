@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from gpt_trader.core.clock import Clock
-from gpt_trader.core.errors import Number
+from gpt_trader.core.errors import Number, Refused
 from gpt_trader.core.values import ApprovedOrder, NormalizedOrderRequest
 from gpt_trader.risk.manager import LiveRiskManager
 
@@ -45,8 +45,12 @@ class RiskManagementHandler:
     def handle(self, request: NormalizedOrderRequest) -> ApprovedOrder:
         """Size, clamp to every cap, and judge the final quantity once more. Raises Refused."""
         sized = self.sizer.size(request)
-        approved = self.risk.approve(request, sized.quantity, self.clock.now_ns())
-        confirmed = self.sizer.confirm(request, approved.quantity)
+        try:
+            approved = self.risk.approve(request, sized.quantity, self.clock.now_ns())
+            confirmed = self.sizer.confirm(request, approved.quantity)
+        except Refused as refused:
+            refused.before = sized.trace
+            raise
         return ApprovedOrder(
             order=msgspec.structs.replace(request.order, quantity=approved.quantity),
             snapshot=request.snapshot,
