@@ -15,41 +15,37 @@ from typing import Final
 import msgspec
 
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import Clock
+from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.events import (
     Event,
     OrderCancelled,
+    OrderCancelRequested,
     OrderExpired,
     OrderFailed,
     OrderFilled,
     OrderOutcomeUnknown,
     OrderPlaced,
     OrderRejected,
+    OrderSightedLate,
     OrderSubmitted,
 )
 from gpt_trader.core.values import ZERO, OrderState, Purpose, Side
 from gpt_trader.exchange.base import FillUpdate, OrderUpdate
+from gpt_trader.placement.order_states import NEVER_PLACED, RANK, is_late_sighting, is_news
 
-__all__ = ["CLOSED_ORDERS_MAX", "RANK", "ManagedOrder", "OrderManager"]
+__all__ = ["CLOSED_ORDERS_MAX", "UNSEEN", "WATCHED_ORDERS_MAX", "WATCH_NS", "ManagedOrder", "OrderManager"]
 
 CLOSED_ORDERS_MAX: Final = 1000
 """Closed orders kept in memory; all of them are in the store."""
 
-RANK: Final = {
-    OrderState.PENDING: 0,
-    OrderState.SUBMITTED: 1,
-    OrderState.UNKNOWN: 1,
-    OrderState.ACTIVE: 2,
-    OrderState.PARTIALLY_FILLED: 3,
-    OrderState.EXPIRED: 4,
-    OrderState.CANCELLED: 4,
-    OrderState.REJECTED: 4,
-    OrderState.FAILED: 4,
-    OrderState.FILLED: 5,
-}
-"""A state is left only for one of higher rank; SUBMITTED and UNKNOWN may change places until there is proof."""
+UNSEEN: Final = "unseen"
+"""Code of an order that was looked for long enough and not seen: FAILED, and watched."""
 
-NEVER_PLACED: Final = frozenset({OrderState.REJECTED, OrderState.FAILED})
+WATCH_NS: Final = 24 * 3600 * NS
+"""How long an unseen order is kept in memory for a late sighting."""
+
+WATCHED_ORDERS_MAX: Final = 1000
+"""Unseen orders that are watched at one time; beyond that the oldest are let go."""
 
 
 class ManagedOrder(msgspec.Struct, kw_only=True):
@@ -66,6 +62,9 @@ class ManagedOrder(msgspec.Struct, kw_only=True):
     claimed: Decimal = ZERO
     """Largest cumulative quantity the venue has spoken of; trades may still be on their way."""
     reason: str = ""
+    cancel_requested: str = ""
+    """Why a cancel was last asked for; empty when nobody has."""
+    cancel_requested_ns: int = 0
     trades: set[str] = msgspec.field(default_factory=set)
 
     @property
@@ -98,11 +97,14 @@ class OrderManager:
         self._orders: dict[str, ManagedOrder] = {}
         self._living: dict[str, dict[str, ManagedOrder]] = {}
         self._closed: OrderedDict[str, None] = OrderedDict()
+        self._watched: OrderedDict[str, int] = OrderedDict()
+        """Unseen orders and when their watch ends."""
         self._by_venue_id: dict[str, str] = {}
         self._listeners: dict[str, list[Callable[[ManagedOrder], None]]] = {}
         self.foreign: set[str] = set()
         """Client ids of orders on the account that are not ours."""
         bus.subscribe(OrderSubmitted, "order manager", self.on_event)
+        bus.subscribe(OrderCancelRequested, "order manager", self.on_event)
 
     # --- questions ------------------------------------------------------------------------------------------------
     def find(self, client_order_id: str) -> ManagedOrder | None:
@@ -183,6 +185,8 @@ class OrderManager:
             return
         if not self._goes_forward(order, update):
             return
+        if is_late_sighting(order.state, update.state):
+            self._alarm(order)
         if (
             update.venue_order_id
             and not order.venue_order_id
@@ -233,19 +237,30 @@ class OrderManager:
 
     @staticmethod
     def _goes_forward(order: ManagedOrder, update: OrderUpdate) -> bool:
-        state = update.state
-        if order.state in NEVER_PLACED and state not in NEVER_PLACED and state is not OrderState.UNKNOWN:
-            return True  # a late sighting: it was placed after all
-        if state is OrderState.UNKNOWN:
-            return order.state is OrderState.SUBMITTED
-        if state is order.state and state.is_terminal:
+        if update.state is order.state and order.state.is_terminal:
             return update.filled > order.claimed  # ended as known, but with trades we have not seen
-        return RANK[state] > RANK[order.state]
+        return is_news(order.state, update.state)
+
+    def _alarm(self, order: ManagedOrder) -> None:
+        """It counted as never placed, and here it is."""
+        now_ns = self._clock.now_ns()
+        self._publish(
+            OrderSightedLate(
+                at_ns=now_ns,
+                intent_id=order.submitted.intent_id,
+                client_order_id=order.client_order_id,
+                symbol=order.submitted.symbol,
+                believed=order.state,
+                after_seconds=(now_ns - order.submitted.at_ns) // NS,
+            )
+        )
 
     def _apply_fill(self, update: FillUpdate) -> None:
         order = self._orders.get(update.client_order_id) or self.find_by_venue_id(update.venue_order_id)
         if order is not None and update.trade_id in order.trades:
             return
+        if order is not None and order.state in NEVER_PLACED:
+            self._alarm(order)
         cumulative = update.quantity + (order.filled if order else ZERO)
         if order is None or cumulative >= order.submitted.quantity:
             state = OrderState.FILLED
@@ -311,6 +326,10 @@ class OrderManager:
             case OrderOutcomeUnknown():
                 order.state = OrderState.UNKNOWN
                 order.reason = event.message
+            case OrderCancelRequested():
+                order.cancel_requested = event.reason
+                order.cancel_requested_ns = event.at_ns
+                return
             case _:
                 return
         self._close_if_settled(order)
@@ -324,17 +343,35 @@ class OrderManager:
 
     def _reopen(self, order: ManagedOrder) -> None:
         name = order.client_order_id
-        if name in self._closed:
-            del self._closed[name]
+        if name in self._closed or name in self._watched:
+            self._closed.pop(name, None)
+            self._watched.pop(name, None)
             self._living.setdefault(order.submitted.symbol, {})[name] = order
 
     def _close_if_settled(self, order: ManagedOrder) -> None:
         name = order.client_order_id
-        if not order.is_settled or name in self._closed:
+        if not order.is_settled or name in self._closed or name in self._watched:
             return
         self._living.get(order.submitted.symbol, {}).pop(name, None)
-        self._closed[name] = None
+        if order.state is OrderState.FAILED and order.reason == UNSEEN:
+            self._watched[name] = self._clock.now_ns() + WATCH_NS
+        else:
+            self._closed[name] = None
+        self._end_watches()
         while len(self._closed) > CLOSED_ORDERS_MAX:
             forgotten, _ = self._closed.popitem(last=False)
             gone = self._orders.pop(forgotten)
             self._by_venue_id.pop(gone.venue_order_id, None)
+
+    def _end_watches(self) -> None:
+        """What was watched long enough is closed like any other order."""
+        while self._watched:
+            name, until_ns = next(iter(self._watched.items()))
+            if until_ns > self._clock.now_ns() and len(self._watched) <= WATCHED_ORDERS_MAX:
+                return
+            del self._watched[name]
+            self._closed[name] = None
+
+    def watched(self) -> tuple[str, ...]:
+        """Client ids of unseen orders that would still be known again."""
+        return tuple(self._watched)

@@ -14,7 +14,8 @@ from gpt_trader.core.clock import ManualClock
 from gpt_trader.core.events import OrderFilled
 from gpt_trader.core.values import OrderState, Purpose, Side
 from gpt_trader.exchange.base import OrderUpdate
-from gpt_trader.placement.order_manager import CLOSED_ORDERS_MAX, RANK, OrderManager
+from gpt_trader.placement.order_manager import CLOSED_ORDERS_MAX, OrderManager
+from gpt_trader.placement.order_states import RANK
 
 
 @pytest.fixture
