@@ -109,6 +109,13 @@ def test_a_missing_market_is_refused(capsys: pytest.CaptureFixture[str], state_h
     assert f"nowhere.csv.gz: cannot be read: No such file or directory ({path})" in said
 
 
+def test_a_mistyped_market_is_refused(capsys: pytest.CaptureFixture[str], state_home: Path) -> None:
+    """With the names that there are."""
+    said = refused(capsys, state_home, "--market", "sinthetic")
+
+    assert "venue.market = 'sinthetic': neither a file nor one of the markets there are (synthetic)." in said
+
+
 def test_a_truncated_market_is_refused(capsys: pytest.CaptureFixture[str], state_home: Path, tmp_path: Path) -> None:
     """A download that broke off gives a shorter, sound beginning; it must not be traded as if it were the whole."""
     path = tmp_path / "market.gz"

@@ -16,7 +16,7 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 
 @click.command()
 @configuration_options
-@click.option("--market", metavar="PATH", help="`synthetic`, or a recording to trade.")
+@click.option("--market", metavar="NAME|FILE", help="`synthetic`, a dataset of the catalog, or a recording.")
 @click.option("--symbols", metavar="LIST", help="For instance BTC-PERP,ETH-PERP.")
 @click.option("--seed", type=int, help="The same seed gives the same event log, byte for byte.")
 @click.option("--duration", metavar="TIME", help="Market time to trade, such as 6h, 90m or 1d.")

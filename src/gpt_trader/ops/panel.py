@@ -26,10 +26,12 @@ from gpt_trader.core.events import (
     OrderApproved,
     OrderCancelled,
     OrderExpired,
+    OrderFailed,
     OrderFilled,
     OrderOutcomeUnknown,
     OrderRefused,
     OrderRejected,
+    OrderSightedLate,
     StopTriggered,
     SymbolPaused,
     SystemError,  # noqa: A004 - the event, not the builtin
@@ -263,6 +265,10 @@ def decision_line(event: Event) -> Text | None:
             return Text(f"{what}: order {event.client_order_id}, {event.filled:f} filled", "dim")
         case OrderRejected():
             return Text(f"rejected by the venue: {event.code}", "red")
+        case OrderFailed():
+            return Text(f"not placed: order {event.client_order_id}, {event.code}", "red")
+        case OrderSightedLate():
+            return Text(f"seen at the venue after all: order {event.client_order_id}", "bold red")
         case OrderOutcomeUnknown():
             return Text(f"outcome unknown: order {event.client_order_id}", "bold red")
         case StopTriggered():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,12 @@ from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, iso, run_virtual
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.market.catalog import dataset_names, is_dataset
 from gpt_trader.market.compiled import EntryPoint, compile_entry_points, entry_points_compiled
-from gpt_trader.market.recorded import open_market
+from gpt_trader.market.importing import FileReading, open_named
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.synthetic import SyntheticMarket
+from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, RunSummary
@@ -34,8 +37,11 @@ __all__ = ["SimulatedRun", "open_configured_market", "run_simulated"]
 DAY_SECONDS: Final = 86_400
 
 
-def open_configured_market(config: BotConfig) -> MarketStream:
-    """The market that a simulated run trades. Raises MarketDataError or ConfigError before anything is written."""
+def open_configured_market(config: BotConfig, home: Path) -> MarketStream:
+    """The market that a simulated run trades: made from the seed, a dataset of the catalog in `home`, or a file.
+
+    Raises MarketDataError or ConfigError before anything is written.
+    """
     if config.venue.kind is not VenueKind.SIMULATED:
         raise ConfigError(
             f"venue.kind = {config.venue.kind.value!r} (profile {config.profile}): trading a real venue is not built "
@@ -50,7 +56,7 @@ def open_configured_market(config: BotConfig) -> MarketStream:
             bar_seconds=config.run.bar_seconds or 60,
         )
     else:
-        stream = open_market(Path(config.venue.market), bar_seconds=config.run.bar_seconds)
+        stream = _open_kept(config, home)
     listed = [product.symbol for product in stream.products]
     missing = [symbol for symbol in config.symbols if symbol not in listed]
     if missing:
@@ -59,6 +65,19 @@ def open_configured_market(config: BotConfig) -> MarketStream:
             f"Fix: --symbols {','.join(listed)}"
         )
     return stream
+
+
+def _open_kept(config: BotConfig, home: Path) -> MarketStream:
+    """A dataset, or a file. A bare word that is neither is probably the name of something, mistyped."""
+    market = config.venue.market
+    path = Path(market)
+    if not (is_dataset(home, market) or path.exists() or path.suffix or path.name != market):
+        known = ", ".join((SYNTHETIC, *dataset_names(home)))
+        raise ConfigError(
+            f"venue.market = {market!r}: neither a file nor one of the markets there are ({known}). Fix: name one of "
+            "them or the path of a recording; `gpt-trader data import FILE --name NAME` keeps one"
+        )
+    return open_named(home, market, FileReading(bar_seconds=config.run.bar_seconds))
 
 
 @dataclass(frozen=True)
@@ -91,7 +110,7 @@ def identify(loaded: Loaded, stream: MarketStream, home: Path) -> SimulatedRun:
 def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) -> RunSummary:
     """Trade a simulated market to its end, a stop signal, or the configured duration. Raises GptTraderError."""
     config = loaded.config
-    stream = open_configured_market(config)
+    stream = open_configured_market(config, home)
     compile_with_progress(console)
     end_ns = stream.end_ns
     if config.run.duration is not None:
@@ -106,10 +125,26 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
         ack_latency_ms=config.venue.ack_latency_ms,
     )
     check_buildable(config, adapter)  # from here on something is written
-    with EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=True) as store:
+    with (
+        EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=True) as store,
+        run_log(
+            run.store.parent,
+            run_id=run.identity.run_id,
+            boot=run.identity.boot,
+            secrets=config.credentials.secret_texts(),
+            alarms=None if panel else sys.stderr,
+        ) as log,
+    ):
         built = PerpsBotBuilder(
             config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
         ).build()
+        built.bot.bus.watch("run log", log.on_event)
+        log.process(
+            f"{built.bot.engine.name} by {built.selection.reason}",
+            profile=config.profile,
+            market=run.identity.market,
+            config=loaded.digest,
+        )
         shown = LivePanel(
             built,
             market=stream.name,

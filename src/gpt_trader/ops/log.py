@@ -1,0 +1,201 @@
+"""What does the program say of itself, line by line? `log.jsonl` beside the event store, and alarms on stderr.
+
+Lines are made from events and say nothing that the event store does not know, but for the process: host, process id,
+versions and wall time stand here and outside the store, since they differ between two runs that are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self, TextIO
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from gpt_trader import __version__
+from gpt_trader.core.clock import NS, SystemClock, iso
+from gpt_trader.core.errors import StoreError
+from gpt_trader.core.events import (
+    Event,
+    GuardTripped,
+    ModeChanged,
+    OrderFailed,
+    OrderFilled,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    OrderSightedLate,
+    RunEnded,
+    SymbolPaused,
+    SystemError,  # noqa: A004 - the event, not the builtin
+)
+from gpt_trader.core.values import Mode
+from gpt_trader.ops.panel import decision_line
+
+__all__ = ["LOG_NAME", "RunLog", "level_of", "redactor", "run_log"]
+
+LOG_NAME: Final = "log.jsonl"
+LOG_BYTES_MAX: Final = 64 * 1024 * 1024
+"""At this size the file becomes `log.1.jsonl`, in place of an older one, and a new one begins."""
+HIDDEN: Final = "[redacted]"
+_PRIVATE_KEY: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL
+)
+_NAMES_OF_SECRETS: Final = re.compile(
+    r"secret|token|password|private_key|api_key|signature|authorization", re.IGNORECASE
+)
+
+
+class RunLog:
+    """Lines of one process about one run; `on_event` is a listener of the bus."""
+
+    def __init__(self, file: FilteringBoundLogger, alarms: FilteringBoundLogger | None) -> None:
+        self._file = file
+        self._alarms = alarms
+
+    def on_event(self, event: Event) -> None:
+        """One line for what a person follows; nothing for all else, which the event store has."""
+        text = text_of(event)
+        if not text:
+            return
+        level = level_of(event)
+        about = {"intent": event.intent_id, "order": event.client_order_id}
+        fields = {name: value for name, value in about.items() if value}
+        moment = iso(event.at_ns)
+        self._file.log(level, text, kind=type(event).__name__, at=moment, **fields)
+        if self._alarms is not None and level >= WARNING:
+            self._alarms.log(level, text, at=moment, **fields)
+
+    def process(self, text: str, **fields: object) -> None:
+        """About the process; with the wall time, which no event has."""
+        self._file.info(text, wall=iso(SystemClock().now_ns()), **fields)
+
+
+INFO: Final = 20
+WARNING: Final = 30
+ERROR: Final = 40
+"""Levels as everybody numbers them."""
+
+
+def level_of(event: Event) -> int:
+    """What may need a person is a warning; what should never happen is an error."""
+    match event:
+        case SystemError() | OrderFailed() | OrderSightedLate():
+            return ERROR
+        case GuardTripped() | OrderOutcomeUnknown() | OrderRejected():
+            return WARNING
+        case ModeChanged():
+            return INFO if event.mode is Mode.NORMAL else WARNING
+        case SymbolPaused():
+            return WARNING if event.reason else INFO
+        case OrderFilled():
+            return INFO if event.cause == "OWN" else WARNING
+        case _:
+            return INFO
+
+
+def text_of(event: Event) -> str:
+    """One sentence; empty for what is not told here."""
+    match event:
+        case RunEnded():
+            held = ", ".join(f"{quantity:+f} {symbol}" for symbol, quantity in event.open_positions.items())
+            return f"run ended: {event.reason}; {len(event.open_orders)} orders open, positions: {held or 'none'}"
+        case _:
+            line = decision_line(event)
+            return "" if line is None else line.plain
+
+
+def redactor(secrets: Sequence[str]) -> Processor:
+    """A step that hides these texts wherever they stand, private keys by their form, and fields by their name."""
+    known = tuple(sorted({secret for secret in secrets if secret}, key=len, reverse=True))
+
+    def hide(text: str) -> str:
+        for secret in known:
+            text = text.replace(secret, HIDDEN)
+        return _PRIVATE_KEY.sub(HIDDEN, text)
+
+    def redact(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
+        return {
+            name: HIDDEN if _NAMES_OF_SECRETS.search(name) else hide(value) if isinstance(value, str) else value
+            for name, value in fields.items()
+        }
+
+    return redact
+
+
+@contextmanager
+def run_log(folder: Path, *, run_id: str, boot: int, secrets: Sequence[str], alarms: TextIO | None) -> Iterator[RunLog]:
+    """The log of one process in the folder of its run; `alarms` is where warnings go too, if anywhere.
+
+    Raises StoreError where the file cannot be made. One that cannot be written later does not stop the run: the bus
+    reports the listener that failed.
+    """
+    hidden = (redactor(secrets), structlog.processors.add_log_level)
+    with _Lines(folder / LOG_NAME) as lines:
+        file = _logger(lines, INFO, *hidden, structlog.processors.EventRenamer("text"), _as_json)
+        heard = None if alarms is None else _logger(structlog.WriteLogger(alarms), WARNING, *hidden, _as_text)
+        log = RunLog(file.bind(run=run_id, boot=boot), heard)
+        clock = SystemClock()
+        started_ns = clock.now_ns()
+        log.process(
+            "process started",
+            version=__version__,
+            python=platform.python_version(),
+            system=platform.platform(),
+            host=platform.node(),
+            process=os.getpid(),
+        )
+        yield log
+        log.process("process ended", seconds=round((clock.now_ns() - started_ns) / NS, 3))
+
+
+def _logger(under: WrappedLogger, level: int, *steps: Processor) -> FilteringBoundLogger:
+    """Its own steps, so that nothing of the program's logging is global."""
+    wrapper = structlog.make_filtering_bound_logger(level)
+    made: FilteringBoundLogger = structlog.wrap_logger(under, processors=steps, wrapper_class=wrapper)
+    return made.bind()
+
+
+def _as_json(_: WrappedLogger, __: str, fields: EventDict) -> str:
+    return msgspec.json.encode(fields).decode()
+
+
+def _as_text(_: WrappedLogger, __: str, fields: EventDict) -> str:
+    return f"{fields['level']}: {fields['at'][:19]}Z {fields['event']}"
+
+
+class _Lines:
+    """A file of lines that is turned over when it is full; the logger under structlog's."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._open()
+        except OSError as error:
+            raise StoreError(f"{path}: the log cannot be written ({error.strerror})") from error
+
+    def _open(self) -> None:
+        """For its owner only, like the store beside it."""
+        self._path.touch(mode=0o600)
+        self._file = self._path.open("a", encoding="utf-8", buffering=1)
+        self._size = self._path.stat().st_size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def msg(self, line: str) -> None:
+        self._size += self._file.write(line + "\n")
+        if self._size >= LOG_BYTES_MAX:
+            self._file.close()
+            self._path.replace(self._path.with_suffix(".1.jsonl"))
+            self._open()
+
+    info = warning = error = msg
