@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 NS: Final = 1_000_000_000
+PACED_STEP_SECONDS: Final = 0.01
+"""How long a paced loop sleeps at a time; a signal or a socket wakes it."""
 T = TypeVar("T")
 
 
@@ -182,14 +184,16 @@ class _WorldSelector(selectors.BaseSelector):
         self._clock.move_to(self._world.advance(until_ns))
         return self._real.select(0) if self._waits % self.POLL_EVERY == 0 else []
 
+    def _allowed_ns(self, pace: float) -> int:
+        return self._clock.start_ns + round((time.monotonic() - self._wall_start) * pace * NS)
+
     def _select_paced(self, until_ns: int | None, pace: float) -> list[tuple[selectors.SelectorKey, int]]:
         """Let market time pass no faster than `pace` seconds a second, in steps short enough to stay responsive."""
-        elapsed = time.monotonic() - self._wall_start
-        allowed_ns = self._clock.start_ns + round(elapsed * pace * NS)
+        allowed_ns = self._allowed_ns(pace)
         ready: list[tuple[selectors.SelectorKey, int]] = []
-        if allowed_ns <= self._clock.now_ns():
-            ready = self._real.select(0.01)
-            allowed_ns = self._clock.start_ns + round((time.monotonic() - self._wall_start) * pace * NS)
+        if until_ns is None or until_ns > allowed_ns:  # nothing is due; what came due meanwhile follows after the wait
+            ready = self._real.select(PACED_STEP_SECONDS)
+            allowed_ns = self._allowed_ns(pace)
         target_ns = allowed_ns if until_ns is None else min(until_ns, allowed_ns)
         if target_ns > self._clock.now_ns():
             self._clock.move_to(self._world.advance(target_ns))
