@@ -201,6 +201,8 @@ class LivePanel:
             return
         yield Text()
         yield Text("Latest decisions", "bold")
+        if not self._decisions:
+            yield Text("none yet: strategies decide when a bar closes, and first need some bars of history", "dim")
         yield from tuple(self._decisions)[2 - rows :]
 
     def _on_event(self, event: Event) -> None:

@@ -158,6 +158,8 @@ def _remarks(summary: RunSummary) -> Iterator[Text]:
         yield Text("Dry run: everything was decided, nothing was sent.", "yellow")
     for symbol, quantity in summary.positions.items():
         yield Text.assemble(("Still open: ", "bold yellow"), f"{quantity:+f} {symbol}")
+    if summary.positions and summary.stopped_by.startswith(STOPPED_BY):
+        yield Text("Stopping closes no position.", "dim")
     for order in summary.open_orders:
         yield Text.assemble(("Still working: ", "bold yellow"), f"order {order}")
     if summary.system_errors:
