@@ -18,9 +18,6 @@ from gpt_trader.core.events import (
     FundingApplied,
     OrderFilled,
     RunEnded,
-    StopKept,
-    StopReleased,
-    StopTriggered,
     TradingSignalGenerated,
 )
 from gpt_trader.core.ids import intent_id
@@ -29,6 +26,7 @@ from gpt_trader.core.values import ZERO, Bar, ExecutionReport, OrderRequest, Sid
 from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged
 from gpt_trader.execution.engine import ExecutionEngine
 from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.market.statistics import BarStatistics
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.placement.submitter import OrderSubmitter
@@ -53,6 +51,8 @@ class BotSettings:
     """How long a signal may be acted upon."""
     stop_timeout_seconds: float
     """How long working tactics may take to end when the bot stops."""
+    default_fraction: Decimal
+    """Share of equity that an entry gets whose signal states no size."""
 
 
 class PerpsBot:
@@ -68,6 +68,7 @@ class PerpsBot:
         clock: Clock,
         engine: ExecutionEngine,
         guards: GuardManager,
+        stops: StopTriggerManager,
         orders: OrderManager,
         submitter: OrderSubmitter,
         tracker: OrderTracker,
@@ -85,6 +86,7 @@ class PerpsBot:
         self.clock = clock
         self.engine = engine
         self.guards = guards
+        self.stops = stops
         self.orders = orders
         self.submitter = submitter
         self.tracker = tracker
@@ -96,7 +98,6 @@ class PerpsBot:
         self._mark_outs = mark_outs
         self._bars_seen = dict.fromkeys(strategies, 0)
         self._counters = {symbol: BarCounter(bus, clock, strategy.name) for symbol, strategy in strategies.items()}
-        self._stops: dict[str, StopKept] = {}
         self._turns = {symbol: asyncio.Lock() for symbol in strategies}
         self._intents: set[asyncio.Task[None]] = set()
         self._stop_reason: asyncio.Future[str] | None = None
@@ -149,6 +150,7 @@ class PerpsBot:
         working = asyncio.ensure_future(self.tracker.finish())
         await until(working, self.settings.stop_timeout_seconds)
         working.cancel()
+        await self.stops.settle(self.settings.stop_timeout_seconds)
         for counter in self._counters.values():
             counter.tell()
         if self._mark_outs is not None:
@@ -179,6 +181,7 @@ class PerpsBot:
             self._look_now()
         self._statistics[item.symbol].add(item)
         self._sample_equity()
+        self.stops.on_bar(item)
         strategy = self._strategies.get(item.symbol)
         if strategy is None:
             return
@@ -190,7 +193,7 @@ class PerpsBot:
             self._strategy_failed(item.symbol, strategy, error)
             return
         if isinstance(decision, StopMove):
-            self._keep_stop(item.symbol, strategy, decision)
+            self.stops.keep_for_strategy(strategy.name, item.symbol, decision.trigger_price, decision.anchor)
         elif decision is not None:
             self._spawn(self._act(item, strategy, decision))
 
@@ -207,42 +210,6 @@ class PerpsBot:
         reason = f"strategy {strategy.name} raised {type(error).__name__}"
         self.bus.report(f"strategy {strategy.name}", f"{type(error).__name__}: {error}", f"entries of {symbol} paused")
         self.guards.pause(symbol, reason)
-
-    def _keep_stop(self, symbol: str, strategy: Strategy, move: StopMove) -> None:
-        """Write the strategy's trailing stop down, so that it survives a restart."""
-        position = self._position(symbol)
-        if position == 0:
-            return
-        kept = StopKept(
-            at_ns=self.clock.now_ns(),
-            symbol=symbol,
-            stop_id=f"{strategy.name}:{symbol}:trailing",
-            side=Side.SELL if position > 0 else Side.BUY,
-            trigger_price=move.trigger_price,
-            quantity=abs(position),
-            anchor=move.anchor,
-        )
-        self._stops[symbol] = kept
-        self.bus.publish(kept)
-
-    def _release_stop(self, symbol: str, bar: Bar, reason: str) -> None:
-        kept = self._stops.pop(symbol, None)
-        if kept is None:
-            return
-        if reason == TRAILING_STOP:
-            self.bus.publish(
-                StopTriggered(
-                    at_ns=self.clock.now_ns(),
-                    symbol=symbol,
-                    stop_id=kept.stop_id,
-                    trigger_price=kept.trigger_price,
-                    price=Decimal(repr(bar.close)),
-                )
-            )
-        else:
-            self.bus.publish(
-                StopReleased(at_ns=self.clock.now_ns(), symbol=symbol, stop_id=kept.stop_id, reason=reason)
-            )
 
     # --- from a signal to orders ----------------------------------------------------------------------------------
     async def _act(self, bar: Bar, strategy: Strategy, signal: Signal) -> None:
@@ -262,9 +229,11 @@ class PerpsBot:
             confluence="" if signal.confluence is None else repr(signal.confluence),
             protective_stop=signal.protective_stop,
             target_price=signal.target_price,
+            trailing_stop=signal.trailing_stop,
         )
         self.bus.publish(event)
-        self._release_stop(bar.symbol, bar, signal.reason)
+        if signal.reason == TRAILING_STOP:
+            self.stops.strategy_fired(bar.symbol, Decimal(repr(bar.close)))
         async with self._turns[bar.symbol]:
             await self.on_trading_signal(event, tactic=signal.tactic)
 
@@ -305,7 +274,8 @@ class PerpsBot:
         mark = self.adapter.market.mark(signal.symbol)
         price = mark.price if mark is not None else signal.reference_price
         equity = self.adapter.account().equity
-        quantity = equity * signal.fraction / price if price > 0 and equity > 0 else signal.fraction
+        fraction = signal.fraction or self.settings.default_fraction
+        quantity = equity * fraction / price if price > 0 and equity > 0 else fraction
         return OrderRequest(
             intent_id=f"{signal.intent_id}:open",
             strategy=signal.strategy,
@@ -314,6 +284,7 @@ class PerpsBot:
             quantity=quantity,
             protective_stop=signal.protective_stop,
             target_price=signal.target_price,
+            trailing_stop=signal.trailing_stop,
             created_ns=signal.at_ns,
             valid_until_ns=self._valid_until(signal),
             strength=float(signal.strength) if signal.strength else None,
@@ -396,6 +367,14 @@ class PerpsBot:
         elif error is not None:
             self._report("intent", error)
             self.request_stop(f"an intent failed unexpectedly: {type(error).__name__}: {error}")
+
+    def stops_failed(self, error: BaseException) -> None:
+        """Nobody watches a stop any more: the bot ends rather than trade on without it."""
+        if isinstance(error, StoreError):
+            self.request_stop(f"the event store failed: {error}")
+            return
+        self._report("stop keeper", error)
+        self.request_stop(f"the stop keeper failed unexpectedly: {type(error).__name__}: {error}")
 
     def _report(self, source: str, error: BaseException) -> None:
         self.bus.report(source, f"{type(error).__name__}: {error}", "reported")

@@ -31,6 +31,8 @@ from gpt_trader.execution.factory import EngineChoice, EngineSelection, Executio
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.state_collector import StateCollector
+from gpt_trader.execution.stop_record import StopRecord
+from gpt_trader.execution.stop_triggers import StopSettings, StopTriggerManager
 from gpt_trader.market.statistics import BarStatistics
 from gpt_trader.placement.base import ExecutionStrategy
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
@@ -148,7 +150,26 @@ class PerpsBotBuilder:
             drawdown=lambda: equity.drawdown,
             statistics=lambda symbol: statistics[symbol].values(),
         )
-        tactics, resting = self._tactics(submitter, orders, tracker)
+        waiter = OrderConfirmationWaiter(orders, adapter, clock, poll_seconds=config.execution.fill_poll_seconds)
+        tactics, resting = self._tactics(submitter, waiter, tracker)
+        stops = StopTriggerManager(
+            record=StopRecord(bus=bus, clock=clock, ledger=ledger),
+            adapter=adapter,
+            bus=bus,
+            clock=clock,
+            orders=orders,
+            submitter=submitter,
+            waiter=waiter,
+            place_order=lambda order: bot.engine.place_order(order),  # noqa: PLW0108 - whichever engine it is then
+            failed=lambda error: bot.stops_failed(error),  # noqa: PLW0108 - there is no bot yet
+            run_tag=self._run_tag,
+            settings=StopSettings(
+                watch_seconds=config.execution.stop_watch_seconds,
+                escalate_seconds=config.execution.stop_escalate_seconds,
+                limit_offset_bps=config.execution.stop_limit_offset_bps,
+                bar_seconds=self._bar_seconds,
+            ),
+        )
         engine = ExecutionEngineFactory.create_engine(
             selection,
             SharedParts(
@@ -160,6 +181,7 @@ class PerpsBotBuilder:
                 risk=LiveRiskManager(config.risk),
                 guards=guards,
                 intents=IntentRegister(orders),
+                stops=stops,
                 tactics=tactics,
                 resting=resting,
                 edge=EdgeTracker(bus).edge,
@@ -173,6 +195,7 @@ class PerpsBotBuilder:
                 guard_interval_seconds=config.guards.interval_seconds,
                 intent_valid_seconds=config.execution.intent_valid_seconds,
                 stop_timeout_seconds=STOP_TIMEOUT_SECONDS,
+                default_fraction=config.risk.default_position_size_pct,
             ),
             adapter=adapter,
             journal=self._journal,
@@ -180,6 +203,7 @@ class PerpsBotBuilder:
             clock=clock,
             engine=engine,
             guards=guards,
+            stops=stops,
             orders=orders,
             submitter=submitter,
             tracker=tracker,
@@ -196,10 +220,9 @@ class PerpsBotBuilder:
         return BuiltBot(bot=bot, selection=selection, metrics=metrics)
 
     def _tactics(
-        self, submitter: OrderSubmitter, orders: OrderManager, tracker: OrderTracker
+        self, submitter: OrderSubmitter, waiter: OrderConfirmationWaiter, tracker: OrderTracker
     ) -> tuple[Mapping[str, ExecutionStrategy], ExecutionStrategy]:
         execution, risk = self._config.execution, self._config.risk
-        waiter = OrderConfirmationWaiter(orders, self._adapter, self._clock, poll_seconds=execution.fill_poll_seconds)
         limit = LimitOrderExecutor(submitter, waiter)
         simple_limit = SimpleLimitExecutionStrategy(
             executor=limit,

@@ -191,8 +191,8 @@ class RiskConfig(StrictModel):
         default=Decimal(0), ge=0
     )
     """Largest notional of one entry. 0 = off."""
-    default_position_size_pct: Annotated[Amount, Setting(SHARE, "size of an entry that states none", built=False)] = (
-        Field(default=Decimal("0.02"), gt=0, le=10)
+    default_position_size_pct: Annotated[Amount, Setting(SHARE, "PerpsBot, entries that state no size")] = Field(
+        default=Decimal("0.02"), gt=0, le=10
     )
     """Notional of an entry whose signal or command names no size."""
     max_position_size_pct: Annotated[Amount, Setting(SHARE, "pre-trade rule order_size_cap")] = Field(
@@ -221,7 +221,7 @@ class RiskConfig(StrictModel):
         Field(default=Decimal("0.02"), gt=0, lt=1)
     )
     """Furthest a protective stop may lie from the entry, where an entry has one."""
-    enable_protective_stops: Annotated[bool, Setting("yes/no", "RiskManagementHandler", built=False)] = False
+    enable_protective_stops: Annotated[bool, Setting("yes/no", "RiskManagementHandler; StopTriggerManager")] = False
     """Give every entry without a stop one at default_stop_loss_pct."""
     default_stop_loss_pct: Annotated[Amount, Setting("share of the entry price", "RiskManagementHandler")] = Field(
         default=Decimal("0.02"), gt=0, lt=1

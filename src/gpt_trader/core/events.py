@@ -454,7 +454,7 @@ class SymbolPaused(Event, frozen=True, kw_only=True):
 
 class StopPlanned(Event, frozen=True, kw_only=True):
     """An approved entry will be protected so as soon as it fills; durable before the entry leaves.
-    Publisher: execution.stop_triggers."""
+    Publisher: execution.stop_record."""
 
     symbol: str
     side: Side
@@ -468,7 +468,7 @@ class StopPlanned(Event, frozen=True, kw_only=True):
 
 
 class StopKept(Event, frozen=True, kw_only=True):
-    """A stop or target exists, moved, or changed its keeper. Publisher: execution.stop_triggers."""
+    """A stop or target exists, moved, or changed its keeper. Publisher: execution.stop_record."""
 
     symbol: str
     stop_id: str
@@ -489,7 +489,7 @@ class StopKept(Event, frozen=True, kw_only=True):
 
 
 class StopTriggered(Event, frozen=True, kw_only=True):
-    """The price reached a stop or target; once for each stop. Publisher: execution.stop_triggers."""
+    """The price reached a stop or target; once for each stop. Publisher: execution.stop_record."""
 
     symbol: str
     stop_id: str
@@ -498,7 +498,7 @@ class StopTriggered(Event, frozen=True, kw_only=True):
 
 
 class StopEscalated(Event, frozen=True, kw_only=True):
-    """A stop fired and the position is still open: the next attempt begins. Publisher: execution.stop_triggers."""
+    """A stop fired and the position is still open: the next attempt begins. Publisher: execution.stop_record."""
 
     symbol: str
     stop_id: str
@@ -508,7 +508,7 @@ class StopEscalated(Event, frozen=True, kw_only=True):
 
 
 class StopReleased(Event, frozen=True, kw_only=True):
-    """A stop or target is no longer needed. Publisher: execution.stop_triggers."""
+    """A stop or target is no longer needed. Publisher: execution.stop_record."""
 
     symbol: str
     stop_id: str

@@ -15,6 +15,7 @@ from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.state_collector import StateCollector
+from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.base import ExecutionStrategy
 from gpt_trader.risk.manager import LiveRiskManager
 from gpt_trader.risk.sizing import Edge
@@ -53,6 +54,7 @@ class SharedParts:
     risk: LiveRiskManager
     guards: GuardManager
     intents: IntentRegister
+    stops: StopTriggerManager
     edge: Callable[[int], Edge | None]
     tactics: Mapping[str, ExecutionStrategy]
     resting: ExecutionStrategy

@@ -18,6 +18,7 @@ from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler
 from gpt_trader.execution.handlers.risk import RiskManagementHandler
 from gpt_trader.execution.handlers.validation import ValidationHandler
 from gpt_trader.execution.state_collector import StateCollector
+from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.placement.tickets import arrival_mid
 
@@ -70,11 +71,24 @@ class ExecutionPipeline:
     executor: OrderExecutorHandler
     reconciliation: ReconciliationHandler
     intents: IntentRegister
+    stops: StopTriggerManager
     bus: EventBus
     clock: Clock
+    targets: bool = False
+    """The engine offers take profit: a target is kept like a stop. Otherwise it is only judged."""
 
     async def run(self, order: OrderRequest) -> ExecutionReport:
         """Walk one order through. A refusal is an answer; only StoreError is raised."""
+        leg = self.stops.in_the_way(order)
+        if leg is None:
+            return await self._walk(order)
+        await self.stops.make_way(leg, order.intent_id)
+        try:
+            return await self._walk(order)
+        finally:
+            self.stops.way_is_free(leg)
+
+    async def _walk(self, order: OrderRequest) -> ExecutionReport:
         found: Mapping[str, Number] = {}
         try:
             with self.intents.deciding(order):
@@ -83,6 +97,7 @@ class ExecutionPipeline:
                 approved = self.risk.handle(request)
                 self._say_approved(order, request, approved)
                 found = {}  # told with the approval
+                self.stops.plan(approved, targets=self.targets)
                 placed = await self.executor.handle(approved)
                 report = self.reconciliation.handle(placed)
         except Refused as refused:

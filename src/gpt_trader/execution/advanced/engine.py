@@ -54,8 +54,10 @@ class AdvancedExecutionEngine:
                 executor=OrderExecutorHandler(parts.tactics, parts.resting),
                 reconciliation=ReconciliationHandler(),
                 intents=parts.intents,
+                stops=parts.stops,
                 bus=parts.bus,
                 clock=parts.clock,
+                targets=True,
             ),
             parts.guards,
         )

@@ -48,6 +48,7 @@ class LiveExecutionEngine:
                 executor=OrderExecutorHandler({name: parts.tactics[name] for name in TACTICS}, parts.resting),
                 reconciliation=ReconciliationHandler(),
                 intents=parts.intents,
+                stops=parts.stops,
                 bus=parts.bus,
                 clock=parts.clock,
             ),
