@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -54,6 +55,8 @@ GUARDS_SHOWN_MAX: Final = 9
 FRAME_COLUMNS: Final = 4
 """Border and padding, left and right."""
 FRAME_ROWS: Final = 2
+TICK_OF_UNLISTED: Final = Decimal("0.01")
+"""Places of prices of a position whose product the venue lists no more."""
 DAY_NS: Final = 86_400 * NS
 
 
@@ -172,7 +175,8 @@ class LivePanel:
 
     def _symbol(self, symbol: str) -> Text:
         bot = self._built.bot
-        tick = bot.adapter.products()[symbol].tick
+        product = bot.adapter.products().get(symbol)
+        tick = product.tick if product is not None else TICK_OF_UNLISTED
         mark, position = bot.marks().get(symbol), bot.ledger.position(symbol)
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"{symbol:<9}", "bold").append(f" mark {price(mark, tick) if mark else 'not known yet'}  ")
