@@ -74,6 +74,8 @@ class BuiltBot:
     bot: PerpsBot
     selection: EngineSelection
     metrics: OrderMetricsReporter
+    parts: SharedParts
+    """What an engine is furnished from; another one built from them takes over at once."""
 
 
 class PerpsBotBuilder:
@@ -170,25 +172,23 @@ class PerpsBotBuilder:
                 bar_seconds=self._bar_seconds,
             ),
         )
-        engine = ExecutionEngineFactory.create_engine(
-            selection,
-            SharedParts(
-                config=config.risk,
-                adapter=adapter,
-                bus=bus,
-                clock=clock,
-                collector=collector,
-                risk=LiveRiskManager(config.risk),
-                guards=guards,
-                intents=IntentRegister(orders),
-                stops=stops,
-                tactics=tactics,
-                resting=resting,
-                edge=EdgeTracker(bus).edge,
-                preview_enabled=config.execution.order_preview_enabled,
-                slippage_multipliers=config.execution.slippage_multipliers,
-            ),
+        parts = SharedParts(
+            config=config.risk,
+            adapter=adapter,
+            bus=bus,
+            clock=clock,
+            collector=collector,
+            risk=LiveRiskManager(config.risk),
+            guards=guards,
+            intents=IntentRegister(orders),
+            stops=stops,
+            tactics=tactics,
+            resting=resting,
+            edge=EdgeTracker(bus).edge,
+            preview_enabled=config.execution.order_preview_enabled,
+            slippage_multipliers=config.execution.slippage_multipliers,
         )
+        engine = ExecutionEngineFactory.create_engine(selection, parts)
         bot = PerpsBot(
             settings=BotSettings(
                 symbols=config.symbols,
@@ -217,7 +217,7 @@ class PerpsBotBuilder:
         bus.subscribe(OrderFilled, "guards after fills", bot.on_money_moved)
         bus.subscribe(FundingApplied, "guards after funding", bot.on_money_moved)
         self._begin(engine.name, selection)
-        return BuiltBot(bot=bot, selection=selection, metrics=metrics)
+        return BuiltBot(bot=bot, selection=selection, metrics=metrics, parts=parts)
 
     def _tactics(
         self, submitter: OrderSubmitter, waiter: OrderConfirmationWaiter, tracker: OrderTracker

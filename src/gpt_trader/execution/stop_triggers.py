@@ -309,9 +309,9 @@ class StopTriggerManager:
         if report.outcome in RESTS or leg.fired is not None:
             return
         leg.venue_tries += 1
-        leg.stop = self._say_kept(
-            leg, kept, Keeper.LOCAL, f"the venue does not keep it: {report.code or report.outcome}"
-        )
+        order = self._orders.find(self._venue_name(kept))
+        why = report.code or (order.reason if order is not None else "") or report.outcome
+        leg.stop = self._say_kept(leg, kept, Keeper.LOCAL, f"the venue does not keep it: {why}")
         leg.nudge()
 
     async def _take_back(self, leg: Leg, reason: str) -> None:

@@ -264,27 +264,37 @@ def check_signal(order: OrderRequest, config: RiskConfig, stage: Stage = Stage.V
     return used
 
 
+def first_stop(order: OrderRequest, entry: Decimal) -> Decimal | None:
+    """Where the position would be given up right after the entry: of a fixed and a trailing stop the nearer one."""
+    stop, sign = order.protective_stop, order.side.sign
+    if order.trailing_stop is None:
+        return stop
+    trail = entry * (1 - sign * order.trailing_stop)
+    return trail if stop is None or (trail - stop) * sign > 0 else stop
+
+
 def check_stop_distance(order: OrderRequest, mark: Decimal, config: RiskConfig) -> dict[str, Number]:
     """|entry - stop| / entry stays within max_stop_distance_pct, and the stop lies on the losing side.
 
     Returns the numbers used; nothing when the order has no stop. Raises Refused.
     """
-    if order.protective_stop is None:
-        return {}
     entry = entry_price(order, mark)
-    distance = (entry - order.protective_stop) * order.side.sign / entry
+    stop = first_stop(order, entry)
+    if stop is None:
+        return {}
+    distance = (entry - stop) * order.side.sign / entry
     if distance <= 0:
-        raise Refused(Stage.RISK, Refusal.INVALID_STOP, entry=entry, protective_stop=order.protective_stop)
+        raise Refused(Stage.RISK, Refusal.INVALID_STOP, entry=entry, protective_stop=stop)
     if distance > config.max_stop_distance_pct:
         raise Refused(
             Stage.RISK,
             Refusal.STOP_TOO_FAR,
             entry=entry,
-            protective_stop=order.protective_stop,
+            protective_stop=stop,
             stop_distance=distance,
             max_stop_distance_pct=config.max_stop_distance_pct,
         )
-    return {"entry_price": entry, "protective_stop": order.protective_stop, "stop_distance": distance}
+    return {"entry_price": entry, "protective_stop": stop, "stop_distance": distance}
 
 
 def check_reward_risk(order: OrderRequest, mark: Decimal, config: RiskConfig) -> dict[str, Number]:
@@ -292,10 +302,10 @@ def check_reward_risk(order: OrderRequest, mark: Decimal, config: RiskConfig) ->
 
     Returns the numbers used. The stop lies on the losing side. Raises Refused.
     """
-    stop, target = order.protective_stop, order.target_price
+    entry = entry_price(order, mark)
+    stop, target = first_stop(order, entry), order.target_price
     if stop is None or target is None:
         return {}
-    entry = entry_price(order, mark)
     ratio = (target - entry) / (entry - stop)
     if ratio < config.min_reward_risk:
         raise Refused(

@@ -49,7 +49,7 @@ class AdvancedExecutionEngine:
             ExecutionPipeline(
                 engine=cls.name,
                 collector=parts.collector,
-                validation=ValidationHandler(validator, parts.config, parts.clock),
+                validation=ValidationHandler(validator, parts.config, parts.clock, parts.adapter.name),
                 risk=RiskManagementHandler(sizer, parts.risk, parts.clock),
                 executor=OrderExecutorHandler(parts.tactics, parts.resting),
                 reconciliation=ReconciliationHandler(),

@@ -11,8 +11,9 @@ import msgspec
 
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import Number, Refused
-from gpt_trader.core.values import ApprovedOrder, NormalizedOrderRequest
+from gpt_trader.core.values import ApprovedOrder, NormalizedOrderRequest, Purpose
 from gpt_trader.risk.manager import LiveRiskManager
+from gpt_trader.risk.rules import protective_stop_price
 
 __all__ = ["RiskManagementHandler", "Sized", "Sizer"]
 
@@ -43,7 +44,13 @@ class RiskManagementHandler:
     clock: Clock
 
     def handle(self, request: NormalizedOrderRequest) -> ApprovedOrder:
-        """Size, clamp to every cap, and judge the final quantity once more. Raises Refused."""
+        """Protect, size, clamp to every cap, and judge the final quantity once more. Raises Refused."""
+        set_here: Mapping[str, Number] = {}
+        if self.risk.config.enable_protective_stops and (stop := self._missing_stop(request)) is not None:
+            set_here = {"default_stop_loss_pct": self.risk.config.default_stop_loss_pct}
+            request = msgspec.structs.replace(
+                request, order=msgspec.structs.replace(request.order, protective_stop=stop)
+            )
         sized = self.sizer.size(request)
         try:
             approved = self.risk.approve(request, sized.quantity, self.clock.now_ns())
@@ -54,5 +61,14 @@ class RiskManagementHandler:
         return ApprovedOrder(
             order=msgspec.structs.replace(request.order, quantity=approved.quantity),
             snapshot=request.snapshot,
-            trace={**sized.trace, **approved.trace, **confirmed},
+            trace={**set_here, **sized.trace, **approved.trace, **confirmed},
         )
+
+    def _missing_stop(self, request: NormalizedOrderRequest) -> Decimal | None:
+        """Where an entry without a stop gets one: default_stop_loss_pct from its price; None where it has one."""
+        order, mark = request.order, request.snapshot.exposure.mark
+        if order.purpose is Purpose.EXIT or order.protective_stop is not None or order.trailing_stop is not None:
+            return None
+        if mark <= 0:
+            return None  # refused as stale a step further on
+        return protective_stop_price(order, mark, request.snapshot.product, self.risk.config)

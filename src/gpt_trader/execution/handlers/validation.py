@@ -31,9 +31,13 @@ class ValidationHandler:
     validator: Validator
     config: RiskConfig
     clock: Clock
+    exchange: str = ""
+    """Where this bot trades; a signal that names another exchange is refused."""
 
     async def handle(self, candidate: Candidate) -> NormalizedOrderRequest:
         order, snapshot = candidate.order, candidate.snapshot
+        if order.exchange and order.exchange != self.exchange:
+            raise Refused(Stage.VALIDATION, Refusal.UNKNOWN_EXCHANGE, exchange=order.exchange, offered=self.exchange)
         check_shape(order)
         check_expiry(order, self.clock.now_ns())
         check_status(order, snapshot.product)
@@ -45,18 +49,23 @@ class ValidationHandler:
 
     @staticmethod
     def _check_stop_and_target(order: OrderRequest, snapshot: Snapshot) -> None:
-        """A long gives up below its entry and wins above it; a short the other way round."""
+        """A long gives up below its entry and wins above it; a short the other way round. Where a book is known, both
+        also lie beyond it: a stop or target inside the spread would fire at once."""
         stop, target = order.protective_stop, order.target_price
         if order.purpose is Purpose.EXIT or (stop is None and target is None):
             return
-        mark = snapshot.market.mark
+        mark, book, sign = snapshot.market.mark, snapshot.market.book, order.side.sign
         entry = order.limit_price or (mark.price if mark else None)
         if entry is None:
             return  # an entry without a mark was refused as stale
-        if stop is not None and (stop >= entry) == (order.side is Side.BUY):
-            raise Refused(Stage.VALIDATION, Refusal.INVALID_STOP, protective_stop=stop, entry=entry)
-        if target is not None and (target <= entry) == (order.side is Side.BUY):
-            raise Refused(Stage.VALIDATION, Refusal.INVALID_TARGET, target_price=target, entry=entry)
+        losing = winning = entry
+        if order.limit_price is None and book is not None and book.bids and book.asks:
+            bid, ask = book.bids[0][0], book.asks[0][0]
+            losing, winning = (bid, ask) if order.side is Side.BUY else (ask, bid)
+        if stop is not None and ((stop - entry) * sign >= 0 or (stop - losing) * sign >= 0):
+            raise Refused(Stage.VALIDATION, Refusal.INVALID_STOP, protective_stop=stop, entry=entry, touch=losing)
+        if target is not None and ((target - entry) * sign <= 0 or (target - winning) * sign <= 0):
+            raise Refused(Stage.VALIDATION, Refusal.INVALID_TARGET, target_price=target, entry=entry, touch=winning)
 
 
 def check_freshness(order: OrderRequest, snapshot: Snapshot, config: RiskConfig, now_ns: int) -> None:

@@ -43,7 +43,7 @@ class LiveExecutionEngine:
             ExecutionPipeline(
                 engine=cls.name,
                 collector=parts.collector,
-                validation=ValidationHandler(validator, parts.config, parts.clock),
+                validation=ValidationHandler(validator, parts.config, parts.clock, parts.adapter.name),
                 risk=RiskManagementHandler(AskedSize(), parts.risk, parts.clock),
                 executor=OrderExecutorHandler({name: parts.tactics[name] for name in TACTICS}, parts.resting),
                 reconciliation=ReconciliationHandler(),

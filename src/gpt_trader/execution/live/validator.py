@@ -65,6 +65,8 @@ class OrderValidator:
         self._check_offer(order)
         self._check_prices(order, snapshot)
         trace = self._check_slippage(order, snapshot)
+        if order.target_price is not None and order.purpose is Purpose.ENTRY:
+            trace["target_kept"] = "no: this engine keeps stops only"
         if self._preview_enabled:
             trace |= await self._check_preview(order)
             check_freshness(order, snapshot, self._config, self._clock.now_ns())
@@ -86,6 +88,8 @@ class OrderValidator:
             raise Refused(Stage.VALIDATION, Refusal.UNSUPPORTED_TIF, time_in_force=order.time_in_force.value)
         if order.post_only:
             raise Refused(Stage.VALIDATION, Refusal.UNSUPPORTED_ORDER_TYPE, post_only="true")
+        if order.trailing_stop is not None:
+            raise Refused(Stage.VALIDATION, Refusal.UNSUPPORTED_ORDER_TYPE, trailing_stop=order.trailing_stop)
 
     @staticmethod
     def _check_prices(order: OrderRequest, snapshot: Snapshot) -> None:
