@@ -1,0 +1,83 @@
+"""What did trading cost? `gpt-trader tca`."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from gpt_trader.cli.console import console_for_people
+
+if TYPE_CHECKING:
+    from gpt_trader.records.tca import CostAnalysis
+    from gpt_trader.report.tca_tables import CostTable
+
+__all__ = ["tca"]
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option(
+    "--by",
+    metavar="KEYS",
+    multiple=True,
+    help="Group by engine, tactic, strategy, symbol, side, purpose, hour, order_type, liquidity or run; several with "
+    "commas make one table, --by again another. Without: engine, tactic, symbol, hour, order type.",
+)
+@click.option("--symbol", metavar="SYMBOL", help="Only this symbol.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: exact amounts, basis points, counts.")
+def tca(runs: tuple[str, ...], *, by: tuple[str, ...], symbol: str | None, as_json: bool) -> None:
+    """Split the cost of trading into delay, spread, impact and fees, and show what was missed and what came after.
+
+    RUN is a run id or the beginning of one, `last`, or the path of a store; several are compared with --by run.
+    """
+    from gpt_trader.records.tca import check_keys
+    from gpt_trader.report.tca_tables import SECTION, SIGNS, cost_table, row_object
+
+    wanted = tuple(tuple(part.strip() for part in keys.split(",")) for keys in by) or SECTION
+    for keys in wanted:
+        check_keys(keys)
+    analysis = _analysis_of(runs, symbol)
+    if as_json:
+        tables = {",".join(keys): [row_object(keys, row) for row in analysis.rows(keys)] for keys in wanted}
+        whole = [row_object((), row) for row in analysis.rows()]
+        click.echo(json.dumps({"all": whole, "by": tables, "unpriced_fills": analysis.unpriced_fills}, indent=2))
+        return
+    if not analysis.intents:
+        click.echo("nothing was approved, so nothing was traded")
+        return
+    for keys in wanted:
+        _print(cost_table(analysis, keys))
+    console_for_people().print(SIGNS, style="dim", highlight=False)
+
+
+def _analysis_of(runs: tuple[str, ...], symbol: str | None) -> CostAnalysis:
+    from gpt_trader.config.home import home
+    from gpt_trader.records.reader import read_run
+    from gpt_trader.records.runs import find_store
+    from gpt_trader.records.tca import CostAnalysis
+
+    analysis = CostAnalysis(symbol=symbol or "")
+    for run in runs:
+        for recorded in read_run(find_store(home(os.environ), run)):
+            analysis.take(recorded.event, run)
+    return analysis
+
+
+def _print(table: CostTable) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, title=table.title, title_justify="left", title_style="bold")
+    for number, header in enumerate(table.headers):
+        shown.add_column(header, justify="left" if number < table.text_columns else "right", no_wrap=True)
+    for row in table.rows:
+        shown.add_row(*(Text(cell) for cell in row), style="bold" if row[0] == "all" else "")
+    console = console_for_people()
+    console.print(shown)
+    for note in table.notes:
+        console.print(Text(note, "dim"))
+    console.print()
