@@ -12,7 +12,7 @@ from tests.builders import START_NS, D, a_product
 
 from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
-from gpt_trader.config.bot import BotConfig
+from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.core.clock import NS, VirtualClock, run_virtual
 from gpt_trader.core.errors import (
     InsufficientBalanceError,
@@ -27,6 +27,7 @@ from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import LEVEL, ROW, TRADE
 from gpt_trader.records.event_store import EventStore
+from gpt_trader.strategies.base import Strategy
 
 LEVELS = 10
 LOTS_PER_LEVEL = 100
@@ -149,8 +150,9 @@ def a_house(
     *,
     cash: int = 100_000,
     wire: Sequence[str] = (),
+    strategy: Callable[[StrategyConfig], Strategy] | None = None,
 ) -> Iterator[House]:
-    """A bot built the way every bot is built."""
+    """A bot built the way every bot is built; `strategy` makes another than the configured one."""
     stream = market or steady_market([60_000] * 120)
     clock = VirtualClock(stream.start_ns)
     adapter = BadWire(stream, clock=clock, cash=D(cash), entry_latency_ms=10, ack_latency_ms=10, script=wire)
@@ -165,5 +167,6 @@ def a_house(
             journal=store,
             identity=identity,
             bar_seconds=stream.bar_seconds,
+            strategy=strategy,
         ).build()
         yield House(built, adapter, store, clock)
