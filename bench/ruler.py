@@ -65,9 +65,10 @@ def tell(*, timer: Timer, units: int, version: str, **facts: Any) -> None:
 class EmaCross:
     """The strategy of every case, in plain floats: which side does EMA(20) over EMA(50) want? 0 while warming up."""
 
-    __slots__ = ("fast", "seen", "slow")
+    __slots__ = ("fast", "fast_share", "seen", "slow", "slow_share", "warmup")
 
-    def __init__(self) -> None:
+    def __init__(self, fast: int = 20, slow: int = 50) -> None:
+        self.fast_share, self.slow_share, self.warmup = 2 / (fast + 1), 2 / (slow + 1), slow
         self.fast = self.slow = 0.0
         self.seen = 0
 
@@ -76,8 +77,8 @@ class EmaCross:
         if seen == 1:
             self.fast = self.slow = price
             return 0
-        self.fast = fast = self.fast + (price - self.fast) * (2 / 21)
-        self.slow = slow = self.slow + (price - self.slow) * (2 / 51)
-        if seen < 50:
+        self.fast = fast = self.fast + (price - self.fast) * self.fast_share
+        self.slow = slow = self.slow + (price - self.slow) * self.slow_share
+        if seen < self.warmup:
             return 0
         return 1 if fast >= slow else -1

@@ -19,7 +19,7 @@ from ruler import CASH, EmaCross, Timer, tell
 from gpt_trader import __version__
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
 from gpt_trader.config.bot import BotConfig
-from gpt_trader.core.clock import NS, VirtualClock, run_virtual
+from gpt_trader.core.clock import VirtualClock, run_virtual
 from gpt_trader.core.values import Bar, MarginRates, ProductSpec
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.compiled import compile_entry_points
@@ -32,7 +32,7 @@ from gpt_trader.strategies.base import Signal, Strategy, Want
 from gpt_trader.venue.news import BarModel
 
 FRACTION = Decimal("0.00014")
-"""Of equity: some 14,000 USD, which the lot of 0.1 rounds down to exactly 0.1 BTC at every price of the data."""
+"""Of equity: some 14,000 USD, which the position cap of 0.1 BTC clamps to exactly that at every price of the data."""
 RATES = MarginRates(
     initial_long=Decimal("0.01"),
     initial_short=Decimal("0.01"),
@@ -44,6 +44,7 @@ RISK = {
     "max_position_pct_per_symbol": 5,
     "max_exposure_pct": 5,
     "max_position_size_pct": 5,
+    "max_quantity_per_symbol": {"BTC-PERP": "0.1"},
     "max_concurrent_positions": 10,
     "daily_loss_limit": 50_000_000,
     "daily_loss_limit_pct": "0.5",
@@ -83,8 +84,8 @@ class Cross:
     name = "ema_cross"
     warmup_bars = 0
 
-    def __init__(self) -> None:
-        self.ema = EmaCross()
+    def __init__(self, fast: int = 20, slow: int = 50) -> None:
+        self.ema = EmaCross(fast, slow)
         self.side = 0
 
     def decide(self, bar: Bar, position: float) -> Signal | None:
@@ -236,4 +237,18 @@ def _tell(built: BuiltBot, store: EventStore, timer: Timer, units: int, *, durab
     )
 
 
-__all__ = ["NS", "Cross", "Flip", "bar_stream", "level_rows", "play", "product", "tick_rows"]
+__all__ = [
+    "Cross",
+    "Flip",
+    "Timer",
+    "bar_rows",
+    "bar_stream",
+    "compile_entry_points",
+    "data",
+    "kernel_entry_points",
+    "level_rows",
+    "play",
+    "product",
+    "tell",
+    "tick_rows",
+]

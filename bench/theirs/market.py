@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from data import MINUTE_NS, SYMBOLS, folder
+from data import MINUTE_NS, SYMBOLS, folder, load_ticks
 from ruler import CASH, FEE, QUANTITY, EmaCross, Timer, tell
 
 __all__ = ["CASH", "FEE", "MINUTE_NS", "QUANTITY", "SYMBOLS", "EmaCross", "Timer", "bars", "levels", "tell", "ticks"]
@@ -24,7 +24,7 @@ def bars(count: int | None = None, symbol: str = "BTC") -> np.ndarray:
 
 
 def ticks(count: int | None = None) -> np.ndarray:
-    return np.load(folder() / "ticks.npy", mmap_mode="r")[:count]
+    return load_ticks(count)
 
 
 def levels(count: int | None = None) -> np.ndarray:

@@ -20,7 +20,7 @@ MINUTE = dt.timedelta(minutes=1)
 
 def events(made):
     for row in made.tolist():
-        when = dt.datetime.fromtimestamp(row[0] / 1e9, datetime.UTC)
+        when = dt.datetime.fromtimestamp(row[0] / 1e9, dt.UTC)
         numbers = [Decimal(str(number)) for number in row[1:]]
         yield basana.BarEvent(when, basana.Bar(when - MINUTE, PAIR, *numbers, MINUTE))
 
