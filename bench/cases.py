@@ -163,7 +163,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="l2",
-        title="2.2 million rows of depth and trades, EMA 200/500 once a second, close and open on a cross, 10 ms latency",
+        title="2.2 M rows of depth and trades, EMA 200/500 once a second, a close and an open on a cross, 10 ms",
         unit="rows/s",
         script="l2.py",
         full=("200", "500"),

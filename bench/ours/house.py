@@ -61,7 +61,7 @@ SWITCHED_ON = (
 )
 
 
-def product(symbol: str = "BTC", tick: str = "0.1", lot: str = "0.1") -> ProductSpec:
+def product(symbol: str = "BTC", tick: str = "0.1", lot: str = "0.1", size: int = 1) -> ProductSpec:
     return ProductSpec(
         symbol=f"{symbol}-PERP",
         venue_symbol=f"{symbol}-PERP",
@@ -70,7 +70,7 @@ def product(symbol: str = "BTC", tick: str = "0.1", lot: str = "0.1") -> Product
         lot=Decimal(lot),
         contract_size=Decimal(1),
         min_quantity=Decimal(lot),
-        max_quantity=Decimal(1000),
+        max_quantity=Decimal(1000 * size),
         maker_fee_rate=Decimal("0.0005"),
         taker_fee_rate=Decimal("0.0005"),
         margin_intraday=RATES,

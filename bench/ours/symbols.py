@@ -9,9 +9,12 @@ from gpt_trader.market.memory import ArrayStream
 
 count, bars = int(sys.argv[1]), int(sys.argv[2])
 parts, products = [], []
-for index, (symbol, (_, decimals)) in enumerate(list(data.SYMBOLS.items())[:count]):
-    parts.append(bar_rows(np.load(data.folder() / f"bars_{symbol}.npy")[:bars], decimals, index))
-    products.append(product(symbol, tick=f"{10**-decimals:.{decimals}f}"))
+for index, (symbol, (first, decimals)) in enumerate(list(data.SYMBOLS.items())[:count]):
+    made = np.load(data.folder() / f"bars_{symbol}.npy")[:bars]
+    scale = 10 ** round(np.log10(95_000 / first))  # of about the same worth as BTC's
+    made["v"] *= scale
+    parts.append(bar_rows(made, decimals, index))
+    products.append(product(symbol, tick=f"{10**-decimals:.{decimals}f}", size=scale))
 rows = np.concatenate(parts)
 rows = rows[np.lexsort((rows["product"], rows["ts"]))]
 stream = ArrayStream(products, rows, bar_seconds=60, start_ns=data.START_NS)
