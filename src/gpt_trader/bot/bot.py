@@ -17,6 +17,7 @@ from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
     FundingApplied,
     OrderFilled,
+    ProductListed,
     RunEnded,
     TradingSignalGenerated,
 )
@@ -112,7 +113,27 @@ class PerpsBot:
         """Connect and begin to listen."""
         self._stop_reason = asyncio.get_running_loop().create_future()
         await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
+        self._say_products()
         await self.bus.commit()
+
+    def _say_products(self) -> None:
+        for symbol in self.settings.symbols:
+            product = self.adapter.products()[symbol]
+            self.bus.publish(
+                ProductListed(
+                    at_ns=self.clock.now_ns(),
+                    symbol=symbol,
+                    venue_symbol=product.venue_symbol,
+                    tick=product.tick,
+                    lot=product.lot,
+                    contract_size=product.contract_size,
+                    min_quantity=product.min_quantity,
+                    max_quantity=product.max_quantity,
+                    min_notional=product.min_notional,
+                    maker_fee_rate=product.maker_fee_rate,
+                    taker_fee_rate=product.taker_fee_rate,
+                )
+            )
 
     def request_stop(self, reason: str) -> None:
         """Ask for an orderly end; the first reason is kept."""

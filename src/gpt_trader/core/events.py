@@ -52,6 +52,7 @@ __all__ = [
     "OrderSubmitted",
     "PositionClosed",
     "PositionOpened",
+    "ProductListed",
     "RunEnded",
     "RunStarted",
     "SettingsApplied",
@@ -110,6 +111,21 @@ class SettingsApplied(Event, frozen=True, kw_only=True):
 
     values: Mapping[str, Number]
     """By path, such as `risk.max_leverage`; no secrets and no paths of this machine."""
+
+
+class ProductListed(Event, frozen=True, kw_only=True):
+    """What the venue said of a traded product when the bot had connected. Publisher: bot.bot."""
+
+    symbol: str
+    venue_symbol: str
+    tick: Decimal
+    lot: Decimal
+    contract_size: Decimal
+    min_quantity: Decimal
+    max_quantity: Decimal
+    min_notional: Decimal
+    maker_fee_rate: Decimal
+    taker_fee_rate: Decimal
 
 
 class RunEnded(Event, frozen=True, kw_only=True):
