@@ -25,6 +25,7 @@ __all__ = [
     "Fit",
     "Walk",
     "fit",
+    "levels_taken",
     "largest_under_square_root",
     "largest_within_book",
     "square_root_impact_bps",
@@ -70,6 +71,18 @@ def walk_book(side: Side, quantity: Decimal, book: BookView) -> Walk | None:
                 quantity=quantity, average_price=average, worst_price=price, impact_bps=impact_bps, levels=count
             )
     return None
+
+
+def levels_taken(side: Side, quantity: Decimal, book: BookView) -> str:
+    """The levels that `quantity` would take, as `price x size` from the best one on: what a walk was computed from."""
+    found, left = [], quantity
+    for price, available in book.asks if side is Side.BUY else book.bids:
+        taken = min(left, available)
+        found.append(f"{price} x {taken}")
+        left -= taken
+        if left <= 0:
+            break
+    return ", ".join(found)
 
 
 def largest_within_book(side: Side, book: BookView, impact_bps_max: Decimal, lot: Decimal) -> Decimal:

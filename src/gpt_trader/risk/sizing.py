@@ -142,6 +142,8 @@ def _by_volatility(inputs: SizingInputs, config: RiskConfig, trace: dict[str, Nu
 def _by_kelly(inputs: SizingInputs, config: RiskConfig, trace: dict[str, Number]) -> list[Decimal]:
     share = kelly_share(inputs.edge, config.kelly_fraction, config.kelly_trades_min)
     trace["closed_trades"] = 0 if inputs.edge is None else inputs.edge.trades
+    if inputs.edge is not None:
+        trace.update(trade_mean=inputs.edge.mean, trade_variance=inputs.edge.variance)
     trace["kelly_share"] = "no opinion" if share is None else share
     return [] if share is None else [fixed_fraction(share, inputs.equity, inputs.mark)]
 

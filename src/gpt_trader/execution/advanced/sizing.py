@@ -19,6 +19,7 @@ from gpt_trader.risk.impact import (
     fit,
     largest_under_square_root,
     largest_within_book,
+    levels_taken,
     square_root_impact_bps,
     walk_book,
 )
@@ -68,7 +69,14 @@ class DynamicSizingHelper:
                 max_market_impact_bps=self._config.max_market_impact_bps,
                 quantity=quantity,
             )
-        return {"final_impact_bps": impact}
+        return {"final_impact_bps": impact, **self._impact_inputs(request, quantity)}
+
+    def _impact_inputs(self, request: NormalizedOrderRequest, quantity: Decimal) -> dict[str, Number]:
+        """What the impact of the final quantity was computed from."""
+        if (known := self._statistics(request)) is not None:
+            return {"sigma_day": known[0], "volume_day": known[1]}
+        book = request.snapshot.market.book
+        return {} if book is None else {"levels_taken": levels_taken(request.order.side, quantity, book)}
 
     def _target(self, request: NormalizedOrderRequest) -> tuple[Decimal, dict[str, Number]]:
         order, snapshot = request.order, request.snapshot

@@ -31,7 +31,7 @@ from gpt_trader.core.values import (
 )
 from gpt_trader.exchange.base import ExchangeAdapter, OrderPreview
 from gpt_trader.execution.handlers.validation import check_freshness
-from gpt_trader.risk.impact import walk_book
+from gpt_trader.risk.impact import levels_taken, walk_book
 
 __all__ = ["OrderValidator"]
 
@@ -107,7 +107,7 @@ class OrderValidator:
         multiplier = self._slippage_multipliers.get(order.symbol, Decimal(1))
         quantity = max(product.lot, floor_to_lot(order.quantity, product.lot))
         walk = walk_book(order.side, quantity, book) if book is not None else None
-        if walk is None:
+        if book is None or walk is None:
             if order.purpose is Purpose.EXIT:
                 return {"expected_slippage_bps": "unknown"}
             raise Refused(
@@ -119,6 +119,7 @@ class OrderValidator:
         expected = walk.impact_bps * multiplier
         trace: dict[str, Number] = {
             "book_walk_bps": walk.impact_bps,
+            "levels_taken": levels_taken(order.side, quantity, book),
             "slippage_multiplier": multiplier,
             "expected_slippage_bps": expected,
             "slippage_guard_bps": self._config.slippage_guard_bps,
