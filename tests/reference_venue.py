@@ -5,6 +5,7 @@ Books are dictionaries, money is int in 1e-8, and a price path inside a bar is w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,6 +15,7 @@ from gpt_trader.core.values import MarginRates, ProductSpec
 
 MONEY = 10**8
 RATE = 10**12
+PARTS = 2**16
 LEVEL, CLEAR, TRADE, QUOTE, BAR, INDEX, MARK, FUNDING, STATUS = range(1, 10)
 PATH = 10
 STATUSES = ("OPEN", "LIMIT_ONLY", "POST_ONLY", "CANCEL_ONLY", "HALTED")
@@ -29,7 +31,7 @@ def rate_of(value: Any) -> int:
     return int(Fraction(value) * RATE)
 
 
-@dataclass
+@dataclass(eq=False)
 class Order:
     name: str
     account: int
@@ -47,7 +49,9 @@ class Order:
     value: int = 0
     state: str = "SUBMITTED"
     reason: str = ""
-    ahead: int | None = 0
+    ahead: Fraction | None = Fraction(0)
+    traded: int = 0
+    armed: bool = False
     liquidation: bool = False
     waits_for_open: bool = False
 
@@ -120,7 +124,18 @@ class Product:
         return half_even(Fraction(abs(lots) * self.lot_e8 * self.mark(), MONEY))
 
     def living(self) -> list[Order]:
-        return self.resting[1] + self.resting[-1] + self.waiting
+        """Every order once, although a bracket stands in two lists."""
+        return list(dict.fromkeys(self.resting[1] + self.resting[-1] + self.waiting))
+
+    @property
+    def trades(self) -> bool:
+        """Resting orders may trade."""
+        return self.status in {"OPEN", "LIMIT_ONLY", "POST_ONLY"}
+
+    @property
+    def takes(self) -> bool:
+        """Orders may take what others offer."""
+        return self.status in {"OPEN", "LIMIT_ONLY"}
 
 
 class ReferenceVenue:
@@ -137,7 +152,11 @@ class ReferenceVenue:
         start_ns: int,
         end_ns: int,
         model: tuple[int, int, int, int, int] = (10**8, 10**8, 10, 2 * 10**10, 100),
+        queue: str = "back",
+        bracket_collar: int = 5 * 10**10,
     ) -> None:
+        self.queue = queue
+        self.bracket_collar = bracket_collar
         self.products = [Product(spec, spec.margin_overnight) for spec in specs]
         self.rows = unfold(rows, bar_ns, model[4])
         self.cash = list(cash)
@@ -149,7 +168,9 @@ class ReferenceVenue:
         self.model = model
         self.bar_ns = bar_ns
         self.end_ns = end_ns
-        self.bar_next = NEVER if any(row[2] == BAR for row in rows) else (start_ns // bar_ns + 1) * bar_ns
+        traded = {row[4] for row in rows if row[2] == TRADE}
+        barred = {row[4] for row in rows if row[2] == BAR}
+        self.bar_next = NEVER if barred and not traded - barred else (start_ns // bar_ns + 1) * bar_ns
         for product in self.products:
             product.bar_whole = start_ns % bar_ns == 0
         self.now = start_ns
@@ -212,15 +233,16 @@ class ReferenceVenue:
         for product in self.products:
             for line in (product.resting[1], product.resting[-1], product.waiting):
                 for order in list(line):
-                    if order.tif == "GTD" and order.expire <= self.now:
-                        line.remove(order)
+                    if order.tif == "GTD" and order.expire <= self.now and self.take_out(order):
                         self.end(order, "EXPIRED", "expired")
 
     def settle(self, index: int) -> None:
         product = self.products[index]
-        if product.fed_by != "bars" and product.status != "HALTED":
-            for side in (1, -1):
+        if product.fed_by != "bars":
+            for side in (1, -1) if product.trades else ():
                 self.cross(product, side)
+            if product.fed_by:
+                self.release(product)
         self.after()
         self.check_margins(index)
 
@@ -235,11 +257,12 @@ class ReferenceVenue:
 
     def take_out(self, order: Order) -> bool:
         product = self.products[order.product]
+        found = False
         for line in (product.resting[1], product.resting[-1], product.waiting):
             if order in line:
                 line.remove(order)
-                return True
-        return False
+                found = True
+        return found
 
     # --- rows -----------------------------------------------------------------------------------------------------
     def row(self, row: tuple[int, ...]) -> None:
@@ -247,7 +270,7 @@ class ReferenceVenue:
         product = self.products[index]
         handlers: dict[int, Callable[[], None]] = {
             LEVEL: lambda: self.level(product, 1 if side > 0 else -1, a, b),
-            CLEAR: lambda: self.clear(product),
+            CLEAR: lambda: self.clear_row(product),
             TRADE: lambda: self.trade(index, a, b, side),
             QUOTE: lambda: self.quote(product, a, b, c, d),
             BAR: lambda: self.bar_row(index, row),
@@ -263,6 +286,10 @@ class ReferenceVenue:
         product.status = STATUSES[status]
         self.news.append(["status", product.spec.symbol, product.status, self.now])
 
+    def clear_row(self, product: Product) -> None:
+        self.feed(product, "nobody")
+        product.fed_by = ""
+
     def clear(self, product: Product) -> None:
         if product.books[1] or product.books[-1]:
             product.kept = product.last * product.tick_value if product.fed_by == "bars" else product.middle()
@@ -273,20 +300,39 @@ class ReferenceVenue:
         if product.fed_by != fed_by:
             self.clear(product)
             product.fed_by = fed_by
+            product.path_open = False
 
     def level(self, product: Product, side: int, tick: int, lots: int) -> None:
         self.feed(product, "levels")
+        before = product.books[side].get(tick, 0)
         product.keep()
         product.books[side].pop(tick, None)
         if lots:
             product.books[side][tick] = lots
         product.kept_after()
+        self.change_queue(product, side, tick, before, lots)
+
+    def change_queue(self, product: Product, side: int, tick: int, before: int, lots: int) -> None:
+        """What a level of `before` lots, now of `lots`, means for the orders of ours that rest there."""
         for order in product.resting[side]:
-            if order.limit == tick:
-                order.ahead = lots if order.ahead is None else min(order.ahead, lots)
+            better = product.fed_by == "quotes" and (order.limit - tick) * side > 0
+            if order.limit == tick and order.ahead is None:
+                order.ahead, order.traded = Fraction(lots), 0
+            elif order.limit == tick:
+                gone, order.traded = before - lots - order.traded, 0
+                if self.queue == "proportional" and gone > 0 and order.ahead:
+                    front = min(order.ahead, Fraction(before))
+                    order.ahead = front - Fraction(half_even(gone * front / before * PARTS), PARTS)
+                if self.queue != "trades" and order.ahead is not None:
+                    order.ahead = min(order.ahead, Fraction(lots))
+            elif better and (self.queue != "trades" or order.ahead is None):
+                order.ahead = Fraction(0)
 
     def quote(self, product: Product, bid: int, bid_lots: int, ask: int, ask_lots: int) -> None:
+        if product.fed_by == "levels":
+            return
         self.feed(product, "quotes")
+        befores = {1: product.books[1].get(bid, 0), -1: product.books[-1].get(ask, 0)}
         for side, tick, lots in ((1, bid, bid_lots), (-1, ask, ask_lots)):
             if product.raw.get(side, (0, 0)) != (tick, lots):
                 product.keep()
@@ -294,11 +340,7 @@ class ReferenceVenue:
                 product.raw[side] = (tick, lots)
                 product.kept_after()
         for side, tick, lots in ((1, bid, bid_lots), (-1, ask, ask_lots)):
-            for order in product.resting[side]:
-                if order.limit == tick:
-                    order.ahead = lots if order.ahead is None else min(order.ahead, lots)
-                elif (order.limit - tick) * side > 0:
-                    order.ahead = 0
+            self.change_queue(product, side, tick, befores[side], lots)
 
     def trade(self, index: int, price: int, lots: int, aggressor: int) -> None:
         product = self.products[index]
@@ -307,10 +349,10 @@ class ReferenceVenue:
             product.bar = [price, price, price, price, 0]
         bar = product.bar
         product.bar = [bar[0], max(bar[1], price), min(bar[2], price), price, bar[4] + lots]
-        if product.status != "HALTED":
-            if aggressor <= 0:
+        if product.trades:
+            if aggressor <= 0 and lots:
                 self.trade_meets(product, 1, price, lots)
-            if aggressor >= 0:
+            if aggressor >= 0 and lots:
                 self.trade_meets(product, -1, price, lots)
             self.fire_stops(product)
 
@@ -318,14 +360,14 @@ class ReferenceVenue:
         left = lots
         for order in list(product.resting[side]):
             through = (order.limit - price) * side
-            if through < 0 or left <= 0:
+            if through < 0:
                 return
             if through > 0:
-                order.ahead, usable = 0, left
-            elif order.ahead is None:
-                usable = 0
+                order.ahead, usable = Fraction(0), left
             else:
-                order.ahead, usable = max(0, order.ahead - left), left - order.ahead
+                order.traded += lots
+                usable = 0 if order.ahead is None else math.floor(max(Fraction(0), left - order.ahead))
+                order.ahead = None if order.ahead is None else max(Fraction(0), order.ahead - left)
             quantity = min(usable, self.can_trade(order))
             if quantity > 0:
                 left -= quantity
@@ -341,14 +383,17 @@ class ReferenceVenue:
                 self.fill_resting(order, quantity)
 
     def fire_stops(self, product: Product) -> None:
-        for order in list(product.waiting):
+        for order in list(product.waiting) if product.takes else ():
             if order.stop and not order.waits_for_open and (product.last - order.stop) * order.side >= 0:
-                product.waiting.remove(order)
+                self.take_out(order)
                 self.enter(order)
 
     # --- bars -----------------------------------------------------------------------------------------------------
     def close_bars(self) -> None:
         for index, product in enumerate(self.products):
+            if product.path_open:
+                product.bar = None
+                continue
             if product.bar_whole and product.bar is not None and product.bar[4]:
                 self.bars.append((index, self.bar_next, *product.bar))
             elif product.bar_whole and product.last and product.fed_by != "bars":
@@ -359,14 +404,20 @@ class ReferenceVenue:
 
     def path_row(self, index: int, price: int, jump: bool, room: int) -> None:
         product = self.products[index]
+        if product.fed_by in {"levels", "quotes"}:
+            return
         self.feed(product, "bars")
         if jump:
             product.room = room
         self.follow(index, price, jump)
         if jump:
             product.path_open = True
-        if jump and product.status != "HALTED":
-            for order in [o for o in product.waiting if o.waits_for_open]:
+            self.release(product)
+
+    def release(self, product: Product) -> None:
+        """Orders that waited for the next bar to open meet the book."""
+        for order in [o for o in product.waiting if o.waits_for_open]:
+            if product.takes or (product.trades and order.post_only):
                 product.waiting.remove(order)
                 order.waits_for_open = False
                 self.enter(order)
@@ -374,6 +425,8 @@ class ReferenceVenue:
     def bar_row(self, index: int, row: tuple[int, ...]) -> None:
         ts, _, _, _, o, high, low, close, volume = row
         product = self.products[index]
+        if product.fed_by in {"levels", "quotes"}:
+            return
         self.follow(index, close, False)
         product.path_open = False
         product.stale = True
@@ -391,7 +444,7 @@ class ReferenceVenue:
     def reach(self, index: int, price: int) -> None:
         product = self.products[index]
         before, product.last, product.stale = product.last, price, True
-        if product.status == "HALTED" or before == 0:
+        if not product.trades or before == 0:
             return
         if price != before:
             side = 1 if price < before else -1
@@ -436,6 +489,7 @@ class ReferenceVenue:
             self.tell(order, "ACKNOWLEDGED")
             return
         order.state = "ACTIVE"
+        order.armed = order.type == "BRACKET"
         self.tell(order, "ACKNOWLEDGED")
         if order.type == "STOP_LIMIT":
             product.waiting.append(order)
@@ -463,10 +517,12 @@ class ReferenceVenue:
                 return "outside_price_band"
             if order.tif == "GTD" and order.expire <= self.now:
                 return "invalid_expiry"
-            if order.type == "STOP_LIMIT":
+            if order.type in {"STOP_LIMIT", "BRACKET"}:
                 if not product.last:
                     return "no_price"
                 if (order.stop - product.last) * order.side <= 0:
+                    return "invalid_stop"
+                if order.type == "BRACKET" and (order.stop - order.limit) * order.side <= 0:
                     return "invalid_stop"
         if order.lots * spec.lot < spec.min_quantity:
             return "below_min_size"
@@ -505,6 +561,10 @@ class ReferenceVenue:
     def enter(self, order: Order) -> None:
         product = self.products[order.product]
         self.model_book(product)
+        if order.armed and (product.last - order.stop) * order.side >= 0:
+            order.armed = False
+            collar = max(1, half_even(Fraction(order.stop * self.bracket_collar, RATE)))
+            order.limit = max(1, order.stop + order.side * collar)
         wanted = self.can_trade(order)
         best = product.best(-order.side)
         if not wanted:
@@ -541,13 +601,16 @@ class ReferenceVenue:
 
     def rest(self, order: Order, product: Product) -> None:
         line = product.resting[order.side]
-        if len(line) >= OPEN_ORDERS_MAX:
+        if len(line) >= OPEN_ORDERS_MAX or (order.armed and len(product.waiting) >= OPEN_ORDERS_MAX):
             self.end(order, "CANCELLED", "too_many_open_orders")
             return
         best = product.best(order.side)
-        order.ahead = product.books[order.side].get(order.limit, 0)
+        order.ahead = Fraction(product.books[order.side].get(order.limit, 0))
+        order.traded = 0
+        if order.armed:
+            product.waiting.append(order)
         if product.fed_by == "bars":
-            order.ahead = 0
+            order.ahead = Fraction(0)
         elif product.fed_by == "quotes" and best and (order.limit - best) * order.side < 0:
             order.ahead = None
         line.append(order)
@@ -679,7 +742,7 @@ class ReferenceVenue:
         product = self.products[index]
         self.model_book(product)
         side = -1 if lots > 0 else 1
-        if product.status == "HALTED" or not product.books[-side]:
+        if not product.takes or not product.books[-side]:
             return
         self.liquidations += 1
         name = f"liquidation-{self.liquidations}"

@@ -67,12 +67,12 @@ def check_shape(order: OrderRequest) -> None:
     """Finite positive numbers, and the fields that the order type needs. Raises Refused."""
     if not is_positive(order.quantity):
         raise Refused(Stage.VALIDATION, Refusal.INVALID_QUANTITY, quantity=str(order.quantity))
-    needs_limit = order.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+    needs_limit = order.order_type is not OrderType.MARKET
     if needs_limit and not is_positive(order.limit_price):
         raise Refused(Stage.VALIDATION, Refusal.INVALID_PRICE, limit_price=str(order.limit_price))
     if order.limit_price is not None and not is_positive(order.limit_price):
         raise Refused(Stage.VALIDATION, Refusal.INVALID_PRICE, limit_price=str(order.limit_price))
-    if order.order_type is OrderType.STOP_LIMIT and not is_positive(order.stop_price):
+    if order.order_type in (OrderType.STOP_LIMIT, OrderType.BRACKET) and not is_positive(order.stop_price):
         raise Refused(Stage.VALIDATION, Refusal.INVALID_STOP, stop_price=str(order.stop_price))
     if order.protective_stop is not None and not is_positive(order.protective_stop):
         raise Refused(Stage.VALIDATION, Refusal.INVALID_STOP, protective_stop=str(order.protective_stop))

@@ -66,6 +66,8 @@ class OrderType(StrEnum):
     MARKET = "MARKET"
     LIMIT = "LIMIT"
     STOP_LIMIT = "STOP_LIMIT"
+    BRACKET = "BRACKET"
+    """A limit where the profit is and a stop on the other side, one order: what one leg fills the other loses."""
 
 
 class TimeInForce(StrEnum):

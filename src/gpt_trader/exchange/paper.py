@@ -47,12 +47,14 @@ from gpt_trader.exchange.base import (
     PreparedOrder,
     ProductChanged,
 )
+from gpt_trader.market.compiled import EntryPoint
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.view import MarketView
 from gpt_trader.venue.exchange import SimulatedVenue
-from gpt_trader.venue.news import BarModel, FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
+from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
+from gpt_trader.venue.settings import VenueSettings
 
-__all__ = ["PaperExchange"]
+__all__ = ["PaperExchange", "kernel_entry_points"]
 
 START_WAIT_SECONDS: Final = 60
 """How much market time `start` gives a symbol to show a price."""
@@ -72,7 +74,9 @@ TIMES_IN_FORCE: Final = {
     OrderType.MARKET: CAPABILITIES.market_times_in_force,
     OrderType.LIMIT: CAPABILITIES.limit_times_in_force,
     OrderType.STOP_LIMIT: frozenset({TimeInForce.GTC, TimeInForce.GTD}),
+    OrderType.BRACKET: frozenset({TimeInForce.GTC, TimeInForce.GTD}),
 }
+STOPS: Final = frozenset({OrderType.STOP_LIMIT, OrderType.BRACKET})
 IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
@@ -87,18 +91,21 @@ class PaperExchange:
         cash: Decimal,
         entry_latency_ms: int = 30,
         ack_latency_ms: int = 30,
-        bar_model: BarModel | None = None,
+        settings: VenueSettings | None = None,
     ) -> None:
-        """`clock` starts at the stream's start and is moved by this world. Raises ConfigError, MarketDataError."""
+        """`clock` starts at the stream's start and is moved by this world; `settings` win over the two latencies.
+
+        Raises ConfigError, MarketDataError.
+        """
         if clock.now_ns() > stream.start_ns:
             raise ConfigError(f"clock: starts at {clock.now_ns()}, after the market ({stream.start_ns})")
         self._clock = clock
         self._venue = SimulatedVenue(
             stream,
             cash=[cash],
+            settings=settings,
             entry_latency_ns=entry_latency_ms * 1_000_000,
             ack_latency_ns=ack_latency_ms * 1_000_000,
-            bar_model=bar_model,
         )
         self._symbols: frozenset[str] = frozenset()
         self._on_market: MarketListener | None = None
@@ -280,6 +287,14 @@ class PaperExchange:
                     self._on_market(ProductChanged(symbol=news.symbol, status=news.status))
 
 
+def kernel_entry_points() -> tuple[EntryPoint, ...]:
+    """Everything that a simulation calls in machine code."""
+    from gpt_trader.market.synthetic_kernel import ENTRY_POINTS as synthetic  # noqa: N811, PLC0415 - heavy
+    from gpt_trader.venue.kernel import ENTRY_POINTS as venue  # noqa: N811, PLC0415 - heavy
+
+    return (*venue, *synthetic)
+
+
 def _check_ticket(ticket: OrderTicket, product: ProductSpec) -> None:
     """What the venue cannot do is refused by name, before anything leaves."""
     if ticket.time_in_force not in TIMES_IN_FORCE[ticket.order_type]:
@@ -292,7 +307,7 @@ def _check_ticket(ticket: OrderTicket, product: ProductSpec) -> None:
         refusal, numbers = Refusal.INVALID_PRICE, {"limit_price": str(ticket.limit_price)}
     elif ticket.limit_price is not None and not _on_grid(ticket.limit_price, product.tick):
         refusal, numbers = Refusal.INVALID_PRICE, {"limit_price": str(ticket.limit_price), "tick": str(product.tick)}
-    elif (ticket.stop_price is None) is (ticket.order_type is OrderType.STOP_LIMIT) or (
+    elif (ticket.stop_price is None) is (ticket.order_type in STOPS) or (
         ticket.stop_price is not None and not _on_grid(ticket.stop_price, product.tick)
     ):
         refusal, numbers = Refusal.INVALID_STOP, {"stop_price": str(ticket.stop_price), "tick": str(product.tick)}

@@ -74,7 +74,7 @@ def make_ticket(
         order_type=order_type,
         time_in_force=time_in_force,
         limit_price=limit_price,
-        stop_price=order.stop_price if order_type is OrderType.STOP_LIMIT else None,
+        stop_price=order.stop_price if order_type in (OrderType.STOP_LIMIT, OrderType.BRACKET) else None,
         expire_ns=order.expire_ns if time_in_force is TimeInForce.GTD else None,
         post_only=order.post_only,
         reduce_only=order.reduce_only,

@@ -8,13 +8,43 @@ from gpt_trader.market.compiled import part
 from gpt_trader.market.rows import MONEY_SCALE, RATE_SCALE
 from gpt_trader.venue.arithmetic import multiply_divide, scaled
 from gpt_trader.venue.books import mark_of, value_at
-from gpt_trader.venue.layout import FUNDED, NEVER, ROOM
-from gpt_trader.venue.memory import accounts_of, notices_of, positions_of, products_of
+from gpt_trader.venue.layout import DAY_NS, FEE_DAYS, FUNDED, NEVER, OVERNIGHT, POST_ONLY, ROOM
+from gpt_trader.venue.memory import (
+    accounts_of,
+    acks_of,
+    notices_of,
+    positions_of,
+    products_of,
+    tiers_of,
+    volumes_of,
+)
 
-__all__ = ["book_fill", "equity_of", "initial_margin", "maintenance_margin", "notify", "pay_funding", "set_bands"]
+__all__ = [
+    "book_fill",
+    "change_window",
+    "equity_of",
+    "fee_rate",
+    "initial_margin",
+    "maintenance_margin",
+    "notify",
+    "pay_funding",
+    "sample_premium",
+    "set_bands",
+    "settle_premium",
+]
 
 FAR = 1 << 32
 """Money per 1e-8 of base above which no mark that the proof at product load lets in can use up the slack."""
+
+
+@part
+def _news_due(v: Any) -> int:
+    """When news of this moment are told: they travel together, and never before older news."""
+    if v.ack_at != v.now:
+        v.ack_at = v.now
+        v.ack_due = max(v.ack_due, v.now + acks_of(v)[v.acks_next])
+        v.acks_next = (v.acks_next + 1) % v.acks_count
+    return v.ack_due
 
 
 @part
@@ -24,7 +54,7 @@ def notify(v: Any, kind: int, account: int, product: int) -> Any:
         raise OverflowError("more news at once than the venue keeps room for")
     n = notices_of(v)[v.notices_tail % v.notices_capacity]
     v.notices_tail += 1
-    n.due = v.now + v.ack_latency
+    n.due = _news_due(v)
     n.at = v.now
     n.kind = kind
     n.account = account
@@ -45,6 +75,35 @@ def has_room(v: Any) -> bool:
 
 
 @part
+def _tier(v: Any, account: int) -> int:
+    """Fee tier of today: by what was traded on the 30 UTC days before, fixed until the day ends."""
+    a = accounts_of(v)[account]
+    day = v.now // DAY_NS
+    if a.tier_day != day:
+        days = volumes_of(v)[account]
+        for passed in range(max(a.tier_day + 1, day - FEE_DAYS + 1), day + 1):
+            days[passed % FEE_DAYS] = 0
+        a.tier_day = day
+        total = 0
+        for traded in days:
+            total += traded
+        a.tier = 0
+        for i in range(v.tiers_count):
+            if tiers_of(v)[i].volume <= total:
+                a.tier = i
+    return a.tier
+
+
+@part
+def fee_rate(v: Any, account: int, p: Any, maker: int) -> int:
+    """Of the account's tier where the venue has tiers, else of the product."""
+    if v.tiers_count == 0:
+        return p.maker_fee if maker == 1 else p.taker_fee
+    tier = tiers_of(v)[_tier(v, account)]
+    return tier.maker if maker == 1 else tier.taker
+
+
+@part
 def book_fill(v: Any, account: int, pi: int, sign: int, lots: int, price: int, rate: int) -> int:
     """Apply a fill to cash and position at average cost; returns the fee.
 
@@ -54,6 +113,8 @@ def book_fill(v: Any, account: int, pi: int, sign: int, lots: int, price: int, r
     a = accounts_of(v)[account]
     h = positions_of(v)[account, pi]
     fee = scaled(lots * price * p.unit, rate, RATE_SCALE)
+    if v.tiers_count != 0:
+        volumes_of(v)[account, v.now // DAY_NS % FEE_DAYS] += lots * price * p.unit
     a.cash -= fee
     a.fees += fee
     h.fees += fee
@@ -192,3 +253,43 @@ def pay_funding(v: Any, pi: int, rate: int) -> None:
         n.rate = rate
         n.lots = h.lots
         n.price = mark
+
+
+@part
+def sample_premium(v: Any, pi: int) -> None:
+    """Note how far the mark stands from the index, while the product trades and both are known."""
+    p = products_of(v)[pi]
+    mark = _mark(p)
+    if p.index > 0 and mark > 0 and p.status <= POST_ONLY:
+        p.premium_sum += scaled(mark - p.index, RATE_SCALE, p.index)
+        p.premium_count += 1
+
+
+@part
+def settle_premium(v: Any, pi: int) -> None:
+    """Pay funding of 3/4 of the mean premium, spread over a day's intervals, and 1/4 of the rate before.
+
+    That is the rule of Coinbase's US perpetual-style futures. Without a sample there is no settlement.
+    """
+    p = products_of(v)[pi]
+    if p.premium_count == 0:
+        return
+    parts = p.premium_count * p.funding_divisor
+    rate = scaled(3 * p.premium_sum + p.funding_rate * parts, 1, 4 * parts)
+    p.premium_sum = 0
+    p.premium_count = 0
+    pay_funding(v, pi, rate)
+
+
+@part
+def change_window(v: Any, pi: int, window: int) -> None:
+    """From now on the margin rates of another window hold; every account that holds the product is looked at anew."""
+    p = products_of(v)[pi]
+    p.window = window
+    night = window == OVERNIGHT
+    p.initial_long = p.night_initial_long if night else p.day_initial_long
+    p.initial_short = p.night_initial_short if night else p.day_initial_short
+    p.maintenance_long = p.night_maintenance_long if night else p.day_maintenance_long
+    p.maintenance_short = p.night_maintenance_short if night else p.day_maintenance_short
+    for account in range(v.accounts_count):
+        positions_of(v)[account, pi].band_low = NEVER

@@ -7,10 +7,10 @@ from typing import Any
 from gpt_trader.market.compiled import part
 from gpt_trader.market.rows import MONEY_SCALE, RATE_SCALE
 from gpt_trader.venue.arithmetic import multiply_divide
-from gpt_trader.venue.layout import ASKS, BIDS, BOOK_TICKS, BY_BARS, BY_LEVELS, BY_QUOTES
+from gpt_trader.venue.layout import ASKS, BIDS, BOOK_TICKS, BY_BARS
 from gpt_trader.venue.memory import books_of
 
-__all__ = ["available", "clear_book", "consume", "mark_of", "model_book", "quote", "set_level", "shown"]
+__all__ = ["available", "clear_book", "consume", "feed_by", "mark_of", "model_book", "quote", "set_level", "shown"]
 
 MASK = BOOK_TICKS - 1
 EDGE = BOOK_TICKS // 8
@@ -125,9 +125,6 @@ def clear_book(levels: Any, p: Any) -> None:
 @part
 def quote(v: Any, levels: Any, p: Any, bid: int, bid_lots: int, ask: int, ask_lots: int) -> None:
     """Top of book replaces the whole book. A side that repeats what the feed said last keeps what we took of it."""
-    if p.fed_by != BY_QUOTES:
-        clear_book(levels, p)
-        p.fed_by = BY_QUOTES
     if bid != p.raw_bid or bid_lots != p.raw_bid_lots:
         p.raw_bid = bid
         p.raw_bid_lots = bid_lots
@@ -151,12 +148,11 @@ def quote(v: Any, levels: Any, p: Any, bid: int, bid_lots: int, ask: int, ask_lo
 
 
 @part
-def level(v: Any, levels: Any, p: Any, side: int, tick: int, lots: int) -> None:
-    """One level of a depth feed."""
-    if p.fed_by != BY_LEVELS:
-        clear_book(levels, p)
-        p.fed_by = BY_LEVELS
-    set_level(v, levels, p, side, tick, lots)
+def feed_by(levels: Any, p: Any, source: int) -> None:
+    """From now on rows of another kind make the book."""
+    clear_book(levels, p)
+    p.fed_by = source
+    p.path_open = 0
 
 
 @part

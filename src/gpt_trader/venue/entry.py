@@ -6,7 +6,7 @@ from typing import Any
 
 from gpt_trader.market.compiled import part
 from gpt_trader.market.rows import RATE_SCALE
-from gpt_trader.venue.accounts import equity_of, initial_margin
+from gpt_trader.venue.accounts import equity_of, fee_rate, initial_margin
 from gpt_trader.venue.arithmetic import multiply_divide
 from gpt_trader.venue.books import mark_of, model_book, value_at
 from gpt_trader.venue.layout import (
@@ -21,6 +21,7 @@ from gpt_trader.venue.layout import (
     BELOW_MIN,
     BELOW_NOTIONAL,
     BIDS,
+    BRACKET,
     BY_BARS,
     CANCEL,
     CANCEL_REPLY,
@@ -81,11 +82,13 @@ def _refuse_price(v: Any, o: Any, p: Any, mark: int) -> int:
         return PRICE_BAND
     if o.tif == GTD and o.expire <= v.now:
         return BAD_EXPIRY
-    if o.type == STOP_LIMIT:
+    if o.type in (STOP_LIMIT, BRACKET):
         if p.last == 0:
             return NO_PRICE
         if o.stop <= 0 or o.stop > p.price_max or (o.stop - p.last) * o.side <= 0:
             return BAD_STOP
+        if o.type == BRACKET and (o.stop - o.limit) * o.side <= 0:
+            return BAD_STOP  # the limit is where the profit is, on the other side of the market
     return NO_REASON
 
 
@@ -111,7 +114,7 @@ def _refuse_exposure(v: Any, o: Any, p: Any, mark: int) -> int:
     before = initial_margin(v, o.account, o.product, 0, 0)
     after = initial_margin(v, o.account, o.product, o.lots if o.side > 0 else 0, o.lots if o.side < 0 else 0)
     if after > before:
-        fee = multiply_divide(value_at(o.lots, mark, p), max(0, p.taker_fee), RATE_SCALE)
+        fee = multiply_divide(value_at(o.lots, mark, p), max(0, fee_rate(v, o.account, p, 0)), RATE_SCALE)
         if equity_of(v, o.account) < after + fee:
             return NO_MARGIN
     return NO_REASON
@@ -152,6 +155,7 @@ def _arrive(v: Any, index: int) -> None:
         tell_order(v, ACK, index)
         return
     o.state = ACTIVE
+    o.armed = 1 if o.type == BRACKET else 0
     change_exposure(v, o, o.lots)
     if o.tif == GTD:
         v.expire_next = min(v.expire_next, o.expire)

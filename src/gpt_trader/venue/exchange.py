@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -9,8 +10,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from gpt_trader.core.clock import NS
-from gpt_trader.core.errors import ConfigError, InvalidOrderError
+from gpt_trader.core.errors import InvalidOrderError
 from gpt_trader.core.values import (
     ZERO,
     Account,
@@ -26,14 +26,14 @@ from gpt_trader.core.values import (
     TimeInForce,
     TradingStatus,
 )
-from gpt_trader.market.rows import MONEY_SCALE, RATE_SCALE, STATUSES
+from gpt_trader.market.rows import STATUSES
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.venue import layout
+from gpt_trader.venue.delayed import DelayedMarket
+from gpt_trader.venue.face import E8, E12, MarketFace, ProductUnits
 from gpt_trader.venue.feed import MarketFeed
 from gpt_trader.venue.kernel import advance, refresh
-from gpt_trader.venue.memory_map import VenueMemory
 from gpt_trader.venue.news import (
-    BarModel,
     FillNews,
     FundingNews,
     NewOrder,
@@ -42,14 +42,19 @@ from gpt_trader.venue.news import (
     OrderNewsKind,
     StatusNews,
 )
-from gpt_trader.venue.specification import products_record, whole
+from gpt_trader.venue.settings import NS_PER_MS, Latency, VenueSettings
+from gpt_trader.venue.setup import venue_memory
+from gpt_trader.venue.specification import whole
+from gpt_trader.venue.timetable import timetable_rows
 
 __all__ = ["SimulatedVenue"]
 
-E8: Final = Decimal(1) / MONEY_SCALE
-E12: Final = Decimal(1) / RATE_SCALE
-BPS: Final = RATE_SCALE // 10_000
-TYPES: Final = {OrderType.MARKET: layout.MARKET, OrderType.LIMIT: layout.LIMIT, OrderType.STOP_LIMIT: layout.STOP_LIMIT}
+TYPES: Final = {
+    OrderType.MARKET: layout.MARKET,
+    OrderType.LIMIT: layout.LIMIT,
+    OrderType.STOP_LIMIT: layout.STOP_LIMIT,
+    OrderType.BRACKET: layout.BRACKET,
+}
 TIFS: Final = {
     TimeInForce.GTC: layout.GTC,
     TimeInForce.GTD: layout.GTD,
@@ -73,35 +78,10 @@ ORDER_NEWS: Final = {
 }
 
 
-class _Product:
-    """One product's units, and floats for bars that are the nearest to the exact value."""
-
-    def __init__(self, index: int, spec: ProductSpec) -> None:
-        self.index = index
-        self.spec = spec
-        self.tick = spec.tick
-        self.lot = spec.lot
-        self._tick_ratio = spec.tick.as_integer_ratio()
-        self._lot_ratio = spec.lot.as_integer_ratio()
-
-    def price(self, ticks: int) -> Decimal:
-        return ticks * self.tick
-
-    def quantity(self, lots: int) -> Decimal:
-        return lots * self.lot
-
-    def price_float(self, ticks: int) -> float:
-        return ticks * self._tick_ratio[0] / self._tick_ratio[1]
-
-    def quantity_float(self, lots: int) -> float:
-        return lots * self._lot_ratio[0] / self._lot_ratio[1]
-
-
 class SimulatedVenue:
     """A perpetuals exchange over one market stream. Time is moved by `advance` alone.
 
-    Orders meet the market of the stream and never each other. Margin is checked with the stricter of each product's
-    two windows (overnight) unless told otherwise.
+    Orders meet the market of the stream and never each other.
     """
 
     def __init__(
@@ -109,47 +89,61 @@ class SimulatedVenue:
         stream: MarketStream,
         *,
         cash: Sequence[Decimal],
+        settings: VenueSettings | None = None,
         entry_latency_ns: int = 0,
         ack_latency_ns: int = 0,
-        bar_model: BarModel | None = None,
-        overnight_margin: bool = True,
     ) -> None:
-        """One account for each entry of `cash`. Raises ConfigError for a product that exact money cannot carry."""
-        if min(entry_latency_ns, ack_latency_ns) < 0:
-            raise ConfigError("entry and ack latency must not be below zero")
-        model = bar_model or BarModel()
-        self.bar_model = model
+        """One account for each entry of `cash`; the two latencies are constants for where `settings` are not given.
+
+        Raises ConfigError for settings that cannot be, or a product that exact money cannot carry.
+        """
+        self.settings = settings or VenueSettings(
+            entry_latency=Latency(milliseconds=Decimal(entry_latency_ns) / NS_PER_MS),
+            ack_latency=Latency(milliseconds=Decimal(ack_latency_ns) / NS_PER_MS),
+        )
         self._specs = {spec.symbol: spec for spec in stream.products}
-        self._products = [_Product(index, spec) for index, spec in enumerate(stream.products)]
+        self._products = [ProductUnits(index, spec) for index, spec in enumerate(stream.products)]
         self._by_symbol = {product.spec.symbol: product for product in self._products}
-        self._memory = VenueMemory(products_record(stream.products, overnight_margin), len(cash))
-        self._feed = MarketFeed(stream, self._memory.products["price_max"], model.passive_share)
+        self._memory = venue_memory(stream, self.settings, len(cash))
         self._header = self._memory.header
         self._now = self._header["now"]
         self._out = np.zeros(4, np.int64)
-        self._entry_latency_ns = entry_latency_ns
+        self._entry_latencies = self.settings.entry_latency.series_ns("entry_latency", self.settings.seed).tolist()
+        self._requests = 0
+        self._last_due_ns = 0
         self._names: dict[int, str] = {}
         self._numbers: dict[tuple[int, str], int] = {}
-        for index, amount in enumerate(cash):
-            self._memory.accounts["cash"][index] = whole(amount, E8, "cash")
-        self._set_up_header(stream, ack_latency_ns, model)
+        self._late_bars: deque[tuple[int, Bar]] = deque()
+        self._set_up_accounts(cash, stream.start_ns)
+        self._feed = MarketFeed(
+            stream,
+            self._memory.products["price_max"],
+            self.settings.bar_model.passive_share,
+            timetable_rows(self.settings, stream.products, stream.start_ns, stream.end_ns),
+        )
+        self._face = MarketFace(self._memory, self._products)
+        self._delayed = self._delayed_market(stream)
         self._next_rows()
 
-    def _set_up_header(self, stream: MarketStream, ack_latency_ns: int, model: BarModel) -> None:
-        header = self._header
-        bar_ns = stream.bar_seconds * NS
-        header["now"] = stream.start_ns
-        header["end_ns"] = stream.end_ns
-        header["ack_latency"] = ack_latency_ns
-        header["wake_on_bars"] = 1
-        header["bar_ns"] = bar_ns
-        if not stream.modelled_book:
-            header["bar_next"] = (stream.start_ns // bar_ns + 1) * bar_ns
-            self._memory.products["bar_whole"] = 1 if stream.start_ns % bar_ns == 0 else 0
-        header["model_half_spread"] = int(model.half_spread_bps * BPS)
-        header["model_step"] = int(model.level_step_bps * BPS)
-        header["model_share"] = int(model.level_share * RATE_SCALE)
-        header["model_levels"] = model.levels
+    def _set_up_accounts(self, cash: Sequence[Decimal], start_ns: int) -> None:
+        volume = whole(self.settings.volume_before, E8, "volume_before")
+        day = start_ns // layout.DAY_NS - 1
+        for index, amount in enumerate(cash):
+            self._memory.accounts["cash"][index] = whole(amount, E8, "cash")
+            self._memory.accounts["tier_day"][index] = day
+            self._memory.volumes[index, day % layout.FEE_DAYS] = volume
+
+    def _delayed_market(self, stream: MarketStream) -> DelayedMarket | None:
+        """None where the client sees every row at its own time."""
+        settings = self.settings
+        latencies = settings.feed_latency.series_ns("feed_latency", settings.seed)
+        if not settings.feed_latency_recorded and not latencies.any():
+            return None
+        memory = venue_memory(stream, settings, 1)
+        memory.header["bar_next"] = layout.NEVER
+        memory.header["wake_on_bars"] = 0
+        self._face = MarketFace(memory, self._products)
+        return DelayedMarket(memory, None if settings.feed_latency_recorded else latencies)
 
     # time
 
@@ -183,6 +177,9 @@ class SimulatedVenue:
         Raises MarketDataError for rows that must not be traded on.
         """
         until = layout.NEVER if until_ns is None else until_ns
+        return self._run(until) if self._delayed is None else self._run_delayed(self._delayed, until)
+
+    def _run(self, until: int) -> bool:
         while True:
             answer = advance(self._header, until)
             if answer & layout.NEED_ROWS:
@@ -198,6 +195,39 @@ class SimulatedVenue:
             self._header["final"] = 1
         else:
             self._memory.give_rows(rows)
+            if self._delayed is not None:
+                self._delayed.move_to(self.now_ns)
+                self._delayed.give(rows)
+            self._start_bar_clock()
+
+    def _start_bar_clock(self) -> None:
+        """Bars are made from trades as soon as one product has trades and no bars of its own."""
+        header = self._header
+        if int(header["bar_next"][0]) == layout.NEVER and self._feed.needs_bars and not header["final"][0]:
+            now, bar_ns = self.now_ns, int(header["bar_ns"][0])
+            header["bar_next"] = (now // bar_ns + 1) * bar_ns
+            self._memory.products["bar_whole"] = int(now % bar_ns == 0)
+
+    def _run_delayed(self, delayed: DelayedMarket, until: int) -> bool:
+        """The same for a client who sees the market late: a bar is told when its last row has arrived."""
+        late = self._late_bars
+        while True:
+            going = self._run(min(until, late[0][0]) if late else until)
+            now = self.now_ns
+            for bar in self._new_bars():
+                arrived = delayed.arrival_ns(int(self._header["row_next"][0]))
+                late.append((max(bar.close_ns, arrived), bar))
+            bar_due = bool(late) and late[0][0] <= now and bool(self._header["wake_on_bars"][0])
+            if bar_due or now >= until or self._news_due():
+                return True
+            if not going and not late:
+                return False
+
+    def _news_due(self) -> bool:
+        header = self._header
+        head = int(header["notices_head"][0])
+        notices = self._memory.notices
+        return head != int(header["notices_tail"][0]) and int(notices["due"][head % len(notices)]) <= self.now_ns
 
     # orders
 
@@ -247,7 +277,10 @@ class SimulatedVenue:
         self._memory.make_request_room()
         tail = int(self._header["requests_tail"][0])
         requests = self._memory.requests
-        requests[tail % len(requests)] = (self.now_ns + self._entry_latency_ns, kind, number)
+        latency = self._entry_latencies[self._requests % len(self._entry_latencies)]
+        self._requests += 1
+        self._last_due_ns = max(self._last_due_ns, self.now_ns + latency)
+        requests[tail % len(requests)] = (self._last_due_ns, kind, number)
         self._header["requests_tail"] = tail + 1
 
     def number_of(self, client_order_id: str, account: int = 0) -> int | None:
@@ -272,7 +305,15 @@ class SimulatedVenue:
     # news
 
     def take_bars(self) -> list[Bar]:
-        """Bars that closed since the last call, oldest first."""
+        """Bars that closed, and arrived, since the last call, oldest first."""
+        if self._delayed is None:
+            return self._new_bars()
+        arrived = []
+        while self._late_bars and self._late_bars[0][0] <= self.now_ns:
+            arrived.append(self._late_bars.popleft()[1])
+        return arrived
+
+    def _new_bars(self) -> list[Bar]:
         header = self._header
         head, tail = int(header["bars_head"][0]), int(header["bars_tail"][0])
         if head == tail:
@@ -426,78 +467,34 @@ class SimulatedVenue:
                 )
         return tuple(found)
 
+    # the market, as the client sees it
+
+    def _seen(self) -> MarketFace:
+        if self._delayed is not None:
+            self._delayed.move_to(self.now_ns)
+        return self._face
+
     def mark(self, symbol: str) -> Mark | None:
         """The venue's mark row, else median(mid, last, index), else the first known of mid, last, index."""
-        product = self._by_symbol.get(symbol)
-        if product is None:
-            return None
-        refresh(self._header, product.index, 0, self._out)
-        mark = int(self._out[0])
-        if mark == 0:
-            return None
-        seen = int(self._memory.products["seen"][product.index])
-        return Mark(price=mark * E8, venue_ns=seen, received_ns=seen)
+        return self._seen().mark(symbol)
 
     def touch(self, symbol: str) -> tuple[Decimal, Decimal] | None:
         """Best bid and best ask, less what orders of this venue took; None while a side is empty."""
-        product = self._by_symbol.get(symbol)
-        if product is None:
-            return None
-        refresh(self._header, product.index, 0, self._out)
-        record = self._memory.products[product.index]
-        bid, ask = int(record["best_bid"]), int(record["best_ask"])
-        return (product.price(bid), product.price(ask)) if bid and ask else None
+        return self._seen().touch(symbol)
 
     def last_price(self, symbol: str) -> Decimal | None:
-        product = self._by_symbol.get(symbol)
-        last = int(self._memory.products["last"][product.index]) if product else 0
-        return product.price(last) if product and last else None
+        return self._seen().last_price(symbol)
 
     def index_price(self, symbol: str) -> Decimal | None:
-        product = self._by_symbol.get(symbol)
-        index = int(self._memory.products["index"][product.index]) if product else 0
-        return index * E8 if index else None
+        return self._seen().index_price(symbol)
 
     def funding_rate(self, symbol: str) -> Decimal:
         """Of the last settlement, per interval; zero before the first."""
-        product = self._by_symbol.get(symbol)
-        return int(self._memory.products["funding_rate"][product.index]) * E12 if product else ZERO
+        return self._seen().funding_rate(symbol)
 
     def book(self, symbol: str, depth: int) -> BookView | None:
         """The best `depth` levels a side, less what orders of this venue took; None when both sides are empty."""
-        product = self._by_symbol.get(symbol)
-        if product is None:
-            return None
-        refresh(self._header, product.index, 0, self._out)
-        record = self._memory.products[product.index]
-        bids = self._levels(product, layout.BIDS, int(record["best_bid"]), int(record["bid_levels"]), depth)
-        asks = self._levels(product, layout.ASKS, int(record["best_ask"]), int(record["ask_levels"]), depth)
-        if not bids and not asks:
-            return None
-        modelled = int(record["fed_by"]) == layout.BY_BARS
-        return BookView(bids=bids, asks=asks, received_ns=int(record["seen"]), modelled=modelled)
-
-    def _levels(
-        self, product: _Product, side: int, best: int, count: int, depth: int
-    ) -> tuple[tuple[Decimal, Decimal], ...]:
-        if best == 0:
-            return ()
-        levels = self._memory.books[product.index, side]
-        step = -1 if side == layout.BIDS else 1
-        wanted = min(depth, count)
-        reach = 64
-        while True:
-            reach = min(reach, layout.BOOK_TICKS)
-            ticks = best + step * np.arange(reach)
-            lots = levels[ticks & (layout.BOOK_TICKS - 1)]
-            found = np.flatnonzero(lots)[:wanted]
-            if len(found) == wanted or reach == layout.BOOK_TICKS:
-                break
-            reach *= 16
-        return tuple(
-            (product.price(tick), product.quantity(size))
-            for tick, size in zip(ticks[found].tolist(), lots[found].tolist(), strict=True)
-        )
+        return self._seen().book(symbol, depth)
 
 
 def _status(number: Any) -> TradingStatus:

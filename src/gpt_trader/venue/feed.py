@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.core.clock import NS, iso
 from gpt_trader.core.errors import ConfigError, MarketDataError
-from gpt_trader.market.rows import BAR, ROW
+from gpt_trader.market.rows import BAR, ROW, TRADE
 from gpt_trader.market.stream import MarketStream, Rows
 from gpt_trader.venue.inspection import FINDINGS, inspect_rows
 from gpt_trader.venue.layout import PATH
@@ -26,7 +26,10 @@ Prices = NDArray[np.int64]
 class MarketFeed:
     """Rows of one stream as the kernel takes them; read once, in order."""
 
-    def __init__(self, stream: MarketStream, price_max: Prices, passive_share: Decimal) -> None:
+    def __init__(
+        self, stream: MarketStream, price_max: Prices, passive_share: Decimal, timetable: Rows | None = None
+    ) -> None:
+        """`timetable` holds sorted rows that the venue adds; at one time they come before those of the market."""
         self._name = stream.name
         self._symbols = [product.symbol for product in stream.products]
         self._bar_ns = stream.bar_seconds * NS
@@ -34,6 +37,8 @@ class MarketFeed:
         self._passive_permille = int(passive_share * 1000)
         self._first: Prices = np.zeros(len(self._symbols), np.int64)
         self._found: Prices = np.zeros(3, np.int64)
+        self._kinds: Prices = np.zeros(len(self._symbols), np.int64)
+        self._timetable = np.zeros(0, ROW) if timetable is None else timetable
         self._rows_before = 0
         self._last_ns = 0
         self._sequence = 0
@@ -45,18 +50,34 @@ class MarketFeed:
         """The next array of rows, or None at the end. Raises MarketDataError or ConfigError."""
         return next(self._chunks, None)
 
+    @property
+    def needs_bars(self) -> bool:
+        """A product has had trades and no bars of its own."""
+        return bool(np.any((self._kinds >> TRADE & 1 == 1) & (self._kinds >> BAR & 1 == 0)))
+
     def _unfolded(self, chunks: Iterator[Rows]) -> Iterator[Rows]:
         for chunk in chunks:
             if len(chunk) == 0:
                 continue
             rows = np.ascontiguousarray(chunk)
             self._check(rows)
+            rows = self._with_timetable(rows, int(rows["ts"][-1]))
             if len(self._kept) == 0 and self._found[2] == 0:
                 yield rows
             else:
                 yield self._unfold(rows)
         if len(self._kept):
             yield self._kept
+        if len(self._timetable):
+            yield self._timetable
+
+    def _with_timetable(self, rows: Rows, last_ns: int) -> Rows:
+        """Rows and what the venue adds up to the last of them."""
+        count = int(np.searchsorted(self._timetable["ts"], last_ns, side="right"))
+        if count == 0:
+            return rows
+        added, self._timetable = self._timetable[:count], self._timetable[count:]
+        return np.insert(rows, np.searchsorted(rows["ts"], added["ts"], side="left"), added)
 
     def _unfold(self, rows: Rows) -> Rows:
         """Rows with the path of each bar in front of it. What a later chunk could still come before is kept back."""
@@ -87,6 +108,7 @@ class MarketFeed:
         for price, offset in ((bars["a"], 1), (nearer, self._bar_ns // 3), (farther, 2 * self._bar_ns // 3)):
             path = bars.copy()
             path["ts"] = bars["ts"] - self._bar_ns + offset
+            path["recv"] = path["ts"]
             path["kind"] = PATH
             path["a"] = price
             path["b"] = 1 if offset == 1 else 0
@@ -97,7 +119,7 @@ class MarketFeed:
         if rows.dtype != ROW:
             raise MarketDataError(f"{self._name}: rows have the type {rows.dtype}, not market.rows.ROW")
         out = self._found
-        inspect_rows(rows.ctypes.data, len(rows), self._last_ns, self._price_max, self._first, out)
+        inspect_rows(rows.ctypes.data, len(rows), self._last_ns, self._price_max, self._first, self._kinds, out)
         self._check_room()
         place, finding = int(out[0]), int(out[1])
         if finding:

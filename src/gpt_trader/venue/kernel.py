@@ -12,23 +12,38 @@ from numba import from_dtype, types
 
 from gpt_trader.market.compiled import EntryPoint, jit, part
 from gpt_trader.market.rows import BAR, CLEAR, FUNDING, INDEX, LEVEL, MARK, QUOTE, STATUS, TRADE
-from gpt_trader.venue.accounts import equity_of, has_room, initial_margin, maintenance_margin, notify, pay_funding
-from gpt_trader.venue.books import clear_book, level, mark_of, model_book, quote
+from gpt_trader.venue.accounts import (
+    change_window,
+    equity_of,
+    has_room,
+    initial_margin,
+    maintenance_margin,
+    notify,
+    pay_funding,
+    sample_premium,
+    settle_premium,
+)
+from gpt_trader.venue.books import feed_by, mark_of, model_book, quote, set_level, shown
 from gpt_trader.venue.entry import expire_orders, run_request
 from gpt_trader.venue.inspection import ENTRY_POINTS as INSPECTION
 from gpt_trader.venue.layout import (
     ASKS,
     BIDS,
     BY_BARS,
+    BY_LEVELS,
+    BY_NOBODY,
     BY_QUOTES,
+    FUNDING_OF_MARKET,
     HEADER,
     NEED_ROOM,
     NEED_ROWS,
     NEVER,
     OVER,
     PATH,
+    SAMPLE,
+    SETTLE,
     STATUS_CHANGED,
-    UNKNOWN,
+    WINDOW,
     WOKE_BARS,
     WOKE_NOTICES,
 )
@@ -37,14 +52,13 @@ from gpt_trader.venue.matching import cross, fire_stops, release_waiting, trade_
 from gpt_trader.venue.memory import (
     bars_of,
     books_of,
-    lists_of,
     notices_of,
-    orders_of,
     products_of,
     requests_of,
     rows_of,
 )
 from gpt_trader.venue.path import follow_path
+from gpt_trader.venue.queue import change_queue
 
 __all__ = ["ENTRY_POINTS", "advance", "refresh"]
 
@@ -64,10 +78,16 @@ def _put_bar(v: Any, pi: int, close_ns: int, o: int, high: int, low: int, close:
 
 @part
 def _close_bars(v: Any) -> None:
-    """The clock closes the bars built from trades; an empty one carries the close, the first partial one is dropped."""
+    """The clock closes the bars built from trades; an empty one carries the close, the first partial one is dropped.
+
+    A product whose bars come as rows gets them from there.
+    """
     products = products_of(v)
     for pi in range(v.products_count):
         p = products[pi]
+        if p.path_open == 1:
+            p.bar_volume = 0
+            continue
         if p.bar_whole == 1 and p.bar_volume > 0:
             _put_bar(v, pi, v.bar_next, p.bar_open, p.bar_high, p.bar_low, p.bar_close, p.bar_volume)
         elif p.bar_whole == 1 and p.last != 0 and p.fed_by != BY_BARS:
@@ -92,29 +112,18 @@ def _add_to_bar(p: Any, price: int, lots: int) -> None:
 
 
 @part
-def _shrink_queue(v: Any, pi: int, which: int, tick: int, lots: int) -> None:
-    """A level of ours shows `lots` now: no more can be ahead of an order there."""
-    p = products_of(v)[pi]
-    orders = orders_of(v)
-    line = lists_of(v)[pi, which]
-    for i in range(p.bids if which == BIDS else p.asks):
-        o = orders[line[i]]
-        if o.limit == tick:
-            o.ahead = lots if o.ahead == UNKNOWN else min(o.ahead, lots)
-        elif p.fed_by == BY_QUOTES and (o.limit - tick) * o.side > 0:
-            o.ahead = 0  # better than the best: nobody is ahead
-
-
-@part
 def _settle(v: Any) -> None:
     """All rows of one product and time are in: what do they mean for living orders and margins?"""
     v.unsettled = 0
     pi = v.row_product
     p = products_of(v)[pi]
     v.now = v.row_time
-    if p.fed_by != BY_BARS and p.bids + p.asks > 0:
-        cross(v, pi, BIDS)
-        cross(v, pi, ASKS)
+    if p.fed_by != BY_BARS:
+        if p.bids + p.asks > 0:
+            cross(v, pi, BIDS)
+            cross(v, pi, ASKS)
+        if p.waiting > 0 and p.fed_by != BY_NOBODY:
+            release_waiting(v, pi)  # bars ended here, and rows of another kind go on
     after_fills(v)
     check_margins(v, pi, mark_of(p))
 
@@ -130,8 +139,19 @@ def _trade(v: Any, pi: int, p: Any, price: int, lots: int, side: int) -> None:
 
 
 @part
+def _has_ticks(v: Any, p: Any) -> bool:
+    """Depth or quotes feed the product: its bars are counted and not walked, for nothing trades twice."""
+    if p.fed_by in (BY_LEVELS, BY_QUOTES):
+        v.rows_ignored += 1
+        return True
+    return False
+
+
+@part
 def _bar_row(v: Any, pi: int, p: Any, r: Any) -> None:
     """A bar closes: the path ends at its close, and the next model knows its volume."""
+    if _has_ticks(v, p):
+        return
     follow_path(v, pi, r.d, False)
     p.path_open = 0
     p.stale = 1
@@ -141,9 +161,10 @@ def _bar_row(v: Any, pi: int, p: Any, r: Any) -> None:
 
 @part
 def _path_row(v: Any, pi: int, p: Any, r: Any) -> None:
+    if _has_ticks(v, p):
+        return
     if p.fed_by != BY_BARS:
-        clear_book(books_of(v)[pi], p)
-        p.fed_by = BY_BARS
+        feed_by(books_of(v)[pi], p, BY_BARS)
         p.step = 1
     if r.b == 1:
         p.room = r.c
@@ -173,11 +194,17 @@ def _seldom(v: Any, pi: int, p: Any, r: Any) -> None:
     elif kind == MARK:
         p.mark_row = r.a
     elif kind == CLEAR:
-        clear_book(books_of(v)[pi], p)
-    elif kind == FUNDING:
+        feed_by(books_of(v)[pi], p, BY_NOBODY)
+    elif kind == FUNDING and v.funding_by == FUNDING_OF_MARKET:
         pay_funding(v, pi, r.a)
     elif kind == STATUS:
         _status_row(v, pi, p, r.a)
+    elif kind == WINDOW:
+        change_window(v, pi, r.a)
+    elif kind == SAMPLE:
+        sample_premium(v, pi)
+    elif kind == SETTLE:
+        settle_premium(v, pi)
 
 
 @part
@@ -209,19 +236,31 @@ def _take_rows(v: Any, limit: int) -> int:
             v.unsettled = 1
         if kind == LEVEL:
             side = BIDS if r.side > 0 else ASKS
-            level(v, books[pi], p, side, r.a, r.b)
+            if p.fed_by != BY_LEVELS:
+                feed_by(books[pi], p, BY_LEVELS)
             if p.interest > 0:
-                _shrink_queue(v, pi, side, r.a, r.b)
+                before = shown(books[pi], p, side, r.a)
+                set_level(v, books[pi], p, side, r.a, r.b)
+                change_queue(v, pi, side, r.a, before, r.b)
+            else:
+                set_level(v, books[pi], p, side, r.a, r.b)
         elif kind == TRADE:
             p.last = r.a
             _add_to_bar(p, r.a, r.b)
             if p.interest > 0:
                 _trade(v, pi, p, r.a, r.b, r.side)
         elif kind == QUOTE:
-            quote(v, books[pi], p, r.a, r.b, r.c, r.d)
-            if p.interest > 0:
-                _shrink_queue(v, pi, BIDS, r.a, r.b)
-                _shrink_queue(v, pi, ASKS, r.c, r.d)
+            if p.fed_by == BY_LEVELS:
+                v.rows_ignored += 1  # the depth feed says it better
+            else:
+                if p.fed_by != BY_QUOTES:
+                    feed_by(books[pi], p, BY_QUOTES)
+                bids = shown(books[pi], p, BIDS, r.a)
+                asks = shown(books[pi], p, ASKS, r.c)
+                quote(v, books[pi], p, r.a, r.b, r.c, r.d)
+                if p.interest > 0:
+                    change_queue(v, pi, BIDS, r.a, bids, r.b)
+                    change_queue(v, pi, ASKS, r.c, asks, r.d)
         else:
             v.now = ts
             _seldom(v, pi, p, r)

@@ -22,12 +22,20 @@ __all__ = [
     "PRODUCT",
     "REASONS",
     "REQUEST",
+    "TIER",
 ]
 
 NEVER: Final = 2**63 - 1
 """A time that does not come."""
 UNKNOWN: Final = -1
 """Queue ahead of a resting order whose level the feed has not shown yet."""
+QUEUE_BITS: Final = 16
+"""The queue ahead of an order is kept in parts of a lot, 2^16 of them."""
+QUEUE_LOTS_MAX: Final = 1 << 46
+"""A longer queue than this is kept as this."""
+FEE_DAYS: Final = 31
+"""Days of traded volume that are kept for fee tiers: 30 whole ones and today."""
+DAY_NS: Final = 86_400 * 10**9
 RESTING_MAX: Final = 512
 """Living orders of one product and list; one more is refused as too_many_open_orders."""
 BOOK_TICKS: Final = 1 << 17
@@ -37,6 +45,12 @@ ROOM: Final = 1 << 12
 PATH: Final = 10
 """Row kind made from BAR rows: a=price b=1 when the price jumps there (a bar's open), else the path moves to it,
 c=passive room in lots (only with b=1)."""
+WINDOW: Final = 11
+"""Row kind made from the venue's schedule: the margin window changes to a."""
+SAMPLE: Final = 12
+"""Row kind made from the venue's schedule: look at the premium of the mark over the index."""
+SETTLE: Final = 13
+"""Row kind made from the venue's schedule: funding of the samples since the last one is due."""
 
 # lists of living orders
 BIDS: Final = 0
@@ -48,6 +62,7 @@ LISTS: Final = 3
 MARKET: Final = 0
 LIMIT: Final = 1
 STOP_LIMIT: Final = 2
+BRACKET: Final = 3
 GTC: Final = 0
 GTD: Final = 1
 IOC: Final = 2
@@ -123,6 +138,20 @@ POST_ONLY: Final = 2
 CANCEL_ONLY: Final = 3
 HALTED: Final = 4
 
+# margin windows
+INTRADAY: Final = 0
+OVERNIGHT: Final = 1
+
+# how the queue in front of a resting order shortens
+QUEUE_BACK: Final = 0
+QUEUE_PROPORTIONAL: Final = 1
+QUEUE_TRADES: Final = 2
+
+# whose funding is paid
+FUNDING_OF_MARKET: Final = 0
+FUNDING_OF_VENUE: Final = 1
+FUNDING_NONE: Final = 2
+
 # requests
 NEW: Final = 0
 CANCEL: Final = 1
@@ -157,18 +186,23 @@ HEADER: Final = _ints(
     "notices_address notices_capacity notices_head notices_tail "
     "fills_address fills_capacity fills_count "
     "bars_address bars_capacity bars_head bars_tail "
-    "ack_latency bar_ns bar_next expire_next wake_on_bars filled liquidations levels_outside rows_done "
+    "acks_address acks_count acks_next ack_at ack_due "
+    "tiers_address tiers_count volumes_address "
+    "queue_model funding_by bracket_slip rows_ignored "
+    "bar_ns bar_next expire_next wake_on_bars filled liquidations levels_outside rows_done "
     "model_half_spread model_step model_share model_levels"
 )
 PRODUCT: Final = _ints(
     # specification
     "tick_value lot_e8 unit maker_fee taker_fee liquidation_fee "
     "initial_long initial_short maintenance_long maintenance_short price_band "
-    "price_max position_max lots_min lots_max notional_min "
+    "price_max position_max lots_min lots_max notional_min funding_divisor "
+    "day_initial_long day_initial_short day_maintenance_long day_maintenance_short "
+    "night_initial_long night_initial_short night_maintenance_long night_maintenance_short "
     # book
     "fed_by best_bid best_ask bid_levels ask_levels base raw_bid raw_bid_lots raw_ask raw_ask_lots "
     # prices
-    "status last index mark_row mark kept funding_rate seen "
+    "status last index mark_row mark kept funding_rate premium_sum premium_count window seen "
     # living orders and open positions
     "bids asks waiting interest "
     # bar being built from trades
@@ -176,13 +210,14 @@ PRODUCT: Final = _ints(
     # book modelled from bars
     "path_open stale center half step volume_average room"
 )
-ACCOUNT: Final = _ints("cash fees funding realised liquidating liquidations insurance last_fill")
+ACCOUNT: Final = _ints("cash fees funding realised liquidating liquidations insurance last_fill tier_day tier")
 POSITION: Final = _ints("lots cost opened_ns open_buy open_sell band_low band_high realised fees funding")
 ORDER: Final = _ints(
     "account product side type tif post_only reduce_only limit stop lots expire "
-    "filled value state reason ahead sent_ns arrived_ns done_ns takes liquidation fees"
+    "filled value state reason ahead traded armed sent_ns arrived_ns done_ns takes liquidation fees"
 )
 REQUEST: Final = _ints("due kind order")
 NOTICE: Final = _ints("due at kind account product order state filled value reason fill amount rate lots price")
 FILL: Final = _ints("order account product side lots price fee maker at liquidation")
 BAR_OUT: Final = _ints("product close_ns open high low close volume")
+TIER: Final = _ints("volume maker taker")

@@ -12,7 +12,6 @@ from gpt_trader.venue.layout import (
     CANCELLED,
     EXPIRED,
     FILLED,
-    HALTED,
     IOC,
     LIQUIDATED,
     LISTS,
@@ -21,6 +20,7 @@ from gpt_trader.venue.layout import (
     NO_LIQUIDITY,
     NO_REASON,
     NOTHING_TO_REDUCE,
+    POST_ONLY,
 )
 from gpt_trader.venue.matching import room, walk
 from gpt_trader.venue.memory import accounts_of, fills_of, lists_of, orders_of, positions_of, products_of
@@ -69,6 +69,8 @@ def _new_liquidation_order(v: Any, account: int, pi: int, lots: int) -> int:
     o.state = ACTIVE
     o.reason = NO_REASON
     o.ahead = 0
+    o.traded = 0
+    o.armed = 0
     o.sent_ns = v.now
     o.arrived_ns = v.now
     o.done_ns = 0
@@ -86,7 +88,7 @@ def _close_out(v: Any, account: int, pi: int) -> None:
     h.band_low = NEVER  # what is left is tried again at the next look at the mark
     model_book(v, pi, p)
     best = p.best_bid if h.lots > 0 else p.best_ask
-    if p.status == HALTED or best == 0:
+    if p.status >= POST_ONLY or best == 0:
         return
     index = _new_liquidation_order(v, account, pi, h.lots)
     o = orders_of(v)[index]

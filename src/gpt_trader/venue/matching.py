@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from gpt_trader.market.compiled import part
-from gpt_trader.venue.accounts import book_fill, notify
+from gpt_trader.market.rows import RATE_SCALE
+from gpt_trader.venue.accounts import book_fill, fee_rate, notify
+from gpt_trader.venue.arithmetic import multiply_divide
 from gpt_trader.venue.books import available, consume, model_book, shown
 from gpt_trader.venue.layout import (
     ASKS,
     BIDS,
-    BY_BARS,
-    BY_QUOTES,
+    BRACKET,
+    CANCEL_ONLY,
     CANCELLED,
     EXPIRED,
     FILLED,
     FILLED_SOME,
     FOK,
-    HALTED,
     IOC,
     MARKET,
     NO_LIQUIDITY,
@@ -25,15 +26,16 @@ from gpt_trader.venue.layout import (
     NOTHING_TO_REDUCE,
     ORDER_CHANGED,
     PARTIAL,
+    POST_ONLY,
     POST_ONLY_CROSS,
     REMAINDER,
     RESTING_MAX,
     TOO_MANY,
-    UNKNOWN,
     WAITING,
 )
 from gpt_trader.venue.memory import accounts_of, books_of, fills_of, lists_of, orders_of, positions_of, products_of
-from gpt_trader.venue.orders import add, change_exposure, count_of, finish, remove_at, tell_order
+from gpt_trader.venue.orders import add, change_exposure, count_of, finish, remove, remove_at, tell_order
+from gpt_trader.venue.queue import join_queue, usable
 
 __all__ = ["cross", "crosses", "enter", "fill", "fire_stops", "release_waiting", "room", "trade_meets", "walk"]
 
@@ -53,7 +55,7 @@ def fill(v: Any, index: int, lots: int, price: int, maker: int) -> None:
     """One trade of one order."""
     o = orders_of(v)[index]
     p = products_of(v)[o.product]
-    rate = p.maker_fee if maker == 1 else p.taker_fee
+    rate = fee_rate(v, o.account, p, maker)
     if o.liquidation != 0:
         rate += p.liquidation_fee
     fee = book_fill(v, o.account, o.product, o.side, lots, price, rate)
@@ -117,28 +119,25 @@ def _end(v: Any, index: int, state: int, reason: int) -> None:
 
 
 @part
-def _ahead(v: Any, o: Any, p: Any) -> int:
-    """Quantity in front of an order that joins the back of its level."""
-    if p.fed_by == BY_BARS:
-        return 0
-    side = BIDS if o.side > 0 else ASKS
-    if p.fed_by == BY_QUOTES:
-        best = p.best_bid if o.side > 0 else p.best_ask
-        if best != 0 and (o.limit - best) * o.side < 0:
-            return UNKNOWN
-    return shown(books_of(v)[o.product], p, side, o.limit)
-
-
-@part
 def _rest(v: Any, index: int) -> None:
     o = orders_of(v)[index]
     p = products_of(v)[o.product]
     which = BIDS if o.side > 0 else ASKS
-    if count_of(p, which) >= RESTING_MAX:
+    if count_of(p, which) >= RESTING_MAX or (o.armed == 1 and p.waiting >= RESTING_MAX):
         _end(v, index, CANCELLED, TOO_MANY)
         return
-    o.ahead = _ahead(v, o, p)
+    join_queue(v, o, p)
     add(v, index, which)
+    if o.armed == 1:
+        add(v, index, WAITING)
+
+
+@part
+def _trigger_bracket(v: Any, o: Any, p: Any) -> None:
+    """The stop of a bracket was reached: what is left of it gets out at any price up to a collar behind the stop."""
+    o.armed = 0
+    collar = max(1, multiply_divide(o.stop, v.bracket_slip, RATE_SCALE))
+    o.limit = min(p.price_max, max(1, o.stop + collar * o.side))
 
 
 @part
@@ -147,6 +146,8 @@ def enter(v: Any, index: int) -> None:
     o = orders_of(v)[index]
     p = products_of(v)[o.product]
     model_book(v, o.product, p)
+    if o.armed == 1 and (p.last - o.stop) * o.side >= 0:
+        _trigger_bracket(v, o, p)
     wanted = room(v, o)
     if wanted == 0:
         _end(v, index, CANCELLED, NOTHING_TO_REDUCE)
@@ -187,6 +188,8 @@ def fill_resting(v: Any, pi: int, which: int, place: int, lots: int) -> bool:
     done = o.state == FILLED
     if done:
         remove_at(v, pi, which, place)
+        if o.type == BRACKET:
+            remove(v, index)  # its stop
     tell_order(v, ORDER_CHANGED, index)
     return done
 
@@ -199,32 +202,21 @@ def trade_meets(v: Any, pi: int, which: int, price: int, lots: int) -> None:
     than its own quantity.
     """
     p = products_of(v)[pi]
-    if p.status == HALTED:
+    if p.status >= CANCEL_ONLY or lots == 0:
         return
     orders = orders_of(v)
     line = lists_of(v)[pi, which]
     sign = 1 if which == BIDS else -1
     left = lots
     place = 0
-    while left > 0 and place < count_of(p, which):
+    while place < count_of(p, which):
         o = orders[line[place]]
         through = (o.limit - price) * sign
         if through < 0:
             return
-        usable = left
-        if through > 0:
-            o.ahead = 0
-        elif o.ahead == UNKNOWN:
-            usable = 0
-        else:
-            usable = left - o.ahead
-            o.ahead = max(0, o.ahead - left)
-        quantity = min(usable, room(v, o))
-        if quantity <= 0:
-            place += 1
-            continue
-        left -= quantity
-        if not fill_resting(v, pi, which, place, quantity):
+        quantity = min(usable(o, through, left, lots), room(v, o))
+        left -= max(0, quantity)
+        if quantity <= 0 or not fill_resting(v, pi, which, place, quantity):
             place += 1
 
 
@@ -232,7 +224,7 @@ def trade_meets(v: Any, pi: int, which: int, price: int, lots: int) -> None:
 def cross(v: Any, pi: int, which: int) -> None:
     """The other side of the market came to our resting orders: it trades with them, as far as it shows quantity."""
     p = products_of(v)[pi]
-    if p.status == HALTED:
+    if p.status >= CANCEL_ONLY:
         return
     orders = orders_of(v)
     line = lists_of(v)[pi, which]
@@ -254,9 +246,9 @@ def cross(v: Any, pi: int, which: int) -> None:
 
 @part
 def fire_stops(v: Any, pi: int) -> None:
-    """Stops that the last trade price has reached meet the book."""
+    """Stops that the last trade price has reached meet the book, where orders may take from it."""
     p = products_of(v)[pi]
-    if p.status == HALTED:
+    if p.status >= POST_ONLY:
         return
     orders = orders_of(v)
     line = lists_of(v)[pi, WAITING]
@@ -266,6 +258,8 @@ def fire_stops(v: Any, pi: int) -> None:
         o = orders[index]
         if o.takes == 0 and (p.last - o.stop) * o.side >= 0:
             remove_at(v, pi, WAITING, place)
+            if o.type == BRACKET:
+                remove(v, index)  # its limit
             enter(v, index)
         else:
             place += 1
@@ -275,14 +269,14 @@ def fire_stops(v: Any, pi: int) -> None:
 def release_waiting(v: Any, pi: int) -> None:
     """The next bar has opened: orders that arrived since the last one closed meet the book, in order of arrival."""
     p = products_of(v)[pi]
-    if p.status == HALTED:
+    if p.status >= CANCEL_ONLY:
         return
     orders = orders_of(v)
     line = lists_of(v)[pi, WAITING]
     place = 0
     while place < p.waiting:
         index = line[place]
-        if orders[index].takes == 1:
+        if orders[index].takes == 1 and (p.status < POST_ONLY or orders[index].post_only == 1):
             orders[index].takes = 0
             remove_at(v, pi, WAITING, place)
             enter(v, index)

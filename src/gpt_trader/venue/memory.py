@@ -14,6 +14,7 @@ from gpt_trader.venue.layout import (
     ACCOUNT,
     BAR_OUT,
     BOOK_TICKS,
+    FEE_DAYS,
     FILL,
     LISTS,
     NOTICE,
@@ -22,10 +23,12 @@ from gpt_trader.venue.layout import (
     PRODUCT,
     REQUEST,
     RESTING_MAX,
+    TIER,
 )
 
 __all__ = [
     "accounts_of",
+    "acks_of",
     "bars_of",
     "books_of",
     "carray",
@@ -38,6 +41,8 @@ __all__ = [
     "products_of",
     "requests_of",
     "rows_of",
+    "tiers_of",
+    "volumes_of",
 ]
 
 
@@ -109,3 +114,21 @@ def fills_of(v: Any) -> Any:
 @part
 def bars_of(v: Any) -> Any:
     return carray(pointer(v.bars_address), v.bars_capacity, BAR_OUT)
+
+
+@part
+def acks_of(v: Any) -> Any:
+    """Ack latencies in ns, taken one after the other, and again from the start."""
+    return carray(pointer(v.acks_address), v.acks_count, np.int64)
+
+
+@part
+def tiers_of(v: Any) -> Any:
+    """Fee tiers by rising volume."""
+    return carray(pointer(v.tiers_address), v.tiers_count, TIER)
+
+
+@part
+def volumes_of(v: Any) -> Any:
+    """Traded value by account and UTC day, modulo the days that are kept."""
+    return carray(pointer(v.volumes_address), (v.accounts_count, FEE_DAYS), np.int64)

@@ -13,6 +13,7 @@ from gpt_trader.venue.layout import (
     ACCOUNT,
     BAR_OUT,
     BOOK_TICKS,
+    FEE_DAYS,
     FILL,
     HEADER,
     LISTS,
@@ -23,6 +24,7 @@ from gpt_trader.venue.layout import (
     REQUEST,
     RESTING_MAX,
     ROOM,
+    TIER,
 )
 
 __all__ = ["VenueMemory"]
@@ -50,6 +52,9 @@ class VenueMemory:
         self.notices: Records = np.zeros(RING_START, NOTICE)
         self.bars: Records = np.zeros(BARS_START + count, BAR_OUT)
         self.rows: Rows = np.zeros(0, ROW)
+        self.acks: NDArray[np.int64] = np.zeros(1, np.int64)
+        self.tiers: Records = np.zeros(0, TIER)
+        self.volumes: NDArray[np.int64] = np.zeros((accounts, FEE_DAYS), np.int64)
         self.accounts["last_fill"] = -1
         header = self.header
         header["products_count"] = count
@@ -59,11 +64,26 @@ class VenueMemory:
         for name in ("products", "accounts", "positions", "books", "lists", "orders", "fills", "requests", "notices"):
             self._publish(name, self.__dict__[name])
         self._publish("bars", self.bars)
+        self._publish("volumes", self.volumes)
+        header["ack_at"] = -1
+        self.give_latencies(self.acks)
 
     def _publish(self, name: str, array: NDArray[np.void] | NDArray[np.int64]) -> None:
         self.header[f"{name}_address"] = array.ctypes.data
         if f"{name}_capacity" in (HEADER.names or ()):
             self.header[f"{name}_capacity"] = len(array)
+
+    def give_latencies(self, acks: NDArray[np.int64]) -> None:
+        """Ack latencies in ns, at least one."""
+        self.acks = acks
+        self.header["acks_count"] = len(acks)
+        self._publish("acks", acks)
+
+    def give_tiers(self, tiers: Records) -> None:
+        """Fee tiers by rising volume; without any, the rates of each product hold."""
+        self.tiers = tiers
+        self.header["tiers_count"] = len(tiers)
+        self._publish("tiers", tiers)
 
     def give_rows(self, rows: Rows) -> None:
         self.rows = rows

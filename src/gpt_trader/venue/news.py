@@ -15,21 +15,7 @@ from gpt_trader.core.values import (
     Value,
 )
 
-__all__ = ["BarModel", "FillNews", "FundingNews", "NewOrder", "News", "OrderNews", "OrderNewsKind", "StatusNews"]
-
-
-class BarModel(Value, frozen=True, kw_only=True):
-    """How the venue models a book from bars. Every number is stated in results."""
-
-    half_spread_bps: Decimal = Decimal(1)
-    """Distance of the best prices from the price of the path; at least one tick."""
-    level_step_bps: Decimal = Decimal(1)
-    """Distance between two levels; at least one tick."""
-    levels: int = 10
-    level_share: Decimal = Decimal("0.02")
-    """Each level shows this share of the average volume of the closed bars; at least one lot."""
-    passive_share: Decimal = Decimal("0.10")
-    """Resting orders get at most this share of a bar's volume."""
+__all__ = ["FillNews", "FundingNews", "NewOrder", "News", "OrderNews", "OrderNewsKind", "StatusNews"]
 
 
 class NewOrder(Value, frozen=True, kw_only=True):

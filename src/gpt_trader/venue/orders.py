@@ -6,7 +6,7 @@ from typing import Any
 
 from gpt_trader.market.compiled import part
 from gpt_trader.venue.accounts import notify
-from gpt_trader.venue.layout import ASKS, BIDS, LISTS, ORDER_CHANGED, WAITING
+from gpt_trader.venue.layout import ASKS, BIDS, BRACKET, LISTS, ORDER_CHANGED, WAITING
 from gpt_trader.venue.memory import lists_of, orders_of, positions_of, products_of
 
 __all__ = ["add", "change_exposure", "count_of", "drop", "finish", "remove", "remove_at", "tell_order"]
@@ -59,16 +59,20 @@ def remove_at(v: Any, pi: int, which: int, place: int) -> None:
 
 @part
 def remove(v: Any, index: int) -> bool:
-    """Take an order out of whichever list holds it; whether one did."""
+    """Take an order out of whichever list holds it, a bracket out of two; whether one did."""
     pi = orders_of(v)[index].product
     p = products_of(v)[pi]
+    found = False
     for which in range(LISTS):
         line = lists_of(v)[pi, which]
         for i in range(count_of(p, which)):
             if line[i] == index:
                 remove_at(v, pi, which, i)
-                return True
-    return False
+                found = True
+                break
+        if found and orders_of(v)[index].type != BRACKET:
+            return True
+    return found
 
 
 @part
@@ -110,5 +114,7 @@ def drop(v: Any, pi: int, which: int, place: int, state: int, reason: int) -> No
     """Take a living order out of its list, end it and tell."""
     index = lists_of(v)[pi, which, place]
     remove_at(v, pi, which, place)
+    if orders_of(v)[index].type == BRACKET:
+        remove(v, index)  # its other leg
     finish(v, index, state, reason)
     tell_order(v, ORDER_CHANGED, index)

@@ -12,7 +12,7 @@ from typing import Any
 
 from gpt_trader.market.compiled import part
 from gpt_trader.venue.books import mark_of
-from gpt_trader.venue.layout import ASKS, BIDS, HALTED, NEVER, WAITING
+from gpt_trader.venue.layout import ASKS, BIDS, CANCEL_ONLY, NEVER, WAITING
 from gpt_trader.venue.liquidation import after_fills, check_margins
 from gpt_trader.venue.matching import fill_resting, fire_stops, room
 from gpt_trader.venue.memory import lists_of, orders_of, positions_of, products_of
@@ -85,7 +85,7 @@ def _arrive_at(v: Any, pi: int, price: int) -> None:
     moved = price != p.last
     p.last = price
     p.stale = 1
-    if p.status == HALTED:
+    if p.status >= CANCEL_ONLY:
         return
     if moved:
         _fill_passed(v, pi, which)

@@ -18,7 +18,8 @@ from gpt_trader.core.values import Liquidity, MarginRates, OrderState, OrderType
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import BAR, FUNDING, INDEX, LEVEL, MARK, QUOTE, ROW, STATUS, TRADE
 from gpt_trader.venue.exchange import SimulatedVenue
-from gpt_trader.venue.news import BarModel, FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
+from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
+from gpt_trader.venue.settings import BarModel, Latency, VenueSettings
 
 D = Decimal
 SECOND = 1_000_000_000
@@ -82,6 +83,10 @@ def index_row(seconds: float, price: str) -> Row:
     return _row(seconds, INDEX, 0, int(D(price) * 10**8))
 
 
+def milliseconds(number: int) -> Latency:
+    return Latency(milliseconds=D(number))
+
+
 BOOK = (
     level(0, "bid", 59_995, "0.10"),
     level(0, "bid", 59_990, "0.50"),
@@ -100,7 +105,7 @@ class Desk:
         last = [funding(END, "0")] if how.pop("goes_on", True) else []
         rows = [*sorted(rows, key=lambda row: row[0]), *last]
         stream = ArrayStream([product], np.array(list(rows), ROW), start_ns=START, end_ns=START + round(END * SECOND))
-        self.venue = SimulatedVenue(stream, cash=[D(cash)], **how)
+        self.venue = SimulatedVenue(stream, cash=[D(cash)], settings=VenueSettings(**how))
         self.news: list[News] = []
         self.bars: list[Any] = []
         self._orders = 0
@@ -553,7 +558,7 @@ def test_after_the_last_row_no_order_comes_in() -> None:
 def test_latency_delays_the_order_and_the_news() -> None:
     """100 ms out, 50 ms back: the order meets the book of 1.1 s, and the client hears of it at 1.15 s."""
     rows = [*BOOK, level(1.05, "ask", 60_005, "0"), trade(9, 60_000, "0.01", "buyer")]
-    desk = Desk(rows, entry_latency_ns=100_000_000, ack_latency_ns=50_000_000).at(1)
+    desk = Desk(rows, entry_latency=milliseconds(100), ack_latency=milliseconds(50)).at(1)
     name = desk.buy("0.10")
     assert desk.at(1.149).news == []
     desk.at(1.15)
