@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.builders import a_product, some_bars
+from tests.builders import D, a_product, some_bars
 from tests.house_under_test import a_config, a_house
 
 from gpt_trader.bot.builder import check_buildable, make_strategy
 from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.core.clock import VirtualClock
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.events import BootStarted, EngineSelected, RunStarted
+from gpt_trader.core.events import BootStarted, EngineSelected, OrderRefused, RunStarted
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.memory import ArrayStream
 
@@ -54,7 +54,7 @@ def test_the_log_begins_with_what_the_run_is(tmp_path: Path) -> None:
     assert kinds[-1] is EngineSelected
     started = first[0]
     assert isinstance(started, RunStarted)
-    assert (started.run_id, started.profile, started.cash) == ("test-run", "test", 100_000)
+    assert (started.run_id, started.profile, started.cash) == ("test-run", "test", D(100_000))
 
 
 def test_every_symbol_has_a_strategy_of_its_own() -> None:
@@ -104,6 +104,5 @@ def test_dry_run_and_read_only_send_nothing(tmp_path: Path, setting: str) -> Non
 
         house.run(scenario)
 
-        codes = {event.code for event in house.events if type(event).__name__ == "OrderRefused"}
-        assert codes == {"dry_run"}
+        assert {event.code for event in house.of(OrderRefused)} == {"dry_run"}
         assert house.adapter.bodies == []

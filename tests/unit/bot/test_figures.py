@@ -42,7 +42,7 @@ def test_account_is_the_venues_word(house: House) -> None:
     figures = the_figures(house).read()
 
     assert (figures.now_ns, figures.equity) == (house.clock.now_ns(), D(100_000))
-    assert (figures.initial_margin, figures.maintenance_margin) == (0, 0)
+    assert (figures.initial_margin, figures.maintenance_margin) == (D(0), D(0))
 
 
 def test_the_mark_has_its_time_of_receipt(house: House) -> None:
