@@ -25,9 +25,9 @@ __all__ = [
     "Fit",
     "Walk",
     "fit",
-    "levels_taken",
     "largest_under_square_root",
     "largest_within_book",
+    "levels_taken",
     "square_root_impact_bps",
     "walk_book",
 ]
