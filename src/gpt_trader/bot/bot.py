@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bars_seen import BarCounter
+from gpt_trader.bot.recovery import Recovery
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until
 from gpt_trader.core.errors import StoreError
@@ -74,6 +75,7 @@ class PerpsBot:
         submitter: OrderSubmitter,
         tracker: OrderTracker,
         account_feed: AccountFeed,
+        recovery: Recovery,
         ledger: Ledger,
         equity: EquityTracker,
         strategies: Mapping[str, Strategy],
@@ -94,6 +96,9 @@ class PerpsBot:
         self.ledger = ledger
         self.equity = equity
         self._account_feed = account_feed
+        self._recovery = recovery
+        self._caught_up = False
+        """Until then bars are history: they may be seen and not acted upon."""
         self._strategies = strategies
         self._statistics = statistics
         self._mark_outs = mark_outs
@@ -110,9 +115,15 @@ class PerpsBot:
 
     # --- life -----------------------------------------------------------------------------------------------------
     async def start(self) -> None:
-        """Connect and begin to listen."""
+        """Connect, begin to listen, and catch up with what happened since an earlier boot."""
         self._stop_reason = asyncio.get_running_loop().create_future()
+        for symbol, strategy in self._strategies.items():
+            kept = self.stops.strategy_stop(symbol)
+            if kept is not None:
+                strategy.restore({"anchor": kept.anchor})
         await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
+        await self._recovery.catch_up()
+        self._caught_up = True
         self._say_products()
         await self.bus.commit()
 
@@ -221,7 +232,7 @@ class PerpsBot:
     def _with_warmup(self, bar: Bar, strategy: Strategy) -> Bar:
         """The first bars of a market without stored history are themselves the warm-up, marked as history."""
         seen = self._bars_seen[bar.symbol]
-        if seen >= strategy.warmup_bars:
+        if seen >= strategy.warmup_bars and self._caught_up:
             return bar
         self._bars_seen[bar.symbol] = seen + 1
         return Bar(bar.symbol, bar.close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, True)

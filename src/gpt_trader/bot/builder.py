@@ -15,6 +15,7 @@ from gpt_trader import __version__
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bot import BotSettings, PerpsBot
 from gpt_trader.bot.figures import AccountFigures
+from gpt_trader.bot.recovery import Recovery
 from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.config.load import applied_settings
 from gpt_trader.config.risk import SizingMode
@@ -172,6 +173,18 @@ class PerpsBotBuilder:
                 bar_seconds=self._bar_seconds,
             ),
         )
+        intents, edge = IntentRegister(orders), EdgeTracker(bus)
+        recovery = Recovery(
+            adapter=adapter,
+            ledger=ledger,
+            orders=orders,
+            guards=guards,
+            stops=stops,
+            intents=intents,
+            account_feed=account_feed,
+            metrics=metrics,
+            edge=edge,
+        )
         parts = SharedParts(
             config=config.risk,
             adapter=adapter,
@@ -180,11 +193,11 @@ class PerpsBotBuilder:
             collector=collector,
             risk=LiveRiskManager(config.risk),
             guards=guards,
-            intents=IntentRegister(orders),
+            intents=intents,
             stops=stops,
             tactics=tactics,
             resting=resting,
-            edge=EdgeTracker(bus).edge,
+            edge=edge.edge,
             preview_enabled=config.execution.order_preview_enabled,
             slippage_multipliers=config.execution.slippage_multipliers,
         )
@@ -208,6 +221,7 @@ class PerpsBotBuilder:
             submitter=submitter,
             tracker=tracker,
             account_feed=account_feed,
+            recovery=recovery,
             ledger=ledger,
             equity=equity,
             strategies={symbol: self._make_strategy(config.strategy) for symbol in config.symbols},
@@ -216,7 +230,7 @@ class PerpsBotBuilder:
         )
         bus.subscribe(OrderFilled, "guards after fills", bot.on_money_moved)
         bus.subscribe(FundingApplied, "guards after funding", bot.on_money_moved)
-        self._begin(engine.name, selection)
+        self._begin(engine.name, selection, recovery.replay(self._journal))
         return BuiltBot(bot=bot, selection=selection, metrics=metrics, parts=parts)
 
     def _tactics(
@@ -254,23 +268,12 @@ class PerpsBotBuilder:
             jitter_share=float(execution.retry_jitter_pct),
         )
 
-    def _begin(self, engine: str, selection: EngineSelection) -> None:
-        """The first events of the run."""
+    def _begin(self, engine: str, selection: EngineSelection, replayed: int) -> None:
+        """The first events of the run, or of another boot of it."""
         now_ns, identity = self._clock.now_ns(), self._identity
-        self._bus.publish(
-            RunStarted(
-                at_ns=now_ns,
-                run_id=identity.run_id,
-                profile=self._config.profile,
-                environment=identity.environment,
-                config_digest=identity.config_digest,
-                code_version=__version__,
-                market=identity.market,
-                seed=identity.seed,
-                cash=self._adapter.account().cash,
-            )
-        )
-        self._bus.publish(BootStarted(at_ns=now_ns, boot=identity.boot, replayed_events=0))
+        if not replayed:
+            self._bus.publish(self._run_started(now_ns))
+        self._bus.publish(BootStarted(at_ns=now_ns, boot=identity.boot, replayed_events=replayed))
         self._bus.publish(SettingsApplied(at_ns=now_ns, values=applied_settings(self._config)))
         self._bus.publish(
             EngineSelected(
@@ -280,6 +283,20 @@ class PerpsBotBuilder:
                 dynamic_sizing=selection.dynamic_sizing,
                 impact_guard=selection.impact_guard,
             )
+        )
+
+    def _run_started(self, now_ns: int) -> RunStarted:
+        identity = self._identity
+        return RunStarted(
+            at_ns=now_ns,
+            run_id=identity.run_id,
+            profile=self._config.profile,
+            environment=identity.environment,
+            config_digest=identity.config_digest,
+            code_version=__version__,
+            market=identity.market,
+            seed=identity.seed,
+            cash=self._adapter.account().cash,
         )
 
 

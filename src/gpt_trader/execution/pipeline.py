@@ -46,13 +46,17 @@ class IntentRegister:
         if holder:
             raise Refused(Stage.SIGNAL, Refusal.SLOT_BUSY, held_by=holder)
         self._deciding[slot] = order.intent_id
-        self._decided[order.intent_id] = None
-        while len(self._decided) > DECIDED_INTENTS_MAX:
-            self._decided.popitem(last=False)
+        self.remember(order.intent_id)
         try:
             yield
         finally:
             del self._deciding[slot]
+
+    def remember(self, intent_id: str) -> None:
+        """An intent that was decided in an earlier boot."""
+        self._decided[intent_id] = None
+        while len(self._decided) > DECIDED_INTENTS_MAX:
+            self._decided.popitem(last=False)
 
     @property
     def in_hallway(self) -> int:
