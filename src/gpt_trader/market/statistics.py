@@ -7,9 +7,11 @@ integers of 1e-12, so running sums are exact and a restarted bot that saw the sa
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, pairwise
 from math import isqrt, log
 from typing import Final
 
@@ -21,10 +23,12 @@ from gpt_trader.core.values import Bar
 __all__ = ["BARS_MIN", "BarStatistics", "SymbolStatistics"]
 
 DAY_SECONDS: Final = 86_400
+DAY_NS: Final = DAY_SECONDS * NS
 BARS_MIN: Final = 30
 """Fewer returns say nothing about a day."""
 WINDOW_BARS_MAX: Final = 1440
 """A day of minutes; with shorter bars the window is shorter than a day and scaled up."""
+UNREAD_BARS_MAX: Final = 4096
 GRAIN: Final = 1_000_000_000_000
 VOLUME_GRAIN: Final = 1_000_000
 
@@ -49,15 +53,12 @@ class _Window:
         self.total = 0
         self.squares = 0
 
-    def add(self, value: int) -> None:
+    def extend(self, new: Sequence[int]) -> None:
         values = self.values
-        values.append(value)
-        self.total += value
-        self.squares += value * value
-        if len(values) > self.size:
-            gone = values.popleft()
-            self.total -= gone
-            self.squares -= gone * gone
+        values.extend(new)
+        gone = [values.popleft() for _ in range(len(values) - self.size)]
+        self.total += sum(new) - sum(gone)
+        self.squares += _squares(new) - _squares(gone)
 
     def deviation(self) -> int:
         """Sample standard deviation in the values' own unit, rounded down; needs two values."""
@@ -65,8 +66,12 @@ class _Window:
         return isqrt((count * self.squares - self.total * self.total) // (count * (count - 1)))
 
 
+def _squares(values: Sequence[int]) -> int:
+    return sum([value * value for value in values])
+
+
 class BarStatistics:
-    """One symbol. Adding a bar is cheap; figures are made when asked for."""
+    """One symbol. Adding a bar costs next to nothing; bars are read, many at a time, when figures are asked for."""
 
     def __init__(self, bar_seconds: int, *, volatility_bars: int = 20) -> None:
         self.bar_seconds = bar_seconds
@@ -77,22 +82,40 @@ class BarStatistics:
         self._last_close = 0.0
         self._day = -1
         self._day_squares = 0
+        self._unread: list[Bar] = []
         self._values: SymbolStatistics | None = None
 
     def add(self, bar: Bar) -> None:
         self._values = None
-        day = bar.close_ns // (DAY_SECONDS * NS)
+        self._unread.append(bar)
+        if len(self._unread) >= UNREAD_BARS_MAX:
+            self._read()
+
+    def _read(self) -> None:
+        """Take in what was added. The figures do not depend on when this happens."""
+        bars = self._unread
+        if not bars:
+            return
+        self._unread = []
+        closes = [self._last_close, *(bar.close for bar in bars)]
+        known = closes if self._last_close > 0 else closes[1:]  # the first bar of all has no return
+        returns = [round(log(after / before) * GRAIN) for before, after in pairwise(known)]
+        self._returns.extend(returns)
+        self._volumes.extend([round(bar.volume * VOLUME_GRAIN) for bar in bars])
+        self._last_close = closes[-1]
+        self._add_to_day(bars, returns)
+
+    def _add_to_day(self, bars: Sequence[Bar], returns: Sequence[int]) -> None:
+        """A return belongs to the day in which its bar closes."""
+        day = bars[-1].close_ns // DAY_NS
         if day != self._day:
             self._day, self._day_squares = day, 0
-        if self._last_close > 0:
-            value = round(log(bar.close / self._last_close) * GRAIN)
-            self._returns.add(value)
-            self._day_squares += value * value
-        self._volumes.add(round(bar.volume * VOLUME_GRAIN))
-        self._last_close = bar.close
+        today = bisect_left(bars, day * DAY_NS, key=lambda bar: bar.close_ns)
+        self._day_squares += _squares(returns[max(0, today - len(bars) + len(returns)) :])
 
     def values(self) -> SymbolStatistics:
         """For a decision."""
+        self._read()
         if self._values is None:
             self._values = SymbolStatistics(self._sigma_day(), self._volume_day())
         return self._values
@@ -113,6 +136,7 @@ class BarStatistics:
     @property
     def bar_sigma(self) -> Decimal | None:
         """Standard deviation of one bar's return over the last `volatility_bars` bars; None until they are there."""
+        self._read()
         count = self._recent_bars
         if len(self._returns.values) < count:
             return None
@@ -123,4 +147,5 @@ class BarStatistics:
     @property
     def day_volatility(self) -> Decimal | None:
         """Root of the sum of squared bar returns since 00:00 UTC; None before the first."""
+        self._read()
         return Decimal(isqrt(self._day_squares)) / GRAIN if self._last_close > 0 else None

@@ -49,6 +49,31 @@ def test_a_day_is_reckoned_from_the_real_bar_length(bar_seconds: int) -> None:
     assert float(fed(closes, bar_seconds).values().sigma_day or 0) == pytest.approx(expected, abs=2e-9)
 
 
+@pytest.mark.parametrize("asked_every", [1, 7, 5000])
+def test_figures_do_not_depend_on_when_they_are_asked_for(asked_every: int) -> None:
+    """Three days of minutes, read one by one, in sevens, or at once."""
+    statistics, asked_once = BarStatistics(60), BarStatistics(60)
+    bars = bars_of(a_walk(3 * 1440 + 100, 0.001))
+    for number, bar in enumerate(bars):
+        statistics.add(bar)
+        asked_once.add(bar)
+        if number % asked_every == 0:
+            statistics.values()
+
+    assert statistics.values() == asked_once.values()
+    assert statistics.bar_sigma == asked_once.bar_sigma
+    assert statistics.day_volatility == asked_once.day_volatility
+
+
+def test_the_volatility_of_a_day_begins_anew_at_midnight() -> None:
+    """The bar that closes at 00:00 UTC is the first whose return counts for the new day."""
+    stormy = a_walk(1439, 0.01)
+    returns = [0.001, -0.002, 0.003]
+    closes = [*stormy, *(stormy[-1] * np.exp(np.cumsum(returns))).tolist()]
+
+    assert float(fed(closes).day_volatility or 0) == pytest.approx(np.sqrt(np.sum(np.square(returns))), abs=1e-9)
+
+
 def test_volume_of_a_day_is_scaled_from_what_was_seen() -> None:
     """Two units a minute are 2,880 a day."""
     assert fed(a_walk(100, 0.001)).values().volume_day == Decimal("2880.000000")
