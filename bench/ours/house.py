@@ -21,15 +21,14 @@ from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.core.clock import VirtualClock, run_virtual
 from gpt_trader.core.values import Bar, MarginRates, ProductSpec
-from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.exchange.paper import PaperExchange, kernel_entry_points
 from gpt_trader.market.compiled import compile_entry_points
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import BAR, LEVEL, QUOTE, ROW, TRADE
 from gpt_trader.market.stream import MarketStream
-from gpt_trader.ops.runner import kernel_entry_points
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.strategies.base import Signal, Strategy, Want
-from gpt_trader.venue.news import BarModel
+from gpt_trader.venue.settings import BarModel, Latency, VenueSettings
 
 FRACTION = Decimal("0.00014")
 """Of equity: some 14,000 USD, which the position cap of 0.1 BTC clamps to exactly that at every price of the data."""
@@ -188,9 +187,11 @@ def play(
             stream,
             clock=clock,
             cash=Decimal(CASH),
-            entry_latency_ms=latency_ms,
-            ack_latency_ms=latency_ms,
-            bar_model=BarModel(half_spread_bps=Decimal(0), levels=1, level_share=Decimal(1)),
+            settings=VenueSettings(
+                entry_latency=Latency(milliseconds=Decimal(latency_ms)),
+                ack_latency=Latency(milliseconds=Decimal(latency_ms)),
+                bar_model=BarModel(half_spread_bps=Decimal(0), levels=1, level_share=Decimal(1)),
+            ),
         )
         with EventStore.open(Path(folder) / "run" / "events.sqlite", "bench", 1, durable=durable) as store:
             built = PerpsBotBuilder(
