@@ -119,14 +119,16 @@ class _Steps:
         self.transfers = array("d")
         self.liquidation = array("d")
         """Price PnL made real by liquidations less their fees; part of `realised` and `fees` too."""
+        self.liquidation_fees = array("d")
 
-    def add(self, at_ns: int, ledger: Ledger, liquidation: Decimal) -> None:
+    def add(self, at_ns: int, ledger: Ledger, liquidation: Decimal, liquidation_fees: Decimal) -> None:
         self.at_ns.append(at_ns)
         self.realised.append(float(ledger.realised))
         self.fees.append(float(ledger.fees))
         self.funding.append(float(ledger.funding))
         self.transfers.append(float(ledger.transfers))
         self.liquidation.append(float(liquidation))
+        self.liquidation_fees.append(float(liquidation_fees))
 
 
 class _Held:
@@ -317,7 +319,8 @@ class RunStory:
         self._step(event.at_ns)
 
     def _step(self, at_ns: int) -> None:
-        self.steps.add(at_ns, self.ledger, self._liquidation_price - self._liquidation_fees)
+        liquidation_fees = self._liquidation_fees
+        self.steps.add(at_ns, self.ledger, self._liquidation_price - liquidation_fees, liquidation_fees)
 
 
 def _signal_of(intent_id: str) -> str:

@@ -1,0 +1,163 @@
+"""How did equity, exposure and margin move? Reckoned after the run from its log and the prices of its market.
+
+Nothing of this slows the run: positions and cash follow from fills and funding, prices from the market's own rows.
+Floats, for drawing and for statistics; money in statements is exact and comes from the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt_trader.core.values import ProductSpec
+from gpt_trader.report.price_path import SymbolPrices
+from gpt_trader.report.run_story import RunStory
+
+__all__ = ["Curves", "SymbolCurve", "draw_curves", "drawdown_of"]
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SymbolCurve:
+    """One symbol at every bar close."""
+
+    symbol: str
+    high: Floats
+    low: Floats
+    last: Floats
+    quantity: Floats
+    """Signed."""
+    notional: Floats
+    """Signed, at the last price."""
+    unrealised: Floats
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The account at every bar close, in the quote currency."""
+
+    times_ns: Times
+    equity: Floats
+    cash: Floats
+    fees: Floats
+    """Paid so far; above zero cost us."""
+    funding: Floats
+    liquidation: Floats
+    """What liquidations made real, less their fees, so far."""
+    price: Floats
+    """Price PnL so far, without what was liquidated."""
+    transfers: Floats
+    initial_margin: Floats
+    maintenance_margin: Floats
+    symbols: tuple[SymbolCurve, ...]
+
+    @property
+    def drawdown(self) -> Floats:
+        return drawdown_of(self.equity - self.transfers)
+
+    @property
+    def exposure(self) -> Floats:
+        """Sum of notional without its sign, as a share of equity; NaN where equity is not above zero."""
+        gross = sum((np.abs(each.notional) for each in self.symbols), np.zeros(len(self.times_ns)))
+        return _share(gross, self.equity)
+
+    @property
+    def headroom(self) -> Floats:
+        """What may be lost before the venue liquidates, as a share of equity; 1 without a position."""
+        return _share(self.equity - self.maintenance_margin, self.equity)
+
+
+def drawdown_of(equity: Floats) -> Floats:
+    """Fall from the highest value so far, as a share of it: zero or below."""
+    peak = np.maximum.accumulate(equity)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(peak > 0, equity / peak - 1.0, -1.0)
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(whole > 0, part / whole, np.nan)
+
+
+def draw_curves(
+    story: RunStory, prices: Sequence[SymbolPrices], products: Sequence[ProductSpec], end_ns: int
+) -> Curves:
+    """At every bar close up to `end_ns`. A symbol without a price yet is flat, so it counts nothing."""
+    times = prices[0].times_ns
+    times = times[: int(np.searchsorted(times, end_ns, side="right"))]
+    specs = {product.symbol: product for product in products}
+    symbols = tuple(_symbol_curve(story, each, times) for each in prices)
+    steps = story.steps
+    at = np.searchsorted(np.array(steps.at_ns, np.int64), times, side="right")
+    realised, fees, funding, transfers, liquidation = (
+        _after(values, at) for values in (steps.realised, steps.fees, steps.funding, steps.transfers, steps.liquidation)
+    )
+    cash = float(story.ledger.starting_cash) + realised - fees + funding + transfers
+    unrealised = sum((each.unrealised for each in symbols), np.zeros(len(times)))
+    liquidation_fees = _after(steps.liquidation_fees, at)
+    initial, maintenance = _margin(symbols, specs)
+    return Curves(
+        times_ns=times,
+        equity=cash + unrealised,
+        cash=cash,
+        fees=fees - liquidation_fees,
+        funding=funding,
+        liquidation=liquidation,
+        price=realised + unrealised - liquidation - liquidation_fees,
+        transfers=transfers,
+        initial_margin=initial,
+        maintenance_margin=maintenance,
+        symbols=symbols,
+    )
+
+
+def _after(values: Sequence[float], at: NDArray[np.intp]) -> Floats:
+    """Value after the step before each time; zero before the first."""
+    return np.concatenate([[0.0], np.array(values, np.float64)])[at]
+
+
+def _symbol_curve(story: RunStory, prices: SymbolPrices, times: Times) -> SymbolCurve:
+    held = story.held.get(prices.symbol)
+    count = len(times)
+    high, low, last = (values[:count] for values in (prices.high, prices.low, prices.last))
+    if held is None:
+        quantity = cost = np.zeros(count)
+    else:
+        at = np.searchsorted(np.array(held.at_ns, np.int64), times, side="right")
+        quantity, cost = _after(held.quantity, at), _after(held.cost, at)
+    notional = np.where(quantity != 0, quantity * last, 0.0)
+    return SymbolCurve(
+        symbol=prices.symbol,
+        high=high,
+        low=low,
+        last=last,
+        quantity=quantity,
+        notional=notional,
+        unrealised=notional - cost,
+    )
+
+
+def _margin(symbols: Sequence[SymbolCurve], specs: Mapping[str, ProductSpec]) -> tuple[Floats, Floats]:
+    """(initial, maintenance) at the stricter of the two windows, as the venue reckons them."""
+    count = len(symbols[0].notional)
+    initial, maintenance = np.zeros(count), np.zeros(count)
+    for each in symbols:
+        spec = specs[each.symbol]
+        windows = (spec.margin_intraday, spec.margin_overnight)
+        size, long = np.abs(each.notional), each.notional > 0
+        initial += size * np.where(
+            long,
+            max(float(rates.initial_long) for rates in windows),
+            max(float(rates.initial_short) for rates in windows),
+        )
+        maintenance += size * np.where(
+            long,
+            max(float(rates.maintenance_long) for rates in windows),
+            max(float(rates.maintenance_short) for rates in windows),
+        )
+    return initial, maintenance
