@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "data": ("gpt_trader.cli.data:data", "Import market data into the catalog, check it, look at it."),
     "tca": ("gpt_trader.cli.tca:tca", "Say what trading cost, and of what the cost is made."),
     "events": ("gpt_trader.cli.events:events", "Read or verify what a run has written down."),
+    "venue": ("gpt_trader.cli.venue:venue", "Serve the simulated exchange to other programs, as Coinbase does."),
 }
 """Name: (module:attribute, one line of help)."""
 

@@ -142,21 +142,21 @@ class MoneyBook:
 
     def positions(self, account: int) -> list[Json]:
         """Futures positions as REST shows them."""
-        holdings = self.holdings(account)
-        money = self.account(account)
-        intraday = is_intraday(self._running.now_ns)
-        maintenance = sum((holding.margins(intraday=intraday)[1] for holding in holdings), ZERO)
-        return [self._position(account, holding, money, maintenance) for holding in holdings]
+        return [self._position(account, holding) for holding in self.holdings(account)]
 
-    def _position(self, account: int, holding: Holding, money: Account, maintenance_all: Decimal) -> Json:
-        intraday = is_intraday(self._running.now_ns)
-        initial, maintenance = holding.margins(intraday=intraday)
+    def liquidation_price_of(self, account: int, holding: Holding) -> Decimal:
+        """When only this product moves, with the margin that the kernel demands; zero when no price does it."""
+        money = self.account(account)
+        own = holding.margins(intraday=False)[1]
+        rate = own / holding.notional if holding.notional else ZERO
+        others = money.maintenance_margin - own
+        return liquidation_price(holding.position.quantity, holding.mark, rate, money.equity, others)
+
+    def _position(self, account: int, holding: Holding) -> Json:
+        initial, maintenance = holding.margins(intraday=is_intraday(self._running.now_ns))
         tally = self._tallies[account, holding.listed.symbol]
         today = tally.realised_today if tally.realised_day == self._running.now_ns // DAY_NS else ZERO
-        rate = maintenance / holding.notional if holding.notional else ZERO
-        liquidation = liquidation_price(
-            holding.position.quantity, holding.mark, rate, money.equity, maintenance_all - maintenance
-        )
+        liquidation = self.liquidation_price_of(account, holding)
         numbers = {
             "current_price": holding.mark,
             "avg_entry_price": holding.position.entry_price,

@@ -118,6 +118,11 @@ class RunningVenue:
         for listener in self._listeners:
             listener.on_time(self.now_ns)
 
+    def jump_to(self, until_ns: int) -> None:
+        """Go on to `until_ns`, whatever the clock says; a market that moves by itself goes on from there."""
+        self.move_to(until_ns)
+        self._wall_ns, self._market_ns = self._clock.now_ns(), self.now_ns
+
     async def run(self) -> None:
         """Keep the market going for ever."""
         while True:

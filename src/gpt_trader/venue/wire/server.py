@@ -17,19 +17,23 @@ from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.venue.wire.account_calls import AccountCalls
+from gpt_trader.venue.wire.admin import AdminFace
 from gpt_trader.venue.wire.certificates import write_certificates
 from gpt_trader.venue.wire.desk import OrderDesk
 from gpt_trader.venue.wire.faults import FaultPlan, PlanFile
 from gpt_trader.venue.wire.formats import Json
+from gpt_trader.venue.wire.interventions import Interventions
 from gpt_trader.venue.wire.keys import ApiKey, KeyType, new_secret, open_keys
 from gpt_trader.venue.wire.limits import RateLimits
 from gpt_trader.venue.wire.market_calls import MarketCalls
 from gpt_trader.venue.wire.money import MoneyBook
 from gpt_trader.venue.wire.order_calls import OrderCalls
 from gpt_trader.venue.wire.preview import Preview
+from gpt_trader.venue.wire.publishing import Publisher
 from gpt_trader.venue.wire.quirks import Quirks
 from gpt_trader.venue.wire.rest import RestFace
 from gpt_trader.venue.wire.running import RunningVenue
+from gpt_trader.venue.wire.sockets import SocketFace
 from gpt_trader.venue.wire.tokens import TokenVerifier
 
 __all__ = ["ServerOptions", "VenueServer", "serving"]
@@ -90,9 +94,21 @@ class VenueServer:
         self.desk = OrderDesk(self.running, self.keys, self.quirks)
         self.money = MoneyBook(self.running, self.desk, self.quirks)
         self.rest = self._rest()
+        self.sockets = SocketFace(
+            tokens=self.tokens,
+            faults=self.faults,
+            quirks=self.quirks,
+            clock=clock,
+            market_ns=lambda: self.running.now_ns,
+            product_ids=[listed.product_id for listed in self.desk.listing],
+        )
+        Publisher(self.running, self.desk, self.money, self.sockets, self.quirks)
+        self.interventions = Interventions(self.running, self.desk.listing, self.money, self.quirks)
         self.admin_token = new_secret()
         self._runners: list[web.AppRunner] = []
-        self._market: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        for fault in self.faults.venue_faults():
+            self.interventions.schedule(fault)
         self.ready: Json = {}
 
     def wall_seconds(self) -> float:
@@ -128,18 +144,42 @@ class VenueServer:
         certificates = write_certificates(self.options.folder, self.wall_seconds()) if self.options.tls else None
         app = web.Application(client_max_size=BODY_BYTES_MAX)
         self.rest.add_to(app)
+        self.sockets.add_to(app)
+        admin = web.Application(client_max_size=BODY_BYTES_MAX)
+        self._admin().add_to(admin)
         port = await self._listen(app, self.options.port, certificates.context if certificates else None)
-        if self.options.speed is not None:
-            self._market = asyncio.get_running_loop().create_task(self.running.run())
+        admin_port = await self._listen(admin, self.options.admin_port, None)
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self.running.run()), loop.create_task(self.sockets.beat())]
         address = f"{LOOPBACK}:{port}"
+        ws = "wss" if certificates else "ws"
         self.ready = {
             "rest": address,
             "scheme": "https" if certificates else "http",
+            "ws": f"{ws}://{address}/ws",
+            "ws_user": f"{ws}://{address}/ws-user",
+            "admin": f"http://{LOOPBACK}:{admin_port}",
+            "admin_token": self.admin_token,
             "ca": str(certificates.authority) if certificates else None,
             "keys": [str(key.path) for key in self.keys],
             "products": {listed.symbol: listed.product_id for listed in self.desk.listing},
         }
         return self.ready
+
+    def _admin(self) -> AdminFace:
+        return AdminFace(
+            token=self.admin_token,
+            running=self.running,
+            desk=self.desk,
+            money=self.money,
+            quirks=self.quirks,
+            faults=self.faults,
+            limits=self.limits,
+            sockets=self.sockets,
+            rest=self.rest,
+            interventions=self.interventions,
+            keys=self.keys,
+        )
 
     async def _listen(self, app: web.Application, port: int, context: ssl.SSLContext | None) -> int:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
@@ -152,18 +192,20 @@ class VenueServer:
         return int(runner.addresses[0][1])
 
     async def stop(self) -> None:
-        if self._market is not None:
-            self._market.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._market
+        """Close all connections and ports. Raises what stopped the market, if something did."""
+        for task in self._tasks:
+            task.cancel()
         self.rest.cancel_zombies()
+        await self.sockets.close()
         for runner in self._runners:
             await runner.cleanup()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
-    def market_failure(self) -> BaseException | None:
-        """Why the market stopped, when it did."""
-        task = self._market
-        return task.exception() if task is not None and task.done() and not task.cancelled() else None
+    async def until_broken(self) -> None:
+        """Wait for the market to fail: for ever, unless it does. Raises MarketDataError."""
+        await asyncio.gather(*self._tasks)
 
 
 @contextlib.asynccontextmanager
