@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from math import inf, nextafter
 from typing import Any, Final
@@ -55,6 +55,8 @@ class BotSettings:
     """How long working tactics may take to end when the bot stops."""
     default_fraction: Decimal
     """Share of equity that an entry gets whose signal states no size."""
+    entry_tactics: Mapping[str, str] = field(default_factory=dict)
+    """By symbol: placement of entries whose signal names none."""
 
 
 class PerpsBot:
@@ -179,9 +181,7 @@ class PerpsBot:
         self.submitter.closing = True
         if self._intents:
             await asyncio.wait(self._intents, timeout=self.settings.stop_timeout_seconds)
-        working = asyncio.ensure_future(self.tracker.finish())
-        await until(working, self.settings.stop_timeout_seconds)
-        working.cancel()
+        await self.tracker.finish(self.settings.stop_timeout_seconds)
         await self.stops.settle(self.settings.stop_timeout_seconds)
         for counter in self._counters.values():
             counter.tell()
@@ -271,6 +271,9 @@ class PerpsBot:
 
     async def on_trading_signal(self, signal: TradingSignalGenerated, *, tactic: str = "") -> None:
         """Bring the position to what is wanted: first close what stands against it, then open."""
+        if signal.action == Want.FLAT or self._works_against(signal):
+            # An entry that is still being worked would open again what is closed here.
+            await self.tracker.wind_down("the strategy wants otherwise", symbol=signal.symbol, strategy=signal.strategy)
         position = self._position(signal.symbol)
         against = (
             (signal.action == Want.LONG and position < 0)
@@ -287,6 +290,11 @@ class PerpsBot:
         opening = self._opening(signal, tactic)
         if opening is not None:
             await self.engine.place_order(opening)
+
+    def _works_against(self, signal: TradingSignalGenerated) -> bool:
+        """An entry of the other direction is being worked for the same strategy."""
+        wanted = Side.BUY if signal.action == Want.LONG else Side.SELL
+        return self.tracker.entry_side(signal.strategy, signal.symbol) not in (None, wanted)
 
     def _closing(self, signal: TradingSignalGenerated, position: Decimal) -> OrderRequest:
         return OrderRequest(
@@ -321,7 +329,7 @@ class PerpsBot:
             valid_until_ns=self._valid_until(signal),
             strength=float(signal.strength) if signal.strength else None,
             confluence=float(signal.confluence) if signal.confluence else None,
-            tactic=tactic,
+            tactic=tactic or self.settings.entry_tactics.get(signal.symbol, ""),
             reason=signal.reason,
         )
 

@@ -7,7 +7,7 @@ engine is made last, from them, by the factory.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,6 @@ from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.bot.recovery import Recovery
 from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.config.load import applied_settings
-from gpt_trader.config.risk import SizingMode
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import ConfigError
@@ -27,7 +26,7 @@ from gpt_trader.core.ids import run_tag
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.values import Value
 from gpt_trader.exchange.base import ExchangeAdapter
-from gpt_trader.execution.engine import SharedParts
+from gpt_trader.execution.engine import BASELINE_TACTICS, SharedParts
 from gpt_trader.execution.factory import EngineChoice, EngineSelection, ExecutionEngineFactory
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.pipeline import IntentRegister
@@ -35,14 +34,10 @@ from gpt_trader.execution.state_collector import StateCollector
 from gpt_trader.execution.stop_record import StopRecord
 from gpt_trader.execution.stop_triggers import StopSettings, StopTriggerManager
 from gpt_trader.market.statistics import BarStatistics
-from gpt_trader.placement.base import ExecutionStrategy
-from gpt_trader.placement.confirmation import OrderConfirmationWaiter
-from gpt_trader.placement.market import MarketExecutionStrategy
 from gpt_trader.placement.order_manager import OrderManager
-from gpt_trader.placement.primitives import LimitOrderExecutor, MarketOrderExecutor
-from gpt_trader.placement.simple_limit import RestingExecutionStrategy, SimpleLimitExecutionStrategy
 from gpt_trader.placement.submitter import OrderSubmitter, RetryPolicy
 from gpt_trader.placement.tracker import OrderTracker
+from gpt_trader.placement.workshop import furnish_workshop
 from gpt_trader.records.ledger import EquityTracker, Ledger
 from gpt_trader.records.mark_outs import MarkOutRecorder
 from gpt_trader.records.metrics import OrderMetricsReporter
@@ -117,7 +112,6 @@ class PerpsBotBuilder:
         bus.watch("order metrics", metrics.on_event)
         orders = OrderManager(bus, clock)
         account_feed = AccountFeed(bus, clock, orders)
-        tracker = OrderTracker()
         equity = EquityTracker()
         statistics = {
             symbol: BarStatistics(self._bar_seconds, volatility_bars=config.risk.volatility_window_periods)
@@ -131,7 +125,7 @@ class PerpsBotBuilder:
             clock=clock,
             bus=bus,
             read=figures.read,
-            cancel_entries=lambda: submitter.cancel_entries("a guard tripped"),
+            cancel_entries=lambda: cancel_entries(workshop.tracker, submitter, "a guard tripped"),
         )
         submitter = OrderSubmitter(
             adapter=adapter,
@@ -153,8 +147,17 @@ class PerpsBotBuilder:
             drawdown=lambda: equity.drawdown,
             statistics=lambda symbol: statistics[symbol].values(),
         )
-        waiter = OrderConfirmationWaiter(orders, adapter, clock, poll_seconds=config.execution.fill_poll_seconds)
-        tactics, resting = self._tactics(submitter, waiter, tracker)
+        workshop = furnish_workshop(
+            execution=config.execution,
+            risk=config.risk,
+            submitter=submitter,
+            orders=orders,
+            adapter=adapter,
+            bus=bus,
+            clock=clock,
+            run_tag=self._run_tag,
+            position=lambda symbol: ledger.position(symbol).quantity,
+        )
         stops = StopTriggerManager(
             record=StopRecord(bus=bus, clock=clock, ledger=ledger),
             adapter=adapter,
@@ -162,7 +165,7 @@ class PerpsBotBuilder:
             clock=clock,
             orders=orders,
             submitter=submitter,
-            waiter=waiter,
+            waiter=workshop.waiter,
             place_order=lambda order: bot.engine.place_order(order),  # noqa: PLW0108 - whichever engine it is then
             failed=lambda error: bot.stops_failed(error),  # noqa: PLW0108 - there is no bot yet
             run_tag=self._run_tag,
@@ -184,6 +187,8 @@ class PerpsBotBuilder:
             account_feed=account_feed,
             metrics=metrics,
             edge=edge,
+            tracker=workshop.tracker,
+            reconciler=workshop.reconciler,
         )
         parts = SharedParts(
             config=config.risk,
@@ -195,8 +200,8 @@ class PerpsBotBuilder:
             guards=guards,
             intents=intents,
             stops=stops,
-            tactics=tactics,
-            resting=resting,
+            tactics=workshop.tactics,
+            resting=workshop.resting,
             edge=edge.edge,
             preview_enabled=config.execution.order_preview_enabled,
             slippage_multipliers=config.execution.slippage_multipliers,
@@ -209,6 +214,7 @@ class PerpsBotBuilder:
                 intent_valid_seconds=config.execution.intent_valid_seconds,
                 stop_timeout_seconds=STOP_TIMEOUT_SECONDS,
                 default_fraction=config.risk.default_position_size_pct,
+                entry_tactics={symbol: config.strategy.of(symbol).entry_tactic for symbol in config.symbols},
             ),
             adapter=adapter,
             journal=self._journal,
@@ -219,12 +225,12 @@ class PerpsBotBuilder:
             stops=stops,
             orders=orders,
             submitter=submitter,
-            tracker=tracker,
+            tracker=workshop.tracker,
             account_feed=account_feed,
             recovery=recovery,
             ledger=ledger,
             equity=equity,
-            strategies={symbol: self._make_strategy(config.strategy) for symbol in config.symbols},
+            strategies={symbol: self._make_strategy(config.strategy.of(symbol)) for symbol in config.symbols},
             statistics=statistics,
             mark_outs=MarkOutRecorder(bus, clock, adapter.market.touch) if config.run.mark_outs else None,
         )
@@ -232,31 +238,6 @@ class PerpsBotBuilder:
         bus.subscribe(FundingApplied, "guards after funding", bot.on_money_moved)
         self._begin(engine.name, selection, recovery.replay(self._journal))
         return BuiltBot(bot=bot, selection=selection, metrics=metrics, parts=parts)
-
-    def _tactics(
-        self, submitter: OrderSubmitter, waiter: OrderConfirmationWaiter, tracker: OrderTracker
-    ) -> tuple[Mapping[str, ExecutionStrategy], ExecutionStrategy]:
-        execution, risk = self._config.execution, self._config.risk
-        limit = LimitOrderExecutor(submitter, waiter)
-        simple_limit = SimpleLimitExecutionStrategy(
-            executor=limit,
-            tracker=tracker,
-            bus=self._bus,
-            clock=self._clock,
-            run_tag=self._run_tag,
-            timeout_seconds=execution.simple_limit_timeout_seconds,
-            offset_share=execution.simple_limit_offset_bps / 10_000,
-        )
-        market = MarketExecutionStrategy(
-            executor=MarketOrderExecutor(submitter, waiter, execution.fill_wait_seconds),
-            fallback=simple_limit,
-            run_tag=self._run_tag,
-            entry_collar_bps=risk.market_collar_bps,
-            exit_collar_bps=risk.exit_collar_bps,
-        )
-        return {tactic.name: tactic for tactic in (market, simple_limit)}, RestingExecutionStrategy(
-            limit, self._run_tag
-        )
 
     def _retry_policy(self) -> RetryPolicy:
         execution = self._config.execution
@@ -312,12 +293,21 @@ def check_buildable(config: BotConfig, adapter: ExchangeAdapter) -> EngineSelect
             f"execution.order_preview_enabled = true: the venue {adapter.name} has no order preview. "
             "Fix: unset ORDER_PREVIEW_ENABLED."
         )
-    if selection.impact_guard and config.risk.sizing_mode is SizingMode.AGGRESSIVE:
-        raise ConfigError(
-            "risk.sizing_mode = 'AGGRESSIVE': it sends the full size in slices over time, and the slicing tactics "
-            "are not built yet. Fix: set CONSERVATIVE (largest size under the cap) or STRICT (all or nothing)."
-        )
+    for symbol in config.symbols:
+        tactic = config.strategy.of(symbol).entry_tactic
+        if not selection.advanced and tactic not in BASELINE_TACTICS:
+            raise ConfigError(
+                f"strategy.entry_tactic = {tactic!r} ({symbol}): the baseline engine offers "
+                f"{', '.join(BASELINE_TACTICS)} only. Fix: set one of these, or choose the advanced engine (--engine "
+                "advanced, or one of its two flags)."
+            )
     return selection
+
+
+async def cancel_entries(tracker: OrderTracker, submitter: OrderSubmitter, reason: str) -> None:
+    """No entry may fill any more, and no tactic may place another. Raises ExchangeError at the first that fails."""
+    tracker.tell_to_end(reason)
+    await submitter.cancel_entries(reason)
 
 
 def make_strategy(config: StrategyConfig) -> Strategy:

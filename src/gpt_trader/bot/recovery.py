@@ -24,6 +24,8 @@ from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.order_manager import OrderManager
+from gpt_trader.placement.reconcilers import OrderReconciler
+from gpt_trader.placement.tracker import OrderTracker
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.records.metrics import OrderMetricsReporter
 from gpt_trader.risk.edge import EdgeTracker
@@ -46,6 +48,8 @@ class Recovery:
         account_feed: AccountFeed,
         metrics: OrderMetricsReporter,
         edge: EdgeTracker,
+        tracker: OrderTracker,
+        reconciler: OrderReconciler,
     ) -> None:
         self._adapter = adapter
         self._ledger = ledger
@@ -56,6 +60,8 @@ class Recovery:
         self._account_feed = account_feed
         self._metrics = metrics
         self._edge = edge
+        self._tracker = tracker
+        self._reconciler = reconciler
         self._fills: set[tuple[str, str]] = set()
         self.replayed = 0
         """Events of earlier boots."""
@@ -71,6 +77,7 @@ class Recovery:
 
     def _take(self, event: Event) -> None:
         self._orders.on_event(event)
+        self._tracker.restore(event)
         self._guards.restore(event)
         self._stops.restore(event)
         self._metrics.on_event(event)
@@ -104,4 +111,6 @@ class Recovery:
                 self._account_feed.on_update(await self._adapter.order(order.client_order_id, order.venue_order_id))
             except ExchangeError:
                 continue  # no answer is no news: it goes on counting
+        self._reconciler.doubt_what_has_no_answer()
         self._stops.resume()
+        self._tracker.resume()

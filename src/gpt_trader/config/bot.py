@@ -22,6 +22,7 @@ from gpt_trader.config.risk import (
     Setting,
     StrictModel,
     Symbol,
+    parse_per_symbol,
     refuse_bool,
 )
 from gpt_trader.core.errors import ConfigError
@@ -100,6 +101,10 @@ Symbols = Annotated[
 ]
 
 
+TacticName = Literal["market", "simple_limit", "aggressive_limit", "post_only_chase", "twap", "iceberg"]
+TacticPerSymbol = Annotated[Mapping[Symbol, TacticName], BeforeValidator(parse_per_symbol)]
+
+
 class VenueConfig(StrictModel):
     """Where prices come from and orders go to."""
 
@@ -144,8 +149,16 @@ class StrategyConfig(StrictModel):
     """Notional that an entry asks for."""
     allow_shorts: Annotated[bool, Setting("yes/no", "strategy ma_crossover")] = False
     """Whether it may want to be short."""
-    entry_tactic: Annotated[Literal["market", "simple_limit"], Setting("tactic", "OrderExecutorHandler")] = "market"
+    entry_tactic: Annotated[TacticName, Setting("tactic", "OrderExecutorHandler")] = "market"
     """Placement of entries whose signal names no tactic. Exits go by market with a collar."""
+    entry_tactic_per_symbol: Annotated[TacticPerSymbol, Setting("tactic", "OrderExecutorHandler")] = Field(
+        default_factory=dict
+    )
+    """The same for single symbols."""
+
+    def of(self, symbol: str) -> Self:
+        """What one symbol's instance is made from: its own tactic is its entry tactic."""
+        return self.model_copy(update={"entry_tactic": self.entry_tactic_per_symbol.get(symbol, self.entry_tactic)})
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:
@@ -177,14 +190,52 @@ class ExecutionConfig(StrictModel):
         default=Decimal(1), ge=0, le=1000
     )
     """Distance of a simple limit order from its touch."""
-    aggressive_limit_requotes_max: Annotated[
-        Count, Setting("orders", "AggressiveLimitExecutionStrategy", built=False)
-    ] = Field(default=8, ge=1, le=100)
+    aggressive_limit_requotes_max: Annotated[Count, Setting("orders", "AggressiveLimitExecutionStrategy")] = Field(
+        default=8, ge=1, le=100
+    )
     """How often an aggressive limit order is quoted again."""
-    aggressive_limit_timeout_seconds: Annotated[
-        Seconds, Setting("seconds", "AggressiveLimitExecutionStrategy", built=False)
-    ] = Field(default=13.0, gt=0, le=3600)
+    aggressive_limit_timeout_seconds: Annotated[Seconds, Setting("seconds", "AggressiveLimitExecutionStrategy")] = (
+        Field(default=13.0, gt=0, le=3600)
+    )
     """How long it tries before it goes to market."""
+    post_only_chase_timeout_seconds: Annotated[Seconds, Setting("seconds", "PostOnlyChaseExecutionStrategy")] = Field(
+        default=60.0, gt=0, le=86_400
+    )
+    """How long a post-only order follows its own best price; then entries keep what they got, exits go to market."""
+    post_only_chase_interval_seconds: Annotated[Seconds, Setting("seconds", "PostOnlyChaseExecutionStrategy")] = Field(
+        default=1.0, ge=0.1, le=3600
+    )
+    """At most one re-quote in this time."""
+    post_only_chase_requotes_max: Annotated[Count, Setting("orders", "PostOnlyChaseExecutionStrategy")] = Field(
+        default=30, ge=1, le=500
+    )
+    """How often it is quoted again."""
+    post_only_chase_distance_max_bps: Annotated[Amount, Setting("basis points", "PostOnlyChaseExecutionStrategy")] = (
+        Field(default=Decimal(20), gt=0, le=1000)
+    )
+    """How far from the arrival mid it follows at most."""
+    twap_duration_seconds: Annotated[Seconds, Setting("seconds", "TwapExecutionStrategy")] = Field(
+        default=600.0, gt=0, le=86_400
+    )
+    """Time over which a TWAP spreads its slices."""
+    twap_slices: Annotated[Count, Setting("orders", "TwapExecutionStrategy")] = Field(default=10, ge=1, le=200)
+    """How many; fewer when a slice would be smaller than the venue takes, more when the impact cap asks for it."""
+    twap_patience_pct: Annotated[Amount, Setting("share of a slice's time", "TwapExecutionStrategy")] = Field(
+        default=Decimal("0.5"), ge=0, le=1
+    )
+    """How long a slice rests at its own touch before the rest is taken within the collar. 0 takes at once."""
+    iceberg_timeout_seconds: Annotated[Seconds, Setting("seconds", "IcebergExecutionStrategy")] = Field(
+        default=600.0, gt=0, le=86_400
+    )
+    """How long an iceberg works; then an entry keeps what it got, an exit goes to market."""
+    iceberg_display_pct: Annotated[Amount, Setting("share of the quantity", "IcebergExecutionStrategy")] = Field(
+        default=Decimal("0.1"), gt=0, le=1
+    )
+    """What is shown at one time."""
+    iceberg_interval_seconds: Annotated[Seconds, Setting("seconds", "IcebergExecutionStrategy")] = Field(
+        default=5.0, ge=0.1, le=3600
+    )
+    """Without a limit price of its own it follows its own best price, at most once in this time."""
     stop_watch_seconds: Annotated[Seconds, Setting("seconds", "StopTriggerManager")] = Field(default=1.0, gt=0, le=60)
     """How often the last trade is compared with the stops that are kept; each closed bar is looked at too."""
     stop_escalate_seconds: Annotated[Seconds, Setting("seconds", "StopTriggerManager")] = Field(
@@ -219,10 +270,12 @@ class ExecutionConfig(StrictModel):
         Field(default=Decimal("0.01"), gt=0, lt=1)
     )
     """A fill worse than this against the arrival mid is reported as an event of its own."""
-    unknown_settle_seconds: Annotated[Seconds, Setting("seconds", "OrderReconciler", built=False)] = Field(
+    unknown_settle_seconds: Annotated[Seconds, Setting("seconds", "OrderReconciler")] = Field(
         default=180.0, gt=0, le=86_400
     )
     """How long an order of unknown outcome is looked for before it counts as never arrived."""
+    unknown_read_seconds: Annotated[Seconds, Setting("seconds", "OrderReconciler")] = Field(default=15.0, gt=0, le=3600)
+    """How often orders, fills and positions are read meanwhile."""
 
     @model_validator(mode="after")
     def _check_waits(self) -> Self:
@@ -260,7 +313,9 @@ class RunConfig(StrictModel):
     bar_seconds: Annotated[Annotated[Count, Field(ge=1, le=86_400)] | None, Setting("seconds", "bar aggregator")] = None
     """Length of the bars that strategies get; none leaves it to the market (60 s; 5 s on markets under an hour)."""
     pace: Annotated[
-        str, AfterValidator(check_pace), Setting("speed", "event loop", option="--pace", in_digest=False)
+        str,
+        AfterValidator(check_pace),
+        Setting("speed", "event loop", option="--pace", in_digest=False),
     ] = "max"
     """Market time per real time of a simulated run: max, realtime or a factor such as 60x."""
     dry_run: Annotated[bool, Setting("yes/no", "OrderSubmitter", option="--dry-run")] = False

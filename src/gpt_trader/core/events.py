@@ -228,7 +228,7 @@ class SlippageExceeded(Event, frozen=True, kw_only=True):
 
 class TacticStarted(Event, frozen=True, kw_only=True):
     """A working tactic wrote its plan: with the orders of the intent, all that is needed to go on after a restart.
-    Publisher: the tracker in placement."""
+    Publisher: placement.tracker."""
 
     tactic: str
     symbol: str
@@ -244,7 +244,7 @@ class TacticStarted(Event, frozen=True, kw_only=True):
 
 
 class TacticProgressed(Event, frozen=True, kw_only=True):
-    """A working tactic took its next step; `numbers` are what it looked at. Publisher: the tracker in placement."""
+    """A working tactic took its next step; `numbers` are what it looked at. Publisher: placement.tracker."""
 
     tactic: str
     symbol: str
@@ -254,7 +254,7 @@ class TacticProgressed(Event, frozen=True, kw_only=True):
 
 
 class TacticEnded(Event, frozen=True, kw_only=True):
-    """Publisher: the tracker in placement."""
+    """Publisher: placement.tracker."""
 
     tactic: str
     symbol: str

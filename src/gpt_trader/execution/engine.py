@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.bus import EventBus
@@ -20,7 +20,10 @@ from gpt_trader.placement.base import ExecutionStrategy
 from gpt_trader.risk.manager import LiveRiskManager
 from gpt_trader.risk.sizing import Edge
 
-__all__ = ["ExecutionEngine", "SharedParts"]
+__all__ = ["BASELINE_TACTICS", "ExecutionEngine", "SharedParts"]
+
+BASELINE_TACTICS: Final = ("market", "simple_limit")
+"""Placement that the baseline engine offers; the advanced one offers all that the house has."""
 
 
 class ExecutionEngine(Protocol):

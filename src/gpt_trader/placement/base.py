@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gpt_trader.core.values import ZERO, ApprovedOrder, PlacedOrder
+from gpt_trader.core.values import ZERO, ApprovedOrder, OrderState, PlacedOrder
 from gpt_trader.placement.order_manager import ManagedOrder
 
 __all__ = ["ExecutionStrategy", "placed"]
@@ -28,7 +28,7 @@ def placed(approved: ApprovedOrder, orders: tuple[ManagedOrder, ...], *, working
     return PlacedOrder(
         approved=approved,
         client_order_ids=tuple(order.client_order_id for order in orders),
-        state=orders[-1].state,
+        state=orders[-1].state if orders else OrderState.PENDING,
         filled=filled,
         average_price=value / filled if filled else None,
         working=working,

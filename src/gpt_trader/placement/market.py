@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, Purpose, TimeInForce
+from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, Purpose, Side, TimeInForce
 from gpt_trader.placement.base import placed
+from gpt_trader.placement.pricer import worst_price
 from gpt_trader.placement.primitives import MarketOrderExecutor
 from gpt_trader.placement.simple_limit import SimpleLimitExecutionStrategy
 from gpt_trader.placement.tickets import collar_price, make_ticket
@@ -36,7 +37,7 @@ class MarketExecutionStrategy:
         self._collars_bps = {Purpose.ENTRY: entry_collar_bps, Purpose.EXIT: exit_collar_bps}
 
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
-        limit_price = collar_price(approved, self._collars_bps[approved.order.purpose])
+        limit_price = self._price(approved)
         ticket = make_ticket(
             approved,
             self._run_tag,
@@ -60,3 +61,12 @@ class MarketExecutionStrategy:
             average_price=value / filled if filled else None,
             working=rest.working,
         )
+
+    def _price(self, approved: ApprovedOrder) -> Decimal:
+        """The collar, or what the request itself allows when that is nearer."""
+        order = approved.order
+        collar = collar_price(approved, self._collars_bps[order.purpose])
+        worst = worst_price(order, approved.snapshot.product)
+        if worst is None:
+            return collar
+        return min(collar, worst) if order.side is Side.BUY else max(collar, worst)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -33,7 +33,15 @@ from gpt_trader.core.values import ZERO, OrderState, Purpose, Side
 from gpt_trader.exchange.base import FillUpdate, OrderUpdate
 from gpt_trader.placement.order_states import NEVER_PLACED, RANK, is_late_sighting, is_news
 
-__all__ = ["CLOSED_ORDERS_MAX", "UNSEEN", "WATCHED_ORDERS_MAX", "WATCH_NS", "ManagedOrder", "OrderManager"]
+__all__ = [
+    "CLOSED_ORDERS_MAX",
+    "UNSEEN",
+    "WATCHED_ORDERS_MAX",
+    "WATCH_NS",
+    "ManagedOrder",
+    "OrderManager",
+    "PlannedOrders",
+]
 
 CLOSED_ORDERS_MAX: Final = 1000
 """Closed orders kept in memory; all of them are in the store."""
@@ -88,6 +96,18 @@ class ManagedOrder(msgspec.Struct, kw_only=True):
         return self.state.is_terminal and self.filled >= self.claimed
 
 
+class PlannedOrders(Protocol):
+    """Work that has been approved and not been placed yet: it may become orders at any moment, so it counts."""
+
+    def reserved(self, symbol: str) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """Entry buys, entry sells, closing buys, closing sells. Base units."""
+        ...
+
+    def symbols(self) -> tuple[str, ...]: ...
+
+    def slot_busy(self, strategy: str, symbol: str, purpose: Purpose) -> str: ...
+
+
 class OrderManager:
     """Keeps every order of the run from its durable intent to its last fill."""
 
@@ -103,8 +123,13 @@ class OrderManager:
         self._listeners: dict[str, list[Callable[[ManagedOrder], None]]] = {}
         self.foreign: set[str] = set()
         """Client ids of orders on the account that are not ours."""
+        self._planned: PlannedOrders | None = None
         bus.subscribe(OrderSubmitted, "order manager", self.on_event)
         bus.subscribe(OrderCancelRequested, "order manager", self.on_event)
+
+    def count_in(self, planned: PlannedOrders) -> None:
+        """Count its work as open from now on, in exposure and in slots."""
+        self._planned = planned
 
     # --- questions ------------------------------------------------------------------------------------------------
     def find(self, client_order_id: str) -> ManagedOrder | None:
@@ -122,11 +147,14 @@ class OrderManager:
             yield from tuple(orders.values())
 
     def symbols(self) -> tuple[str, ...]:
-        """Symbols with a living order."""
-        return tuple(symbol for symbol, orders in self._living.items() if orders)
+        """Symbols with a living order, or with one that is planned."""
+        living = tuple(symbol for symbol, orders in self._living.items() if orders)
+        planned = self._planned.symbols() if self._planned is not None else ()
+        return tuple(dict.fromkeys((*living, *planned))) if planned else living
 
     def open_quantities(self, symbol: str) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-        """What living orders may still fill: entry buys, entry sells, closing buys, closing sells. Base units."""
+        """What living and planned orders may still fill: entry buys, entry sells, closing buys, closing sells.
+        Base units."""
         entry_buy = entry_sell = closing_buy = closing_sell = ZERO
         orders = self._living.get(symbol)
         if orders:
@@ -141,14 +169,18 @@ class OrderManager:
                     closing_sell += quantity
                 else:
                     entry_sell += quantity
+        if self._planned is not None and self._planned.symbols():
+            planned = self._planned.reserved(symbol)
+            entry_buy, entry_sell = entry_buy + planned[0], entry_sell + planned[1]
+            closing_buy, closing_sell = closing_buy + planned[2], closing_sell + planned[3]
         return entry_buy, entry_sell, closing_buy, closing_sell
 
     def slot_busy(self, strategy: str, symbol: str, purpose: Purpose) -> str:
-        """Client id of a living order in the slot; empty when it is free."""
+        """Client id of a living order in the slot, or the intent that is being worked in it; empty when it is free."""
         for order in self._living.get(symbol, {}).values():
             if order.submitted.strategy == strategy and order.submitted.purpose is purpose:
                 return order.client_order_id
-        return ""
+        return self._planned.slot_busy(strategy, symbol, purpose) if self._planned is not None else ""
 
     def statistics(self) -> dict[str, int]:
         """Orders in memory by state."""

@@ -1,8 +1,6 @@
-"""How is one attempt made? Place one order and see it to its end; no second try, no opinion on price."""
+"""How is one attempt made? Place one order and see to its end; no second try, no opinion on price."""
 
 from __future__ import annotations
-
-from typing import Final
 
 from gpt_trader.core.values import OrderState, OrderTicket
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
@@ -11,29 +9,20 @@ from gpt_trader.placement.submitter import OrderSubmitter
 
 __all__ = ["LimitOrderExecutor", "MarketOrderExecutor"]
 
-CANCEL_PROOF_SECONDS: Final = 10.0
-"""How long a cancel may stay unproven before the caller is told that the order still stands."""
-
 
 class LimitOrderExecutor:
-    """One limit order: rest, wait, cancel what is left."""
+    """One limit order that may rest."""
 
-    def __init__(self, submitter: OrderSubmitter, waiter: OrderConfirmationWaiter) -> None:
+    def __init__(self, submitter: OrderSubmitter) -> None:
         self._submitter = submitter
-        self._waiter = waiter
 
     async def place(self, ticket: OrderTicket) -> ManagedOrder:
-        """Send it and return at once with what is known."""
+        """Send it and return at once with what is known. Raises Refused or StoreError."""
         return await self._submitter.submit(ticket)
 
-    async def see_through(self, order: ManagedOrder, timeout_seconds: float) -> ManagedOrder:
-        """Wait for its end, and cancel it when the time is over. Returns with the order settled, or still living
-        when the cancel could not be proven."""
-        if await self._waiter.until_settled(order, timeout_seconds):
-            return order
-        await self._submitter.cancel(order, "timeout")
-        await self._waiter.until_settled(order, CANCEL_PROOF_SECONDS)
-        return order
+    async def withdraw(self, order: ManagedOrder, reason: str) -> None:
+        """Ask for its cancel; the proof comes by the stream. Raises ExchangeError when nobody could be asked."""
+        await self._submitter.cancel(order, reason)
 
 
 class MarketOrderExecutor:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock
-from gpt_trader.core.errors import Refused
-from gpt_trader.core.events import TacticEnded, TacticStarted
-from gpt_trader.core.values import ZERO, ApprovedOrder, OrderType, PlacedOrder, TimeInForce
+from gpt_trader.core.errors import Number
+from gpt_trader.core.values import ApprovedOrder, PlacedOrder
 from gpt_trader.placement.base import placed
-from gpt_trader.placement.order_manager import ManagedOrder
 from gpt_trader.placement.primitives import LimitOrderExecutor
 from gpt_trader.placement.tickets import make_ticket, touch_price
 from gpt_trader.placement.tracker import OrderTracker
+from gpt_trader.placement.working import Action, Moment, Place, Work, rest_until
 
 __all__ = ["RestingExecutionStrategy", "SimpleLimitExecutionStrategy"]
 
@@ -24,84 +22,33 @@ class SimpleLimitExecutionStrategy:
 
     name: Final = "simple_limit"
 
-    def __init__(
-        self,
-        *,
-        executor: LimitOrderExecutor,
-        tracker: OrderTracker,
-        bus: EventBus,
-        clock: Clock,
-        run_tag: str,
-        timeout_seconds: float,
-        offset_share: Decimal,
-    ) -> None:
-        self._executor = executor
+    def __init__(self, *, tracker: OrderTracker, clock: Clock, timeout_seconds: float, offset_share: Decimal) -> None:
         self._tracker = tracker
-        self._bus = bus
         self._clock = clock
-        self._run_tag = run_tag
         self._timeout_seconds = timeout_seconds
         self._offset_share = offset_share
 
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
-        return await self.work(approved, touch_price(approved, self._offset_share))
+        own = approved.order.limit_price
+        return await self.work(approved, touch_price(approved, self._offset_share) if own is None else own)
 
     async def work(
         self, approved: ApprovedOrder, limit_price: Decimal, *, quantity: Decimal | None = None, leg: str = ""
     ) -> PlacedOrder:
-        """Rest at a given price for the timeout; also the fallback of other tactics."""
-        order = approved.order
-        ticket = make_ticket(
-            approved,
-            self._run_tag,
-            tactic=self.name,
-            order_type=OrderType.LIMIT,
-            time_in_force=TimeInForce.GTC,
-            limit_price=limit_price,
-            quantity=quantity,
-            leg=leg,
-        )
-        self._bus.publish(
-            TacticStarted(
-                at_ns=self._clock.now_ns(),
-                intent_id=order.intent_id,
-                tactic=self.name,
-                symbol=order.symbol,
-                side=order.side,
-                quantity=ticket.quantity,
-                plan={
-                    "limit_price": limit_price,
-                    "deadline_ns": self._clock.now_ns() + round(self._timeout_seconds * NS),
-                    "client_order_id": ticket.client_order_id,
-                },
-            )
-        )
-        try:
-            managed = await self._executor.place(ticket)
-        except Refused as refused:
-            self._say_ended(approved, ZERO, refused.code.value)
-            raise
-        if managed.is_settled:
-            self._say_ended(approved, managed.filled, "settled")
-            return placed(approved, (managed,))
-        self._tracker.start(order.intent_id + leg, self._see_through(approved, managed))
-        return placed(approved, (managed,), working=True)
+        """Rest at a given price for the timeout; also the fallback of the market tactic."""
+        plan: dict[str, Number] = {
+            "limit_price": limit_price,
+            "until_ns": self._clock.now_ns() + round(self._timeout_seconds * NS),
+            "leg": leg,
+        }
+        return await self._tracker.begin(self, approved, plan, quantity=quantity)
 
-    async def _see_through(self, approved: ApprovedOrder, managed: ManagedOrder) -> None:
-        await self._executor.see_through(managed, self._timeout_seconds)
-        self._say_ended(approved, managed.filled, "settled" if managed.is_settled else "cancel not proven")
-
-    def _say_ended(self, approved: ApprovedOrder, filled: Decimal, reason: str) -> None:
-        self._bus.publish(
-            TacticEnded(
-                at_ns=self._clock.now_ns(),
-                intent_id=approved.order.intent_id,
-                tactic=self.name,
-                symbol=approved.order.symbol,
-                filled=filled,
-                reason=reason,
-            )
-        )
+    def next(self, work: Work, moment: Moment) -> Action:
+        if not work.children:
+            price = work.capped(work.number("limit_price"))
+            leg = str(work.started.plan["leg"])
+            return Place(leg=leg, slice_number=0, quantity=work.left, limit_price=price)
+        return rest_until(work, work.until_ns, moment)
 
 
 class RestingExecutionStrategy:

@@ -15,6 +15,7 @@ SRC = Path(__file__).resolve().parents[3] / "src" / "gpt_trader"
 READ_ELSEWHERE = {
     "description": "for people; `config show` prints it",
     "risk_file": "read by config.load itself",
+    "strategy.entry_tactic_per_symbol": "read as StrategyConfig.of",
     "run.pace": "read as RunConfig.pace_factor",
     "venue.exchange": "kinds paper and ccxt are refused by name until they are built",
     "credentials.coinbase_api_key_name": "exchange/coinbase is not built yet; keys may stand in an environment anyway",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gpt_trader.core.values import ExecutionReport, OrderRequest
-from gpt_trader.execution.engine import SharedParts
+from gpt_trader.execution.engine import BASELINE_TACTICS, SharedParts
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.handlers.executor import OrderExecutorHandler
 from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler
@@ -16,8 +16,6 @@ from gpt_trader.execution.live.validator import OrderValidator
 from gpt_trader.execution.pipeline import ExecutionPipeline
 
 __all__ = ["LiveExecutionEngine"]
-
-TACTICS: Final = ("market", "simple_limit")
 
 
 class LiveExecutionEngine:
@@ -45,7 +43,7 @@ class LiveExecutionEngine:
                 collector=parts.collector,
                 validation=ValidationHandler(validator, parts.config, parts.clock, parts.adapter.name),
                 risk=RiskManagementHandler(AskedSize(), parts.risk, parts.clock),
-                executor=OrderExecutorHandler({name: parts.tactics[name] for name in TACTICS}, parts.resting),
+                executor=OrderExecutorHandler({name: parts.tactics[name] for name in BASELINE_TACTICS}, parts.resting),
                 reconciliation=ReconciliationHandler(),
                 intents=parts.intents,
                 stops=parts.stops,
