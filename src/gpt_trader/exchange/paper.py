@@ -50,6 +50,7 @@ from gpt_trader.exchange.base import (
 from gpt_trader.market.compiled import EntryPoint
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.view import MarketView
+from gpt_trader.venue.assumptions import assumptions_of, overnight_spans
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
 from gpt_trader.venue.settings import VenueSettings
@@ -135,6 +136,14 @@ class PaperExchange:
     def venue(self) -> SimulatedVenue:
         """The exchange behind this adapter, for those who report on the simulation itself."""
         return self._venue
+
+    def assumptions(self, stream: MarketStream) -> tuple[str, ...]:
+        """How this exchange is simulated over its market, one or two sentences each."""
+        return assumptions_of(self._venue.settings, stream)
+
+    def overnight_spans(self, stream: MarketStream) -> tuple[tuple[int, bool], ...]:
+        """(from when, whether the overnight margin rates hold), in order."""
+        return overnight_spans(self._venue.settings, stream)
 
     def products(self) -> Mapping[str, ProductSpec]:
         return self._venue.products()

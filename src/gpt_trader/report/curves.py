@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,9 +86,16 @@ def _share(part: Floats, whole: Floats) -> Floats:
 
 
 def draw_curves(
-    story: RunStory, prices: Sequence[SymbolPrices], products: Sequence[ProductSpec], end_ns: int
+    story: RunStory,
+    prices: Sequence[SymbolPrices],
+    products: Sequence[ProductSpec],
+    overnight: Sequence[tuple[int, bool]],
+    end_ns: int,
 ) -> Curves:
-    """At every bar close up to `end_ns`. A symbol without a price yet is flat, so it counts nothing."""
+    """At every bar close up to `end_ns`; `overnight` says since when which margin rates held.
+
+    A symbol without a price yet is flat, so it counts nothing.
+    """
     times = prices[0].times_ns
     times = times[: int(np.searchsorted(times, end_ns, side="right"))]
     specs = {product.symbol: product for product in products}
@@ -100,7 +108,7 @@ def draw_curves(
     cash = float(story.ledger.starting_cash) + realised - fees + funding + transfers
     unrealised = sum((each.unrealised for each in symbols), np.zeros(len(times)))
     liquidation_fees = _after(steps.liquidation_fees, at)
-    initial, maintenance = _margin(symbols, specs)
+    initial, maintenance = _margin(symbols, specs, _nights(times, overnight))
     return Curves(
         times_ns=times,
         equity=cash + unrealised,
@@ -142,22 +150,44 @@ def _symbol_curve(story: RunStory, prices: SymbolPrices, times: Times) -> Symbol
     )
 
 
-def _margin(symbols: Sequence[SymbolCurve], specs: Mapping[str, ProductSpec]) -> tuple[Floats, Floats]:
-    """(initial, maintenance) at the stricter of the two windows, as the venue reckons them."""
-    count = len(symbols[0].notional)
+def _margin(
+    symbols: Sequence[SymbolCurve], specs: Mapping[str, ProductSpec], night: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """(initial, maintenance) with the rates of the side that is held and of the window that was open."""
+    count = len(night)
     initial, maintenance = np.zeros(count), np.zeros(count)
     for each in symbols:
-        spec = specs[each.symbol]
-        windows = (spec.margin_intraday, spec.margin_overnight)
-        size, long = np.abs(each.notional), each.notional > 0
-        initial += size * np.where(
+        spec, long = specs[each.symbol], each.notional > 0
+        size = np.abs(each.notional)
+        day_rates, night_rates = spec.margin_intraday, spec.margin_overnight
+        initial += size * _held_rate(
             long,
-            max(float(rates.initial_long) for rates in windows),
-            max(float(rates.initial_short) for rates in windows),
+            night,
+            (day_rates.initial_long, day_rates.initial_short),
+            (night_rates.initial_long, night_rates.initial_short),
         )
-        maintenance += size * np.where(
+        maintenance += size * _held_rate(
             long,
-            max(float(rates.maintenance_long) for rates in windows),
-            max(float(rates.maintenance_short) for rates in windows),
+            night,
+            (day_rates.maintenance_long, day_rates.maintenance_short),
+            (night_rates.maintenance_long, night_rates.maintenance_short),
         )
     return initial, maintenance
+
+
+def _held_rate(
+    long: NDArray[np.bool_],
+    night: NDArray[np.bool_],
+    by_day: tuple[Decimal, Decimal],
+    by_night: tuple[Decimal, Decimal],
+) -> Floats:
+    """Rate for a long or a short position, by day or by night."""
+    day_rate = np.where(long, float(by_day[0]), float(by_day[1]))
+    return np.where(night, np.where(long, float(by_night[0]), float(by_night[1])), day_rate)
+
+
+def _nights(times_ns: Times, overnight: Sequence[tuple[int, bool]]) -> NDArray[np.bool_]:
+    """Whether the overnight rates hold at each time."""
+    starts = np.array([at_ns for at_ns, _ in overnight], np.int64)
+    states = np.array([night for _, night in overnight], np.bool_)
+    return states[np.maximum(0, np.searchsorted(starts, times_ns, side="right") - 1)]
