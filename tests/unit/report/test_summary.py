@@ -14,7 +14,7 @@ from tests.builders import D
 from gpt_trader.core.errors import Refusal
 from gpt_trader.report.summary import RunSummary, meaning_of, print_summary, to_json
 
-STORE = "/home/somebody/.local/share/gpt-trader/runs/20260105000000000-dev_entry-sim-0123456789abcdef/events.sqlite"
+STORE = "state/runs/20260105000000000-dev_entry-sim-0123456789abcdef/events.sqlite"
 
 
 def a_summary(**changes: Any) -> RunSummary:
