@@ -387,8 +387,10 @@ class PerpsBot:
         self._look_now()
 
     def _look_now(self) -> None:
-        if self._watch_due_ns:
-            self._watch_due_ns = 0
+        """When all that happens at this moment has happened: one look at the end of it, not one for each fill."""
+        after_ns = self.clock.now_ns() + 1
+        if self._watch_due_ns > after_ns:
+            self._watch_due_ns = after_ns
             self._quiet = {}
             self._wake()
 

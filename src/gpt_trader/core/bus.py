@@ -19,6 +19,8 @@ LISTENER_FAILURES_MAX: Final = 20
 MESSAGE_CHARACTERS_MAX: Final = 500
 
 E = TypeVar("E", bound=Event)
+Listener = tuple[str, Callable[[Any], None]]
+"""Name and function."""
 
 
 class EventBus:
@@ -27,8 +29,10 @@ class EventBus:
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
-        self._listeners: dict[type[Event], list[tuple[str, Callable[[Any], None]]]] = {}
-        self._watchers: list[tuple[str, Callable[[Event], None]]] = []
+        self._listeners: dict[type[Event], list[Listener]] = {}
+        self._watchers: list[Listener] = []
+        self._told: dict[type[Event], tuple[Listener, ...]] = {}
+        """Who hears of each type, in order; made when it is first published."""
         self._failures: dict[str, int] = {}
         self._untold: deque[Event] = deque()
         self._telling = False
@@ -38,10 +42,12 @@ class EventBus:
     def subscribe(self, kind: type[E], name: str, listener: Callable[[E], None]) -> None:
         """Call `listener` with every event of exactly this type, after it is in the journal."""
         self._listeners.setdefault(kind, []).append((name, listener))
+        self._told.clear()
 
     def watch(self, name: str, listener: Callable[[Event], None]) -> None:
         """Call `listener` with every event of any type, after the typed listeners."""
         self._watchers.append((name, listener))
+        self._told.clear()
 
     def publish(self, event: Event, first: Callable[[Event], None] | None = None) -> None:
         """Store the event, then tell. Raises StoreError when it cannot be stored; then nobody is told.
@@ -67,10 +73,13 @@ class EventBus:
         try:
             while self._untold:
                 event = self._untold.popleft()
-                for name, listener in self._listeners.get(type(event), ()):
-                    self._tell(name, listener, event)
-                for name, listener in self._watchers:
-                    self._tell(name, listener, event)
+                for name, listener in self._told.get(type(event)) or self._listeners_of(type(event)):
+                    try:
+                        listener(event)
+                    except StoreError:
+                        raise
+                    except Exception as error:  # noqa: BLE001 - one of the two places: a listener must not stop the order path
+                        self._failed(name, event, error)
         finally:
             self._telling = False
             self._untold.clear()
@@ -85,17 +94,16 @@ class EventBus:
             self.store_failed = str(error)
             raise
 
-    def _tell(self, name: str, listener: Callable[[Any], None], event: Event) -> None:
-        if self._failures.get(name, 0) >= LISTENER_FAILURES_MAX:
-            return
-        try:
-            listener(event)
-        except StoreError:
-            raise
-        except Exception as error:  # noqa: BLE001 - one of the two places: a listener must not stop the order path
-            failures = self._failures[name] = self._failures.get(name, 0) + 1
-            action = "taken off the bus" if failures >= LISTENER_FAILURES_MAX else "reported, the others were told"
-            self.report(name, f"{type(error).__name__} on {type(event).__name__}: {error}", action)
+    def _listeners_of(self, kind: type[Event]) -> tuple[Listener, ...]:
+        listeners = (*self._listeners.get(kind, ()), *self._watchers)
+        self._told[kind] = tuple(each for each in listeners if self._failures.get(each[0], 0) < LISTENER_FAILURES_MAX)
+        return self._told[kind]
+
+    def _failed(self, name: str, event: Event, error: Exception) -> None:
+        failures = self._failures[name] = self._failures.get(name, 0) + 1
+        self._told.clear()
+        action = "taken off the bus" if failures >= LISTENER_FAILURES_MAX else "reported, the others were told"
+        self.report(name, f"{type(error).__name__} on {type(event).__name__}: {error}", action)
 
     def report(self, source: str, message: str, action: str) -> None:
         """Tell as the event SystemError that something failed, and what was done about it."""

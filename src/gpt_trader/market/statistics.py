@@ -84,9 +84,10 @@ class BarStatistics:
         self._day_squares = 0
         self._unread: list[Bar] = []
         self._values: SymbolStatistics | None = None
+        self._bar_sigma: Decimal | None = None
 
     def add(self, bar: Bar) -> None:
-        self._values = None
+        self._values = self._bar_sigma = None
         self._unread.append(bar)
         if len(self._unread) >= UNREAD_BARS_MAX:
             self._read()
@@ -138,11 +139,12 @@ class BarStatistics:
         """Standard deviation of one bar's return over the last `volatility_bars` bars; None until they are there."""
         self._read()
         count = self._recent_bars
-        if len(self._returns.values) < count:
-            return None
+        if self._bar_sigma is not None or len(self._returns.values) < count:
+            return self._bar_sigma
         recent = list(islice(reversed(self._returns.values), count))
         total, squares = sum(recent), sum(value * value for value in recent)
-        return Decimal(isqrt((count * squares - total * total) // (count * (count - 1)))) / GRAIN
+        self._bar_sigma = Decimal(isqrt((count * squares - total * total) // (count * (count - 1)))) / GRAIN
+        return self._bar_sigma
 
     @property
     def day_volatility(self) -> Decimal | None:

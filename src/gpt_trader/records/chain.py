@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.journal import Head
 
-__all__ = ["GENESIS", "HighWaterMark", "mark_path", "row_hash"]
+__all__ = ["GENESIS", "HighWaterMark", "hash_lines", "mark_path", "row_hash"]
 
 GENESIS: Final = bytes(32)
 """What the first row names as the hash before it."""
@@ -27,6 +28,14 @@ _BODY: Final = "{:020d} {}"
 def row_hash(previous: bytes, sequence: int, version: int, payload: bytes) -> bytes:
     """SHA-256 over the hash before and (sequence, schema version, payload); boot, host and wall time stand outside."""
     return hashlib.sha256(previous + b"%d|%d|" % (sequence, version) + payload).digest()
+
+
+def hash_lines(previous: bytes, first: int, version: int, payloads: Iterable[bytes]) -> bytes:
+    """`row_hash` over rows that follow one another, from sequence `first` on; the hash of the last."""
+    sha256 = hashlib.sha256
+    for sequence, payload in enumerate(payloads, first):
+        previous = sha256(previous + b"%d|%d|" % (sequence, version) + payload).digest()
+    return previous
 
 
 def mark_path(store: Path) -> Path:

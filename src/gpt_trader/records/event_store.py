@@ -21,19 +21,22 @@ from typing import Final, Self
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import SCHEMA_VERSION, Event
 from gpt_trader.core.journal import Head, Recorded
-from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path, row_hash
+from gpt_trader.records.chain import GENESIS, HighWaterMark, hash_lines, mark_path, row_hash
 from gpt_trader.records.lock import take_lock
 from gpt_trader.records.reader import (
     APPLICATION_ID,
     STORE_VERSION,
     Verification,
     check_identity,
+    hash_at,
+    newest_sequence,
     read_run,
+    rows_after,
     run_of,
     store_errors,
     verify,
 )
-from gpt_trader.records.schema import decode, encode
+from gpt_trader.records.schema import decode, encode, encode_lines
 
 __all__ = ["EventStore", "sqlite_notes"]
 
@@ -65,12 +68,28 @@ CREATE TABLE events (
     previous_hash BLOB NOT NULL,
     hash BLOB NOT NULL
 );
+-- simulated runs: many events a row, a line each; the hashes between the first and the last follow from the lines
+CREATE TABLE blocks (
+    first INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    boot INTEGER NOT NULL,
+    schema_version INTEGER NOT NULL,
+    payloads BLOB NOT NULL,
+    previous_hash BLOB NOT NULL,
+    hash BLOB NOT NULL
+);
 """
 _INSERT: Final = (
     "INSERT INTO events (sequence, run, boot, time_ns, type, schema_version, intent_id, client_order_id, payload, "
     "previous_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?)"
 )
+_INSERT_BLOCK: Final = (
+    "INSERT INTO blocks (first, last, run, boot, schema_version, payloads, previous_hash, hash) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _Row = tuple[int, str, int, int, str, int, str, str, bytes, bytes, bytes]
+_Block = tuple[int, int, str, int, int, bytes, bytes, bytes]
 
 
 def sqlite_notes(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> tuple[str, ...]:
@@ -94,8 +113,8 @@ class EventStore:
     """The journal of one run.
 
     With `durable=True` (anything that may move money) `commit` returns after an fsync. With `durable=False`
-    (simulated runs) the same rows with the same hashes are written in blocks of BLOCK_EVENTS, `commit` returns at
-    once, and a crash loses at most the last block; `flush` and `close` write what is left.
+    (simulated runs) the same events with the same hashes are encoded and written in blocks of BLOCK_EVENTS, `commit`
+    returns at once, and a crash loses at most the last block; `flush` and `close` write what is left.
     """
 
     def __init__(self, path: Path, run_id: str, boot: int, *, durable: bool) -> None:
@@ -107,6 +126,9 @@ class EventStore:
         self.notes: tuple[str, ...] = sqlite_notes()
         """What the operator should know; to be shown once at start."""
         self._pending: list[_Row] = []
+        self._waiting: list[Event] = []
+        """Taken, and not yet in the chain; only where nobody waits for the disk."""
+        self._blocks: list[_Block] = []
         self._shared: asyncio.Future[None] | None = None
         self._failed = ""
         self._writing = False
@@ -136,19 +158,21 @@ class EventStore:
     @property
     def head(self) -> Head:
         """Newest event taken, durable or not."""
+        self._seal()
         return Head(self._sequence, self._digest.hex())
 
     def append(self, event: Event) -> int:
         """Take the event into the chain and return its sequence number; not durable yet.
 
-        Raises StoreError once the store has failed, and TypeError or ValueError for an event that could not be read
-        back (a float among its numbers, say): the chain is then unchanged.
+        Raises StoreError once the store has failed; a durable one also TypeError or ValueError for an event that could
+        not be read back (a float among its numbers, say): the chain is then unchanged.
         """
         if self._failed:
             raise StoreError(self._failed)
+        if not self.durable:
+            return self._take(event)
         payload = encode(event)
-        if self.durable:
-            _check_readable(payload, event)
+        _check_readable(payload, event)
         sequence, previous = self._sequence + 1, self._digest
         digest = row_hash(previous, sequence, SCHEMA_VERSION, payload)
         self._pending.append(
@@ -171,6 +195,29 @@ class EventStore:
             self.flush()
         return sequence
 
+    def _take(self, event: Event) -> int:
+        """Events are frozen, so encoding them can wait until there are many: it is then twice as quick."""
+        self._sequence += 1
+        self._waiting.append(event)
+        if len(self._waiting) >= BLOCK_EVENTS:
+            self.flush()
+        return self._sequence
+
+    def _seal(self) -> None:
+        """Bring what waits into the chain, as one block. Raises StoreError for an event that cannot be written."""
+        if not self._waiting:
+            return
+        last = self._sequence
+        first, previous = last - len(self._waiting) + 1, self._digest
+        try:
+            payloads = encode_lines(self._waiting)
+        except (TypeError, ValueError) as error:
+            self._failed = f"an event of {first} to {last} cannot be stored: {error}"
+            raise StoreError(self._failed) from error
+        self._digest = hash_lines(previous, first, SCHEMA_VERSION, payloads.split(b"\n"))
+        self._blocks.append((first, last, self.run_id, self.boot, SCHEMA_VERSION, payloads, previous, self._digest))
+        self._waiting.clear()
+
     async def commit(self) -> None:
         """Return once everything appended before the call is durable (at once when the store is not durable).
 
@@ -190,13 +237,14 @@ class EventStore:
         """Write everything now, durable if the store is. For shutdown and for readers. Raises StoreError."""
         if self._failed:
             raise StoreError(self._failed)
-        if not self._pending:
+        self._seal()
+        if not self._pending and not self._blocks:
             return
         try:
             with store_errors(self.path):
                 if self._writing:
                     self._settle_interrupted_write()
-                if self._pending:
+                if self._pending or self._blocks:
                     self._write()
         except StoreError as error:
             self._failed = str(error)
@@ -235,17 +283,20 @@ class EventStore:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         self._connection.executemany(_INSERT, self._pending)
+        self._connection.executemany(_INSERT_BLOCK, self._blocks)
         execute("COMMIT")
-        self._mark.write(self._pending[-1][0], self._pending[-1][-1])
+        self._mark.write(self._sequence, self._digest)
         self._pending.clear()
+        self._blocks.clear()
         self._writing = False
 
     def _settle_interrupted_write(self) -> None:
         """Ctrl-C may strike inside a write: forget what did not become a transaction, keep what did."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        written = self._connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0]
+        written = newest_sequence(self._connection)
         self._pending = [row for row in self._pending if row[0] > written]
+        self._blocks = [block for block in self._blocks if block[1] > written]
         self._writing = False
 
     def _flush_for_all(self, shared: asyncio.Future[None]) -> None:
@@ -273,13 +324,9 @@ class EventStore:
 
     def _read_head(self) -> None:
         """Take the chain up where it ends, if the end is what it should be."""
-        row = self._connection.execute(
-            "SELECT sequence, schema_version, CAST(payload AS BLOB), previous_hash, hash FROM events "
-            "ORDER BY sequence DESC LIMIT 1"
-        ).fetchone()
-        if row is not None:
-            sequence, version, payload, previous, digest = row
-            if row_hash(previous, sequence, version, payload) != digest:
+        for row in rows_after(self._connection, newest_sequence(self._connection) - 1):
+            sequence, _, version, payload, previous, digest, *_ = row
+            if type(payload) is not bytes or row_hash(previous, sequence, version, payload) != digest:
                 raise self._untrusted(f"the newest event, sequence {sequence}, is not what its hash was made of")
             decode(payload, version)
             self._sequence, self._digest = sequence, digest
@@ -293,8 +340,7 @@ class EventStore:
             return
         if mark.sequence > self._sequence:
             raise self._untrusted(f"it ends at sequence {self._sequence}, but had reached {mark.sequence}")
-        row = self._connection.execute("SELECT hash FROM events WHERE sequence = ?", (mark.sequence,)).fetchone()
-        if row is None or row[0].hex() != mark.digest:
+        if hash_at(self._connection, mark.sequence).hex() != mark.digest:
             raise self._untrusted(f"sequence {mark.sequence} is not the event that the high-water mark remembers")
 
     def _untrusted(self, finding: str) -> StoreError:

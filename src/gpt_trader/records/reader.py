@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import operator
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +22,12 @@ __all__ = [
     "Break",
     "Verification",
     "connect_reader",
+    "hash_at",
     "last_boot",
     "last_sequence",
+    "newest_sequence",
     "read_run",
+    "rows_after",
     "run_id_of",
     "store_errors",
     "verify",
@@ -37,9 +42,6 @@ STORE_VERSION: Final = 1
 BREAKS_MAX: Final = 100
 """So many breaks are named, then the walk stops: the file is beyond reading."""
 
-_COLUMNS: Final = (
-    "sequence, boot, schema_version, payload, previous_hash, hash, run, time_ns, type, intent_id, client_order_id"
-)
 _ADVICE: Final = {
     "SQLITE_FULL": "the disk is full: free some space, then start again",
     "SQLITE_BUSY": "another program holds the database: close it (readers open it with mode=ro)",
@@ -144,7 +146,45 @@ def last_boot(path: Path) -> int:
 def last_sequence(path: Path) -> int:
     """Sequence number of the newest event; 0 when there is none. Raises StoreError."""
     with store_errors(path), contextlib.closing(connect_reader(path)) as connection:
-        return int(connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0])
+        return newest_sequence(connection)
+
+
+def newest_sequence(connection: sqlite3.Connection) -> int:
+    """Sequence number of the newest event, in a row of its own or in a block."""
+    newest = "SELECT max((SELECT coalesce(max(sequence), 0) FROM events), (SELECT coalesce(max(last), 0) FROM blocks))"
+    return int(connection.execute(newest).fetchone()[0])
+
+
+def rows_after(connection: sqlite3.Connection, after: int) -> Iterator[tuple[Any, ...]]:
+    """Rows after sequence `after`, in order: sequence, boot, schema version, payload, previous hash, hash; those that
+    were stored one by one also bring run, time, type, intent id and client order id as they stand beside the payload.
+
+    Nothing is verified here, but the hashes inside a block follow from its lines.
+    """
+    alone = connection.execute(
+        "SELECT sequence, boot, schema_version, CAST(payload AS BLOB), previous_hash, hash, CAST(run AS BLOB), "
+        "time_ns, CAST(type AS BLOB), CAST(intent_id AS BLOB), CAST(client_order_id AS BLOB) FROM events "
+        "WHERE sequence > ? ORDER BY sequence",
+        (after,),
+    )
+    blocks = connection.execute(
+        "SELECT first, last, boot, schema_version, payloads, previous_hash, hash FROM blocks "
+        "WHERE last > ? ORDER BY first",
+        (after,),
+    )
+    yield from heapq.merge(alone, _unfolded(blocks, after), key=operator.itemgetter(0))
+
+
+def _unfolded(blocks: Iterable[tuple[Any, ...]], after: int) -> Iterator[tuple[Any, ...]]:
+    """The events of each block; the last one is given the hash that is stored, so that a change anywhere shows."""
+    for first, last, boot, version, payloads, previous_hash, stored in blocks:
+        previous = previous_hash
+        lines = payloads.split(b"\n") if type(payloads) is bytes else [payloads]
+        for sequence, payload in enumerate(lines, first):
+            digest = _hash_of(previous, sequence, version, payload) if sequence != last else stored
+            if sequence > after:
+                yield sequence, boot, version, payload, previous, digest
+            previous = digest
 
 
 def read_run(path: Path, after: int = 0) -> Iterator[Recorded]:
@@ -158,26 +198,23 @@ def read_run(path: Path, after: int = 0) -> Iterator[Recorded]:
 
 def read_rows(connection: sqlite3.Connection, path: Path, after: int) -> Iterator[Recorded]:
     """The verified rows of one connection whose text comes as bytes."""
-    previous, expected = _hash_at(connection, path, after), after + 1
-    rows = connection.execute(
-        "SELECT sequence, boot, schema_version, payload, previous_hash, hash FROM events "
-        "WHERE sequence > ? ORDER BY sequence",
-        (after,),
-    )
-    for sequence, boot, version, payload, before, digest in rows:
+    previous, expected = hash_at(connection, after), after + 1
+    if not previous:
+        raise StoreError(f"{path}: there is no event with sequence {after} to read on from")
+    for sequence, boot, version, payload, before, digest, *_ in rows_after(connection, after):
         if sequence != expected or before != previous or digest != _hash_of(previous, sequence, version, payload):
             raise StoreError(f"{path}: the chain breaks at sequence {expected}; see `gpt-trader events verify {path}`")
         yield Recorded(sequence, boot, decode(payload, version), digest.hex())
         previous, expected = digest, expected + 1
 
 
-def _hash_at(connection: sqlite3.Connection, path: Path, sequence: int) -> bytes:
+def hash_at(connection: sqlite3.Connection, sequence: int) -> bytes:
+    """Stored hash of one event, empty when there is none; that before the first is GENESIS."""
     if sequence == 0:
         return GENESIS
-    row = connection.execute("SELECT hash FROM events WHERE sequence = ?", (sequence,)).fetchone()
-    if row is None:
-        raise StoreError(f"{path}: there is no event with sequence {sequence} to read on from")
-    return bytes(row[0])
+    for found, *_, digest in (row[:6] for row in rows_after(connection, sequence - 1)):
+        return bytes(digest) if found == sequence else b""
+    return b""
 
 
 def _hash_of(previous: bytes, sequence: int, version: Any, payload: Any) -> bytes:
@@ -249,7 +286,7 @@ class _Walk:
         except StoreError as error:
             self._broken(sequence, "unreadable", str(error))
             return
-        if columns != self._columns_of(event):
+        if columns and columns != self._columns_of(event):
             self._broken(sequence, "changed_column", "run, time, type or an id is not that of the event beside it")
         if self._tell is not None and not self.breaks:
             self._tell(Recorded(sequence, boot, event, digest.hex()))
@@ -276,7 +313,7 @@ def verify(path: Path, tell: Callable[[Recorded], None] | None = None) -> Verifi
         if mark_break is not None:
             walk.breaks.append(mark_break)
         try:
-            for row in connection.execute(f"SELECT {_COLUMNS} FROM events ORDER BY sequence"):  # noqa: S608 - a constant
+            for row in rows_after(connection, 0):
                 walk.row(row)
                 if len(walk.breaks) >= BREAKS_MAX:
                     notes.append(f"stopped after {BREAKS_MAX} breaks")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, get_type_hints
 
@@ -18,7 +18,7 @@ import msgspec
 from gpt_trader.core.errors import Number, StoreError
 from gpt_trader.core.events import SCHEMA_VERSION, Event
 
-__all__ = ["EVENT_TYPES", "decode", "encode"]
+__all__ = ["EVENT_TYPES", "decode", "encode", "encode_lines"]
 
 
 def _event_types(root: type[Event]) -> dict[str, type[Event]]:
@@ -73,8 +73,14 @@ _NUMBER_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _STORED_TYPES: Any = tuple(_stored_type(kind) for kind in EVENT_TYPES.values())
 _DECODER: Final = msgspec.json.Decoder(type=functools.reduce(operator.or_, _STORED_TYPES))
-encode: Final[Callable[[Event], bytes]] = msgspec.json.Encoder().encode
+_ENCODER: Final = msgspec.json.Encoder()
+encode: Final[Callable[[Event], bytes]] = _ENCODER.encode
 """Canonical bytes of an event: fields in the order of their declaration, Decimal as text."""
+
+
+def encode_lines(events: Sequence[Event]) -> bytes:
+    """The bytes of many events, a line each, without a newline at the end."""
+    return _ENCODER.encode_lines(events)[:-1]
 
 
 def decode(payload: bytes, version: int = SCHEMA_VERSION) -> Event:

@@ -66,7 +66,9 @@ class Cap(Value, frozen=True, kw_only=True):
     @property
     def room(self) -> Decimal:
         """Base units that may still be ordered; what only brings the position back to zero is always free."""
-        return max(ZERO, max(ZERO, _DOWN.divide(self.limit - self.used, self.per_unit)) - self.reach)
+        left = self.limit - self.used
+        room = (_DOWN.divide(left, self.per_unit) if left > ZERO else ZERO) - self.reach
+        return max(ZERO, room)
 
     def equity_needed(self, quantity: Decimal) -> Decimal | None:
         """Equity at which `quantity` more would fit; None when no equity is enough."""
