@@ -6,7 +6,7 @@ quote currency; both are Decimal. Times are int nanoseconds since the Unix epoch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -227,8 +227,8 @@ class Mark(Value, frozen=True, kw_only=True):
 class BookView(Value, frozen=True, kw_only=True):
     """Price levels, best first, each (price, quantity)."""
 
-    bids: tuple[tuple[Decimal, Decimal], ...]
-    asks: tuple[tuple[Decimal, Decimal], ...]
+    bids: Sequence[tuple[Decimal, Decimal]]
+    asks: Sequence[tuple[Decimal, Decimal]]
     received_ns: int
     modelled: bool = False
     """Made from bars, not seen at a venue."""

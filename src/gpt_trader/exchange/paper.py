@@ -78,6 +78,7 @@ TIMES_IN_FORCE: Final = {
     OrderType.BRACKET: frozenset({TimeInForce.GTC, TimeInForce.GTD}),
 }
 STOPS: Final = frozenset({OrderType.STOP_LIMIT, OrderType.BRACKET})
+MONEY_NEWS: Final = frozenset({FillNews, FundingNews})
 IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
@@ -268,7 +269,7 @@ class PaperExchange:
     def _tell(self) -> None:
         money_moved = False
         for news in self._venue.take_news():
-            money_moved = money_moved or isinstance(news, FillNews | FundingNews)
+            money_moved = money_moved or type(news) in MONEY_NEWS
             self._tell_one(news)
         if money_moved and self._on_account is not None:
             self._on_account(self._venue.account())

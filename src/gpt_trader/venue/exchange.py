@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -30,7 +31,7 @@ from gpt_trader.market.rows import STATUSES
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.venue import layout
 from gpt_trader.venue.delayed import DelayedMarket
-from gpt_trader.venue.face import E8, E12, MarketFace, ProductUnits
+from gpt_trader.venue.face import E8, E12, STATUS, MarketFace, ProductUnits
 from gpt_trader.venue.feed import MarketFeed
 from gpt_trader.venue.kernel import advance, refresh
 from gpt_trader.venue.news import (
@@ -78,6 +79,26 @@ ORDER_NEWS: Final = {
 }
 
 
+# where the numbers of a record stand
+_HEADER: Final = layout.places(layout.HEADER).__getitem__
+_ORDER: Final = layout.places(layout.ORDER).__getitem__
+NOW: Final = _HEADER("now")
+ORDERS_COUNT: Final = _HEADER("orders_count")
+FILLS_COUNT: Final = _HEADER("fills_count")
+REQUESTS_HEAD: Final = _HEADER("requests_head")
+REQUESTS_TAIL: Final = _HEADER("requests_tail")
+NOTICES_HEAD: Final = _HEADER("notices_head")
+NOTICES_TAIL: Final = _HEADER("notices_tail")
+BARS_HEAD: Final = _HEADER("bars_head")
+BARS_TAIL: Final = _HEADER("bars_tail")
+ORDER_WIDTH: Final = len(layout.places(layout.ORDER))
+NOTICE_WIDTH: Final = len(layout.places(layout.NOTICE))
+FILL_WIDTH: Final = len(layout.places(layout.FILL))
+REQUEST_WIDTH: Final = len(layout.places(layout.REQUEST))
+ACCOUNT_WIDTH: Final = len(layout.places(layout.ACCOUNT))
+BAR_WIDTH: Final = len(layout.places(layout.BAR_OUT))
+
+
 class SimulatedVenue:
     """A perpetuals exchange over one market stream. Time is moved by `advance` alone.
 
@@ -106,8 +127,13 @@ class SimulatedVenue:
         self._by_symbol = {product.spec.symbol: product for product in self._products}
         self._memory = venue_memory(stream, self.settings, len(cash))
         self._header = self._memory.header
-        self._now = self._header["now"]
+        self._ints = self._memory.ints
+        self._numbers_of_header = self._ints["header"]
+        self._of_products = self._ints["products"]
+        self._statuses = [-1] * len(self._products)
         self._out = np.zeros(4, np.int64)
+        self._accounts: dict[int, Account] = {}
+        """What was worked out since the last move of the venue; nothing changes between two of them."""
         self._entry_latencies = self.settings.entry_latency.series_ns("entry_latency", self.settings.seed).tolist()
         self._requests = 0
         self._last_due_ns = 0
@@ -149,7 +175,7 @@ class SimulatedVenue:
 
     @property
     def now_ns(self) -> int:
-        return int(self._now[0])
+        return self._numbers_of_header[NOW]
 
     @property
     def is_over(self) -> bool:
@@ -177,6 +203,8 @@ class SimulatedVenue:
         Raises MarketDataError for rows that must not be traded on.
         """
         until = layout.NEVER if until_ns is None else until_ns
+        self._accounts.clear()
+        self._face.forget()
         return self._run(until) if self._delayed is None else self._run_delayed(self._delayed, until)
 
     def _run(self, until: int) -> bool:
@@ -224,10 +252,9 @@ class SimulatedVenue:
                 return False
 
     def _news_due(self) -> bool:
-        header = self._header
-        head = int(header["notices_head"][0])
-        notices = self._memory.notices
-        return head != int(header["notices_tail"][0]) and int(notices["due"][head % len(notices)]) <= self.now_ns
+        header, notices = self._numbers_of_header, self._ints["notices"]
+        head = header[NOTICES_HEAD]
+        return head != header[NOTICES_TAIL] and notices[head * NOTICE_WIDTH % len(notices)] <= header[NOW]
 
     # orders
 
@@ -245,25 +272,22 @@ class SimulatedVenue:
         if product is None:
             raise InvalidOrderError(f"{order.symbol}: the venue lists no such product", "unknown_symbol")
         self._memory.make_order_room()
-        number = int(self._header["orders_count"][0])
-        blank = dict.fromkeys(layout.ORDER.names or (), 0)
-        fields = {
-            **blank,
-            "account": account,
-            "product": product.index,
-            "side": order.side.sign,
-            "type": TYPES[order.order_type],
-            "tif": TIFS[order.time_in_force],
-            "post_only": int(order.post_only),
-            "reduce_only": int(order.reduce_only),
-            "limit": _on_grid(order.limit_price, product.tick, "limit_price"),
-            "stop": _on_grid(order.stop_price, product.tick, "stop_price"),
-            "lots": _on_grid(order.quantity, product.lot, "quantity"),
-            "expire": order.expire_ns or 0,
-            "sent_ns": self.now_ns,
-        }
-        self._memory.orders[number] = tuple(fields.values())
-        self._header["orders_count"] = number + 1
+        number = self._numbers_of_header[ORDERS_COUNT]
+        start = number * ORDER_WIDTH
+        record = self._ints["orders"][start : start + ORDER_WIDTH]  # all zero: no order was here before
+        record[_ORDER("account")] = account
+        record[_ORDER("product")] = product.index
+        record[_ORDER("side")] = order.side.sign
+        record[_ORDER("type")] = TYPES[order.order_type]
+        record[_ORDER("tif")] = TIFS[order.time_in_force]
+        record[_ORDER("post_only")] = order.post_only
+        record[_ORDER("reduce_only")] = order.reduce_only
+        record[_ORDER("limit")] = _on_grid(order.limit_price, product.tick, "limit_price")
+        record[_ORDER("stop")] = _on_grid(order.stop_price, product.tick, "stop_price")
+        record[_ORDER("lots")] = _on_grid(order.quantity, product.lot, "quantity")
+        record[_ORDER("expire")] = order.expire_ns or 0
+        record[_ORDER("sent_ns")] = self.now_ns
+        self._numbers_of_header[ORDERS_COUNT] = number + 1
         self._names[number] = order.client_order_id
         self._numbers[account, order.client_order_id] = number
         self._request(layout.NEW, number)
@@ -275,13 +299,14 @@ class SimulatedVenue:
 
     def _request(self, kind: int, number: int) -> None:
         self._memory.make_request_room()
-        tail = int(self._header["requests_tail"][0])
-        requests = self._memory.requests
+        header, requests = self._numbers_of_header, self._ints["requests"]
+        tail = header[REQUESTS_TAIL]
+        start = tail * REQUEST_WIDTH % len(requests)
         latency = self._entry_latencies[self._requests % len(self._entry_latencies)]
         self._requests += 1
-        self._last_due_ns = max(self._last_due_ns, self.now_ns + latency)
-        requests[tail % len(requests)] = (self._last_due_ns, kind, number)
-        self._header["requests_tail"] = tail + 1
+        self._last_due_ns = max(self._last_due_ns, header[NOW] + latency)
+        requests[start : start + REQUEST_WIDTH] = array("q", (self._last_due_ns, kind, number))
+        header[REQUESTS_TAIL] = tail + 1
 
     def number_of(self, client_order_id: str, account: int = 0) -> int | None:
         return self._numbers.get((account, client_order_id))
@@ -314,15 +339,16 @@ class SimulatedVenue:
         return arrived
 
     def _new_bars(self) -> list[Bar]:
-        header = self._header
-        head, tail = int(header["bars_head"][0]), int(header["bars_tail"][0])
+        header = self._numbers_of_header
+        head, tail = header[BARS_HEAD], header[BARS_TAIL]
         if head == tail:
             return []
-        header["bars_head"] = tail
-        bars = self._memory.bars
+        header[BARS_HEAD] = tail
+        bars = self._ints["bars"]
         found = []
         for place in range(head, tail):
-            index, close_ns, o, high, low, close, volume = bars[place % len(bars)].item()
+            start = place * BAR_WIDTH % len(bars)
+            index, close_ns, o, high, low, close, volume = bars[start : start + BAR_WIDTH]
             product = self._products[index]
             price = product.price_float
             found.append(
@@ -340,50 +366,51 @@ class SimulatedVenue:
 
     def take_news(self) -> list[News]:
         """What is due to be told by now, in order."""
-        header = self._header
-        head, tail = int(header["notices_head"][0]), int(header["notices_tail"][0])
-        now = self.now_ns
-        notices = self._memory.notices
+        header = self._numbers_of_header
+        head, tail = header[NOTICES_HEAD], header[NOTICES_TAIL]
+        if head == tail:
+            return []
+        now, notices = header[NOW], self._ints["notices"]
         found: list[News] = []
         while head < tail:
-            notice = notices[head % len(notices)]
-            if notice["due"] > now:
+            start = head * NOTICE_WIDTH % len(notices)
+            notice = notices[start : start + NOTICE_WIDTH].tolist()
+            if notice[0] > now:
                 break
             found.append(self._news(notice))
             head += 1
-        header["notices_head"] = head
+        header[NOTICES_HEAD] = head
         return found
 
-    def _news(self, notice: Any) -> News:
-        kind = int(notice["kind"])
+    def _news(self, notice: list[int]) -> News:
+        """One record of layout.NOTICE."""
+        _, at_ns, kind, account, index, order, state, filled, value, reason, fill, amount, rate, lots, price = notice
         if kind == layout.FILLED_SOME:
-            return self.fill(int(notice["fill"]))
-        product = self._products[notice["product"]]
-        at_ns = int(notice["at"])
+            return self.fill(fill)
+        if kind in ORDER_NEWS:
+            return self._order_news(ORDER_NEWS[kind], order, state, filled, value, reason, at_ns)
+        product = self._products[index]
         if kind == layout.FUNDED:
             return FundingNews(
-                account=int(notice["account"]),
+                account=account,
                 symbol=product.spec.symbol,
-                amount=int(notice["amount"]) * E8,
-                rate=int(notice["rate"]) * E12,
-                position=product.quantity(int(notice["lots"])),
-                price=int(notice["price"]) * E8,
+                amount=amount * E8,
+                rate=rate * E12,
+                position=product.quantity(lots),
+                price=price * E8,
                 at_ns=at_ns,
             )
-        if kind == layout.STATUS_CHANGED:
-            return StatusNews(symbol=product.spec.symbol, status=_status(notice["state"]), at_ns=at_ns)
-        state = int(notice["state"]), int(notice["filled"]), int(notice["value"]), int(notice["reason"])
-        return self._order_news(ORDER_NEWS[kind], int(notice["order"]), *state, at_ns)
+        return StatusNews(symbol=product.spec.symbol, status=_status(state), at_ns=at_ns)
 
     def _order_news(
         self, kind: OrderNewsKind, number: int, state: int, filled: int, value: int, reason: int, at_ns: int
     ) -> OrderNews:
-        record = self._memory.orders[number]
-        product = self._products[record["product"]]
+        account, index = self._ints["orders"][number * ORDER_WIDTH : number * ORDER_WIDTH + 2]
+        product = self._products[index]
         return OrderNews(
             kind=kind,
             number=number,
-            account=int(record["account"]),
+            account=account,
             client_order_id=self._name_of(number),
             symbol=product.spec.symbol,
             state=STATES[state],
@@ -399,13 +426,14 @@ class SimulatedVenue:
 
     @property
     def fills_count(self) -> int:
-        return int(self._header["fills_count"][0])
+        return self._numbers_of_header[FILLS_COUNT]
 
     def fill(self, trade_number: int) -> FillNews:
         """One trade by its number, from 0."""
-        order, account, index, side, lots, price, fee, maker, at_ns, liquidation = self._memory.fills[
-            trade_number
-        ].item()
+        start = trade_number * FILL_WIDTH
+        order, account, index, side, lots, price, fee, maker, at_ns, liquidation = self._ints["fills"][
+            start : start + FILL_WIDTH
+        ]
         product = self._products[index]
         return FillNews(
             trade_number=trade_number,
@@ -427,24 +455,29 @@ class SimulatedVenue:
     def products(self) -> Mapping[str, ProductSpec]:
         """Specifications, with the trading status of this moment."""
         for product in self._products:
-            status = _status(self._memory.products["status"][product.index])
-            spec = self._specs[product.spec.symbol]
-            if spec.status is not status:
-                self._specs[spec.symbol] = msgspec.structs.replace(spec, status=status)
+            status = self._of_products[product.place + STATUS]
+            if status != self._statuses[product.index]:
+                self._statuses[product.index] = status
+                spec = self._specs[product.spec.symbol]
+                self._specs[spec.symbol] = msgspec.structs.replace(spec, status=_status(status))
         return self._specs
 
     def account(self, account: int = 0) -> Account:
         """Money of one account at the marks of this moment."""
+        found = self._accounts.get(account)
+        if found is not None:
+            return found
         refresh(self._header, 0, account, self._out)
         _, equity, initial, maintenance = self._out.tolist()
-        return Account(
-            cash=int(self._memory.accounts["cash"][account]) * E8,
+        self._accounts[account] = found = Account(
+            cash=self._ints["accounts"][account * ACCOUNT_WIDTH] * E8,
             equity=equity * E8,
             initial_margin=initial * E8,
             maintenance_margin=maintenance * E8,
             available_margin=(equity - initial) * E8,
             received_ns=self.now_ns,
         )
+        return found
 
     def insurance_paid(self, account: int = 0) -> Decimal:
         """What the venue paid to bring a bankrupt account back to zero."""

@@ -29,6 +29,7 @@ from gpt_trader.venue.inspection import ENTRY_POINTS as INSPECTION
 from gpt_trader.venue.layout import (
     ASKS,
     BIDS,
+    BOOK_TICKS,
     BY_BARS,
     BY_LEVELS,
     BY_NOBODY,
@@ -60,7 +61,7 @@ from gpt_trader.venue.memory import (
 from gpt_trader.venue.path import follow_path
 from gpt_trader.venue.queue import change_queue
 
-__all__ = ["ENTRY_POINTS", "advance", "refresh"]
+__all__ = ["ENTRY_POINTS", "advance", "refresh", "top_levels"]
 
 
 @part
@@ -380,9 +381,36 @@ def refresh(header: Any, product: int, account: int, out: Any) -> None:
     out[3] = maintenance_margin(v, account)
 
 
+@jit
+def top_levels(header: Any, product: int, depth: int, out: Any) -> None:
+    """The best `depth` levels of each side: out = count of bids, count of asks, then ticks and lots, bids first."""
+    v = header[0]
+    p = products_of(v)[product]
+    model_book(v, product, p)
+    levels = books_of(v)[product]
+    out[0] = _copy_levels(levels, BIDS, p.best_bid, -1, min(depth, p.bid_levels), out, 2)
+    out[1] = _copy_levels(levels, ASKS, p.best_ask, 1, min(depth, p.ask_levels), out, 2 + 2 * out[0])
+
+
+@part
+def _copy_levels(levels: Any, side: int, tick: int, step: int, count: int, out: Any, place: int) -> int:
+    if tick == 0:
+        return 0
+    found = 0
+    while found < count:
+        lots = levels[side, tick & (BOOK_TICKS - 1)]
+        if lots != 0:
+            out[place + 2 * found] = tick
+            out[place + 2 * found + 1] = lots
+            found += 1
+        tick += step
+    return found
+
+
 _HEADER_TYPE: Final = types.Array(from_dtype(HEADER), 1, "C")
 ENTRY_POINTS: Final = (
     EntryPoint("venue_advance", advance, (_HEADER_TYPE, types.int64)),
     EntryPoint("venue_refresh", refresh, (_HEADER_TYPE, types.int64, types.int64, types.int64[::1])),
+    EntryPoint("venue_levels", top_levels, (_HEADER_TYPE, types.int64, types.int64, types.int64[::1])),
     *INSPECTION,
 )

