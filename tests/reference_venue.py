@@ -17,7 +17,7 @@ MONEY = 10**8
 RATE = 10**12
 PARTS = 2**16
 LEVEL, CLEAR, TRADE, QUOTE, BAR, INDEX, MARK, FUNDING, STATUS = range(1, 10)
-PATH = 10
+PATH, WINDOW, SAMPLE, SETTLE = range(10, 14)
 STATUSES = ("OPEN", "LIMIT_ONLY", "POST_ONLY", "CANCEL_ONLY", "HALTED")
 NEVER = 2**63 - 1
 OPEN_ORDERS_MAX = 512
@@ -86,6 +86,8 @@ class Product:
     bar: list[int] | None = None
     bar_whole: bool = False
     kept: int = 0
+    premiums: list[int] = field(default_factory=list)
+    funding_rate: int = 0
     emptied: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -153,12 +155,18 @@ class ReferenceVenue:
         end_ns: int,
         model: tuple[int, int, int, int, int] = (10**8, 10**8, 10, 2 * 10**10, 100),
         queue: str = "back",
+        funding: str = "market",
         bracket_collar: int = 5 * 10**10,
+        tier: tuple[int, int] | None = None,
+        timetable: Sequence[tuple[int, ...]] = (),
     ) -> None:
+        self.funding_by = funding
+        self.tier = tier
         self.queue = queue
         self.bracket_collar = bracket_collar
         self.products = [Product(spec, spec.margin_overnight) for spec in specs]
-        self.rows = unfold(rows, bar_ns, model[4])
+        # sorting is stable: what the venue adds comes first
+        self.rows = unfold(sorted([*timetable, *rows], key=lambda row: row[0]), bar_ns, model[4])
         self.cash = list(cash)
         self.fees = [0] * len(cash)
         self.holdings = [[Holding() for _ in specs] for _ in cash]
@@ -168,11 +176,10 @@ class ReferenceVenue:
         self.model = model
         self.bar_ns = bar_ns
         self.end_ns = end_ns
-        traded = {row[4] for row in rows if row[2] == TRADE}
-        barred = {row[4] for row in rows if row[2] == BAR}
-        self.bar_next = NEVER if barred and not traded - barred else (start_ns // bar_ns + 1) * bar_ns
+        barred = any(row[2] == BAR for row in rows)
+        self.bar_next = NEVER if barred else (start_ns // bar_ns + 1) * bar_ns
         for product in self.products:
-            product.bar_whole = start_ns % bar_ns == 0
+            product.bar_whole = start_ns % bar_ns == 0 and not barred
         self.now = start_ns
         self.over = False
         self.orders: dict[str, Order] = {}
@@ -276,7 +283,10 @@ class ReferenceVenue:
             BAR: lambda: self.bar_row(index, row),
             INDEX: lambda: setattr(product, "index", a),
             MARK: lambda: setattr(product, "mark_row", a),
-            FUNDING: lambda: self.funding(index, a),
+            FUNDING: lambda: self.funding(index, a) if self.funding_by == "market" else None,
+            WINDOW: lambda: self.window(product, a),
+            SAMPLE: lambda: self.sample(product),
+            SETTLE: lambda: self.settle_premium(index),
             STATUS: lambda: self.status_row(product, a),
             PATH: lambda: self.path_row(index, a, bool(b), c),
         }
@@ -285,6 +295,22 @@ class ReferenceVenue:
     def status_row(self, product: Product, status: int) -> None:
         product.status = STATUSES[status]
         self.news.append(["status", product.spec.symbol, product.status, self.now])
+
+    def window(self, product: Product, window: int) -> None:
+        product.rates = (product.spec.margin_intraday, product.spec.margin_overnight)[window]
+
+    def sample(self, product: Product) -> None:
+        if product.trades and product.index and product.mark():
+            product.premiums.append(half_even(Fraction((product.mark() - product.index) * RATE, product.index)))
+
+    def settle_premium(self, index: int) -> None:
+        product = self.products[index]
+        if product.premiums:
+            mean = Fraction(sum(product.premiums), len(product.premiums))
+            a_day = Fraction(86_400, product.spec.funding_interval_seconds)
+            product.funding_rate = half_even(mean / a_day * 3 / 4 + Fraction(product.funding_rate, 4))
+            product.premiums = []
+            self.funding(index, product.funding_rate)
 
     def clear_row(self, product: Product) -> None:
         self.feed(product, "nobody")
@@ -344,6 +370,8 @@ class ReferenceVenue:
 
     def trade(self, index: int, price: int, lots: int, aggressor: int) -> None:
         product = self.products[index]
+        if self.bar_next == NEVER and product.fed_by != "bars":
+            self.bar_next = (self.now // self.bar_ns + 1) * self.bar_ns
         product.last = price
         if product.bar is None or product.bar[4] == 0:
             product.bar = [price, price, price, price, 0]
@@ -553,7 +581,7 @@ class ReferenceVenue:
             return "position_limit"
         before = self.initial_margin(order.account, None)
         after = self.initial_margin(order.account, order)
-        fee = half_even(Fraction(product.worth(order.lots) * max(0, rate_of(product.spec.taker_fee_rate)), RATE))
+        fee = half_even(Fraction(product.worth(order.lots) * max(0, self.fee_rate(product, maker=False)), RATE))
         if after > before and self.equity(order.account) < after + fee:
             return "insufficient_margin"
         return ""
@@ -629,11 +657,16 @@ class ReferenceVenue:
             self.take_out(order)
         self.tell(order, "CHANGED")
 
+    def fee_rate(self, product: Product, *, maker: bool) -> int:
+        if self.tier is not None:
+            return self.tier[0] if maker else self.tier[1]
+        return rate_of(product.spec.maker_fee_rate if maker else product.spec.taker_fee_rate)
+
     # --- money ----------------------------------------------------------------------------------------------------
     def fill(self, order: Order, lots: int, price: int, *, maker: bool) -> None:
         product = self.products[order.product]
         spec = product.spec
-        rate = rate_of(spec.maker_fee_rate if maker else spec.taker_fee_rate)
+        rate = self.fee_rate(product, maker=maker)
         if order.liquidation:
             rate += rate_of(spec.liquidation_fee_rate)
         fee = half_even(Fraction(lots * price * product.unit * rate, RATE))

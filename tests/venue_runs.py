@@ -12,9 +12,18 @@ from tests.reference_venue import Order, ReferenceVenue
 
 from gpt_trader.core.values import Liquidity, MarginRates, OrderState, OrderType, ProductSpec, Side, TimeInForce
 from gpt_trader.market.memory import ArrayStream
-from gpt_trader.market.rows import ROW
+from gpt_trader.market.rows import ROW, STATUS
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews
+from gpt_trader.venue.schedule import parse_weekly_hours
+from gpt_trader.venue.settings import (
+    FundingSource,
+    Latency,
+    MarginWindow,
+    QueueModel,
+    VenueSettings,
+    parse_fee_tiers,
+)
 
 D = Decimal
 START = 1_750_000_020_000_000_000
@@ -36,6 +45,7 @@ SPECS = (
         taker_fee_rate=D("0.000777777777"),
         liquidation_fee_rate=D("0.0123456789"),
         price_band=D("0.3"),
+        funding_interval_seconds=60,
         margin_intraday=MarginRates(
             initial_long=D("0.05"), initial_short=D("0.05"), maintenance_long=D("0.03"), maintenance_short=D("0.03")
         ),
@@ -56,6 +66,7 @@ SPECS = (
         maker_fee_rate=D("-0.0001"),
         taker_fee_rate=D("0.0005"),
         price_band=D("0.5"),
+        funding_interval_seconds=60,
         margin_intraday=MarginRates(
             initial_long=D("0.1"), initial_short=D("0.1"), maintenance_long=D("0.05"), maintenance_short=D("0.05")
         ),
@@ -115,6 +126,57 @@ def new_order(ask: Ask, spec: ProductSpec) -> NewOrder:
     )
 
 
+@dataclass(frozen=True)
+class House:
+    """Which settings of the venue a run is made with."""
+
+    queue: str = "back"
+    funding: str = "market"
+    calendar: bool = False
+    """Intraday margin from 60 to 120 s after the start, a session break from 120 to 180 s."""
+    tiers: bool = False
+    """The account has traded enough for the second of two fee tiers."""
+    entries_ms: tuple[int, ...] = ()
+    """Recorded entry latencies instead of one."""
+    feed_ms: int = 0
+
+    def settings(self, entry_ms: int, ack_ms: int) -> VenueSettings:
+        """For the kernel."""
+        return VenueSettings(
+            entry_latency=Latency(milliseconds=D(entry_ms), recorded_milliseconds=tuple(map(D, self.entries_ms))),
+            ack_latency=Latency(milliseconds=D(ack_ms)),
+            feed_latency=Latency(milliseconds=D(self.feed_ms)),
+            queue_model=QueueModel(self.queue),
+            funding=FundingSource(self.funding),
+            margin_window=MarginWindow.SCHEDULE if self.calendar else MarginWindow.OVERNIGHT,
+            day_hours=parse_weekly_hours("Sun 15:08-15:09 UTC", "day_hours") if self.calendar else None,
+            session_break=parse_weekly_hours("Sun 17:09-17:10 Europe/Berlin", "break") if self.calendar else None,
+            fee_tiers=parse_fee_tiers("0:0.001/0.002, 1000000:0.00022/0.00055") if self.tiers else (),
+            volume_before=D(1_000_000) if self.tiers else D(0),
+        )
+
+    def entry_ms(self, number: int, constant: int) -> int:
+        return self.entries_ms[number % len(self.entries_ms)] if self.entries_ms else constant
+
+    def timetable(self, end_ms: int) -> list[Row]:
+        """For the reference: the same, written down by hand."""
+        rows = []
+        if self.calendar:
+            rows += [row(60_000, 11, product=each, values=(0,)) for each in (0, 1)]
+            rows += [row(120_000, 11, product=each, values=(1,)) for each in (0, 1)]
+            rows += [row(120_000, STATUS, product=each, values=(4,)) for each in (0, 1)]
+            rows += [row(180_000, STATUS, product=each, values=(0,)) for each in (0, 1)]
+        if self.funding == "venue":
+            first = -START // MS % 60_000
+            rows += [
+                row(at, kind, product=each)
+                for at in range(first, end_ms + 1, 60_000)
+                for each in (0, 1)
+                for kind in (12, 13)
+            ]
+        return sorted(rows, key=lambda each: (each[0], each[4]))
+
+
 def run_kernel(
     rows: Sequence[Row],
     asks: Sequence[Ask],
@@ -125,6 +187,7 @@ def run_kernel(
     end_ms: int,
     chunk_rows: int = 1 << 20,
     bar_seconds: int = 60,
+    house: House = House(),
 ) -> Outcome:
     stream = ArrayStream(
         SPECS,
@@ -137,8 +200,7 @@ def run_kernel(
     venue = SimulatedVenue(
         stream,
         cash=[D(amount) / 10**8 for amount in cash],
-        entry_latency_ns=entry_ms * MS,
-        ack_latency_ns=ack_ms * MS,
+        settings=house.settings(entry_ms, ack_ms),
     )
     news: list[News] = []
     bars: list[tuple[int, ...]] = []
@@ -150,7 +212,7 @@ def run_kernel(
                 assert each.at_ns + ack_ms * MS == venue.now_ns, "news are told when they are due"
                 news.append(each)
             for bar in venue.take_bars():
-                assert bar.close_ns == venue.now_ns, "a bar is told when it closes"
+                assert bar.close_ns <= venue.now_ns <= bar.close_ns + house.feed_ms * MS, "a bar is told when it closes"
                 index = next(i for i, spec in enumerate(SPECS) if spec.symbol == bar.symbol)
                 spec = SPECS[index]
                 ticks = [round(price / float(spec.tick)) for price in (bar.open, bar.high, bar.low, bar.close)]
@@ -164,7 +226,7 @@ def run_kernel(
                 venue.cancel(number)
         else:
             venue.submit(new_order(ask, SPECS[ask.product]), ask.account)
-    move_to(end_ms + entry_ms + ack_ms + 1)
+    move_to(end_ms + max(entry_ms, *house.entries_ms, 0) + ack_ms + house.feed_ms + 1)
     return Outcome([_told(each) for each in news], bars, [_money_of(venue, index) for index in range(len(cash))])
 
 
@@ -178,6 +240,7 @@ def run_reference(
     end_ms: int,
     chunk_rows: int = 0,
     bar_seconds: int = 60,
+    house: House = House(),
 ) -> Outcome:
     venue = ReferenceVenue(
         SPECS,
@@ -187,9 +250,17 @@ def run_reference(
         bar_ns=bar_seconds * 10**9,
         start_ns=START,
         end_ns=START + end_ms * MS,
+        queue=house.queue,
+        funding=house.funding,
+        tier=(220_000_000, 550_000_000) if house.tiers else None,
+        timetable=house.timetable(end_ms),
     )
+    due = number = 0
     for ask in sorted(asks, key=lambda each: each.at_ms):
-        due = START + (ask.at_ms + entry_ms) * MS
+        if ask.kind == "CANCEL" and f"{ask.account}/{ask.name}" not in venue.orders:
+            continue
+        due = max(due, START + (ask.at_ms + house.entry_ms(number, entry_ms)) * MS)
+        number += 1
         known = venue.orders.get(f"{ask.account}/{ask.name}")
         if ask.kind == "CANCEL" and known:
             venue.requests.append((due, "CANCEL", known))
@@ -212,7 +283,7 @@ def run_reference(
             )
             venue.orders[f"{ask.account}/{ask.name}"] = order
             venue.requests.append((due, "NEW", order))
-    venue.run(START + (end_ms + entry_ms) * MS)
+    venue.run(START + (end_ms + max(entry_ms, *house.entries_ms, 0)) * MS)
     money = [
         (
             venue.cash[account],

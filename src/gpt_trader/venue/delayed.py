@@ -37,13 +37,16 @@ class DelayedMarket:
 
     def give(self, rows: Rows) -> None:
         """The next rows of the market; none of them has arrived before its own time."""
+        self._before_ns = self._last_ns
+        self._arrivals = NOTHING
+        if len(rows) == 0:
+            return
         if self._latencies_ns is None:
             arrivals = np.maximum(rows["recv"], rows["ts"])
         else:
             turn = (self._given + np.arange(len(rows))) % len(self._latencies_ns)
             arrivals = rows["ts"] + self._latencies_ns[turn]
         self._given += len(rows)
-        self._before_ns = self._last_ns
         arrivals = np.maximum(np.maximum.accumulate(arrivals), self._last_ns)
         self._last_ns = int(arrivals[-1])
         self._arrivals = arrivals

@@ -226,15 +226,6 @@ class SimulatedVenue:
             if self._delayed is not None:
                 self._delayed.move_to(self.now_ns)
                 self._delayed.give(rows)
-            self._start_bar_clock()
-
-    def _start_bar_clock(self) -> None:
-        """Bars are made from trades as soon as one product has trades and no bars of its own."""
-        header = self._header
-        if int(header["bar_next"][0]) == layout.NEVER and self._feed.needs_bars and not header["final"][0]:
-            now, bar_ns = self.now_ns, int(header["bar_ns"][0])
-            header["bar_next"] = (now // bar_ns + 1) * bar_ns
-            self._memory.products["bar_whole"] = int(now % bar_ns == 0)
 
     def _run_delayed(self, delayed: DelayedMarket, until: int) -> bool:
         """The same for a client who sees the market late: a bar is told when its last row has arrived."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.core.clock import NS, iso
 from gpt_trader.core.errors import ConfigError, MarketDataError
-from gpt_trader.market.rows import BAR, ROW, TRADE
+from gpt_trader.market.rows import BAR, ROW
 from gpt_trader.market.stream import MarketStream, Rows
 from gpt_trader.venue.inspection import FINDINGS, inspect_rows
 from gpt_trader.venue.layout import PATH
@@ -37,7 +37,6 @@ class MarketFeed:
         self._passive_permille = int(passive_share * 1000)
         self._first: Prices = np.zeros(len(self._symbols), np.int64)
         self._found: Prices = np.zeros(3, np.int64)
-        self._kinds: Prices = np.zeros(len(self._symbols), np.int64)
         self._timetable = np.zeros(0, ROW) if timetable is None else timetable
         self._rows_before = 0
         self._last_ns = 0
@@ -49,11 +48,6 @@ class MarketFeed:
     def next(self) -> Rows | None:
         """The next array of rows, or None at the end. Raises MarketDataError or ConfigError."""
         return next(self._chunks, None)
-
-    @property
-    def needs_bars(self) -> bool:
-        """A product has had trades and no bars of its own."""
-        return bool(np.any((self._kinds >> TRADE & 1 == 1) & (self._kinds >> BAR & 1 == 0)))
 
     def _unfolded(self, chunks: Iterator[Rows]) -> Iterator[Rows]:
         for chunk in chunks:
@@ -119,7 +113,7 @@ class MarketFeed:
         if rows.dtype != ROW:
             raise MarketDataError(f"{self._name}: rows have the type {rows.dtype}, not market.rows.ROW")
         out = self._found
-        inspect_rows(rows.ctypes.data, len(rows), self._last_ns, self._price_max, self._first, self._kinds, out)
+        inspect_rows(rows.ctypes.data, len(rows), self._last_ns, self._price_max, self._first, out)
         self._check_room()
         place, finding = int(out[0]), int(out[1])
         if finding:

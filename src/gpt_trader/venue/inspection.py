@@ -71,10 +71,10 @@ def _judge(r: Any, price_max: int) -> int:
 
 
 @jit
-def inspect_rows(address: int, count: int, last_ns: int, price_max: Any, first: Any, kinds: Any, out: Any) -> None:
+def inspect_rows(address: int, count: int, last_ns: int, price_max: Any, first: Any, out: Any) -> None:
     """Look at every row: out = place of the first bad one, what is wrong with it, whether there are bars.
 
-    `first` keeps the first price of each product, in ticks, `kinds` a bit for every kind of row it had.
+    `first` keeps the first price of each product, in ticks.
     """
     rows = carray(pointer(address), count, ROW)
     products = len(price_max)
@@ -96,12 +96,11 @@ def inspect_rows(address: int, count: int, last_ns: int, price_max: Any, first: 
             out[1] = finding
             return
         last_ns = r.ts
-        kinds[r.product] |= 1 << r.kind
         if r.kind == BAR:
             out[2] = 1
 
 
 _INTS: Final = types.int64[::1]
 ENTRY_POINTS: Final = (
-    EntryPoint("venue_inspect", inspect_rows, (types.int64, types.int64, types.int64, _INTS, _INTS, _INTS, _INTS)),
+    EntryPoint("venue_inspect", inspect_rows, (types.int64, types.int64, types.int64, _INTS, _INTS, _INTS)),
 )

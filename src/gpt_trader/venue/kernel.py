@@ -246,6 +246,9 @@ def _take_rows(v: Any, limit: int) -> int:
             else:
                 set_level(v, books[pi], p, side, r.a, r.b)
         elif kind == TRADE:
+            if v.bar_next == NEVER and p.fed_by != BY_BARS:
+                v.bar_next = (ts // v.bar_ns + 1) * v.bar_ns  # the market had bars only until now
+                limit = min(limit, v.bar_next - 1)
             p.last = r.a
             _add_to_bar(p, r.a, r.b)
             if p.interest > 0:

@@ -7,10 +7,20 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.venue_runs import SPECS, START, Ask, Row, row, run_kernel, run_reference
+from tests.venue_runs import SPECS, START, Ask, House, Row, row, run_kernel, run_reference
 
 from gpt_trader.market.rows import BAR, CLEAR, FUNDING, INDEX, LEVEL, MARK, QUOTE, STATUS, TRADE
 
+QUEUES = ("back", "proportional", "trades")
+HOUSES = st.builds(
+    House,
+    queue=st.sampled_from(QUEUES),
+    funding=st.sampled_from(("market", "venue", "none")),
+    calendar=st.booleans(),
+    tiers=st.booleans(),
+    entries_ms=st.sampled_from(((), (0, 900, 3))),
+    feed_ms=st.sampled_from((0, 0, 40)),
+)
 SLOW = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -65,15 +75,17 @@ def _opening_rows() -> list[Row]:
 
 @st.composite
 def tick_markets(draw: Any) -> list[Row]:
-    """Depth on the first product, quotes on the second, trades and the rest on both."""
+    """Depth on the first product, quotes on the second, trades and the rest on both; or everything on both."""
+    mixed = draw(st.booleans())
     rows = [each for each in _opening_rows() if each[2] != TRADE or draw(st.booleans())]
     at = 0
     for _ in range(draw(st.integers(5, 60))):
         at += draw(st.sampled_from((0, 0, 1, 7, 900, 4000, 20_000)))
         product = draw(st.sampled_from((0, 0, 1)))
-        kind = draw(st.sampled_from("bbbbbtttto"))
-        if kind == "b":
-            rows.append(_level_row(draw, at, product) if product == 0 else _quote_row(draw, at, product))
+        kind = draw(st.sampled_from("bbbbbtttto" if not mixed else "bbbqqltttto"))
+        if kind in "bql":
+            depth = kind == "l" or (kind == "b" and product == 0)
+            rows.append(_level_row(draw, at, product) if depth else _quote_row(draw, at, product))
         else:
             rows.append(_trade_row(draw, at, product) if kind == "t" else _other_row(draw, at, product))
     return rows
@@ -81,12 +93,13 @@ def tick_markets(draw: Any) -> list[Row]:
 
 @st.composite
 def bar_markets(draw: Any) -> list[Row]:
-    """One-second bars of both products, with gaps and jumps, and funding now and then."""
+    """One-second bars of both products, with gaps and jumps, and funding now and then; perhaps ticks among them."""
+    mixed = draw(st.booleans())
     rows = []
     last = list(MIDDLE)
     at = 0
     for _ in range(draw(st.integers(3, 25))):
-        at += draw(st.sampled_from((1000, 1000, 1000, 5000)))
+        at = at // 1000 * 1000 + draw(st.sampled_from((1000, 1000, 1000, 5000)))
         for product in (0, 1):
             opening = max(1, last[product] + draw(st.sampled_from((0, 0, 1, -1, 8, -8))))
             close = max(1, opening + draw(st.integers(-6, 6)))
@@ -97,7 +110,11 @@ def bar_markets(draw: Any) -> list[Row]:
             last[product] = close
         if draw(st.integers(0, 5)) == 0:
             rows.append(_other_row(draw, at, draw(st.sampled_from((0, 1)))))
-    return rows
+        if mixed and draw(st.integers(0, 3)) == 0:  # ticks begin, or come between the bars
+            at += draw(st.sampled_from((0, 300)))
+            make = draw(st.sampled_from((_trade_row, _trade_row, _quote_row, _level_row)))
+            rows.append(make(draw, at, draw(st.sampled_from((0, 1)))))
+    return sorted(rows, key=lambda each: each[0])
 
 
 @st.composite
@@ -106,9 +123,9 @@ def requests(draw: Any, end_ms: int) -> list[Ask]:
     names = [f"order-{number}" for number in range(12)]
     for name in names[: draw(st.integers(1, 12))]:
         product = draw(st.sampled_from((0, 0, 1)))
-        kind = draw(st.sampled_from(("MARKET", "LIMIT", "LIMIT", "STOP_LIMIT")))
-        tifs = {"MARKET": ("IOC", "FOK"), "LIMIT": ("GTC", "GTC", "GTD", "IOC", "FOK"), "STOP_LIMIT": ("GTC", "GTD")}
-        tif = draw(st.sampled_from(tifs[kind]))
+        kind = draw(st.sampled_from(("MARKET", "LIMIT", "LIMIT", "STOP_LIMIT", "BRACKET")))
+        tifs = {"MARKET": ("IOC", "FOK"), "LIMIT": ("GTC", "GTC", "GTD", "IOC", "FOK")}
+        tif = draw(st.sampled_from(tifs.get(kind, ("GTC", "GTD"))))
         at = draw(st.integers(0, end_ms))
         asks.append(
             Ask(
@@ -148,6 +165,14 @@ class Dense:
             "entry_ms": self.random.choice((0, 1, 30)),
             "ack_ms": self.random.choice((0, 1, 30)),
             "chunk_rows": self.random.choice((1, 7, 1000)),
+            "house": House(
+                queue=self.random.choice(QUEUES),
+                funding=self.random.choice(("market", "venue", "none")),
+                calendar=self.random.random() < 0.5,
+                tiers=self.random.random() < 0.3,
+                entries_ms=self.random.choice(((), (), (1, 300, 0, 2))),
+                feed_ms=self.random.choice((0, 0, 40)),
+            ),
         }
 
     def _walk(self, product: int) -> int:
@@ -210,10 +235,14 @@ class Dense:
         asks = []
         for number in range(count):
             product = pick.choice((0, 0, 0, 1))
-            kind = pick.choice(("MARKET", "LIMIT", "LIMIT", "LIMIT", "STOP_LIMIT"))
+            kind = pick.choice(("MARKET", "MARKET", "LIMIT", "LIMIT", "LIMIT", "STOP_LIMIT", "BRACKET", "BRACKET"))
             tif = "IOC" if kind == "MARKET" else pick.choice(("GTC", "GTC", "GTD", "GTC" if kind != "LIMIT" else "IOC"))
             at = pick.randrange(end_ms)
             scale = 1 if product == 0 else 20
+            side = pick.choice((1, -1))
+            limit, stop = (max(1, MIDDLE[product] + pick.randrange(-12, 13) * scale) for _ in range(2))
+            if kind == "BRACKET":
+                limit, stop = (MIDDLE[product] + way * side * pick.randrange(1, 9) * scale for way in (-1, 1))
             asks.append(
                 Ask(
                     at,
@@ -221,12 +250,12 @@ class Dense:
                     f"order-{number}",
                     account=pick.choice((0, 1)),
                     product=product,
-                    side=pick.choice((1, -1)),
+                    side=side,
                     type=kind,
                     tif=tif,
                     lots=pick.choice((1, 5, 17, 49)) * (1 if product == 0 else 60),
-                    limit=max(1, MIDDLE[product] + pick.randrange(-12, 13) * scale),
-                    stop=max(1, MIDDLE[product] + pick.randrange(-12, 13) * scale),
+                    limit=limit,
+                    stop=stop,
                     expire_ms=at + pick.randrange(1, 30_000),
                     post_only=kind == "LIMIT" and tif != "IOC" and pick.random() < 0.1,
                     reduce_only=pick.random() < 0.2,
@@ -278,6 +307,7 @@ MILLISECONDS = st.sampled_from((0, 1, 30, 700))
     entry_ms=MILLISECONDS,
     ack_ms=MILLISECONDS,
     chunk_rows=st.sampled_from((1, 3, 1000)),
+    house=HOUSES,
 )
 def test_kernel_and_reference_agree_on_books_and_trades(rows: list[Row], asks: list[Ask], **how: Any) -> None:
     """Depth, quotes, trades, funding, marks, halts and orders of two accounts give the same news and money."""
@@ -296,6 +326,7 @@ def test_kernel_and_reference_agree_on_books_and_trades(rows: list[Row], asks: l
     entry_ms=MILLISECONDS,
     ack_ms=MILLISECONDS,
     chunk_rows=st.sampled_from((1, 3, 1000)),
+    house=HOUSES,
 )
 def test_kernel_and_reference_agree_on_bars(rows: list[Row], asks: list[Ask], **how: Any) -> None:
     """The path inside bars and the modelled book give the same news and money as a walk tick by tick."""
