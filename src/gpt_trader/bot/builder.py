@@ -165,6 +165,7 @@ class PerpsBotBuilder:
             clock=clock,
             orders=orders,
             submitter=submitter,
+            tracker=workshop.tracker,
             waiter=workshop.waiter,
             place_order=lambda order: bot.engine.place_order(order),  # noqa: PLW0108 - whichever engine it is then
             failed=lambda error: bot.stops_failed(error),  # noqa: PLW0108 - there is no bot yet

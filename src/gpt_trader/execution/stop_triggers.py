@@ -41,6 +41,7 @@ from gpt_trader.execution.stop_record import Leg, StopRecord
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
 from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
 from gpt_trader.placement.submitter import OrderSubmitter
+from gpt_trader.placement.tracker import OrderTracker
 from gpt_trader.risk.stops import TRAIL_STEP, StopTrigger, is_reached, stop_limit_price, trailed
 
 __all__ = ["STOPS", "StopSettings", "StopTriggerManager"]
@@ -53,6 +54,7 @@ CANCEL_PROOF_SECONDS: Final = 10.0
 WAIT_SECONDS_MAX: Final = 60.0
 """Between attempts that were refused; the first waits are short."""
 ALARM_ATTEMPT: Final = 3
+FIRED: Final = "the stop fired"
 IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 RESTS: Final = frozenset({"RESTING", "WORKING", "UNKNOWN", "FILLED", "PARTIALLY_FILLED"})
 """Answers after which the order's own events say more; all others call for another attempt."""
@@ -79,6 +81,7 @@ class StopTriggerManager:
         clock: Clock,
         orders: OrderManager,
         submitter: OrderSubmitter,
+        tracker: OrderTracker,
         waiter: OrderConfirmationWaiter,
         place_order: Callable[[OrderRequest], Awaitable[ExecutionReport]],
         failed: Callable[[BaseException], None],
@@ -91,6 +94,7 @@ class StopTriggerManager:
         self._clock = clock
         self._orders = orders
         self._submitter = submitter
+        self._tracker = tracker
         self._waiter = waiter
         self._place_order = place_order
         self._failed = failed
@@ -289,6 +293,7 @@ class StopTriggerManager:
             and leg.venue_tries < VENUE_TRIES_MAX
             and product.min_quantity <= quantity <= product.max_quantity
             and not self._closers(leg, but=self._venue_name(stop))
+            and not self._worked(leg)
         )
 
     async def _give_to_venue(self, leg: Leg, stop: StopTrigger) -> None:
@@ -355,29 +360,41 @@ class StopTriggerManager:
             if order.submitted.reduce_only and order.submitted.side is leg.side and order.client_order_id != but
         ]
 
+    def _worked(self, leg: Leg) -> Decimal:
+        """What working tactics may still send to close the position."""
+        _, _, closing_buy, closing_sell = self._tracker.reserved(leg.symbol)
+        return closing_buy if leg.side is Side.BUY else closing_sell
+
     # --- getting out ----------------------------------------------------------------------------------------------
     async def _get_out(self, leg: Leg) -> None:
-        """One step: cancel what adds to the position, clear away other closers, then send the next exit."""
+        """One step: end what adds to the position, clear away other closers, then send the next exit."""
+        await self._tracker.wind_down(FIRED, symbol=leg.symbol, exits=not leg.attempt or self._grace(leg) <= 0)
         for order in self._orders.living(leg.symbol):
             if not order.submitted.reduce_only and order.submitted.intent_id in leg.intents:
-                await self._cancel(order, "the stop fired")
+                await self._cancel(order, FIRED)
         closers = self._closers(leg)
         for order in closers:
             await self._clear_away(leg, order)
-        if closers or leg.gone or not self._record.open_quantity(leg):
-            leg.nudge()
+        if not closers and self._worked(leg):
+            await self._clock.sleep(max(self._settings.watch_seconds, self._grace(leg)))
+        elif not closers and not leg.gone and self._record.open_quantity(leg):
+            await self._send_exit(leg)
             return
-        await self._send_exit(leg)
+        leg.nudge()
+
+    def _grace(self, leg: Leg) -> float:
+        """Seconds that the exit of this attempt still has."""
+        return self._settings.escalate_seconds - (self._clock.now_ns() - leg.attempt_ns) / NS
 
     async def _clear_away(self, leg: Leg, order: ManagedOrder) -> None:
         """Immediate orders and our own exits get their time; whatever else rests there is cancelled at once."""
         assert leg.fired is not None
         ours = order.submitted.intent_id in (leg.fired.intent_id, self._exit_id(leg))
         if ours or order.submitted.time_in_force in IMMEDIATE or order.state is OrderState.UNKNOWN:
-            left = self._settings.escalate_seconds - (self._clock.now_ns() - leg.attempt_ns) / NS
+            left = self._grace(leg)
             if left > 0 and await self._waiter.until_settled(order, left):
                 return
-        if not order.is_settled and not await self._cancel(order, "the stop fired"):
+        if not order.is_settled and not await self._cancel(order, FIRED):
             await self._clock.sleep(self._settings.watch_seconds)
 
     def _exit_id(self, leg: Leg) -> str:

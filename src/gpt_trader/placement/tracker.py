@@ -414,12 +414,15 @@ class OrderTracker:
             working.work.children.append(order)
 
     # --- an end before its time -----------------------------------------------------------------------------------
-    def tell_to_end(self, reason: str, *, symbol: str = "", strategy: str = "") -> tuple[Working, ...]:
-        """Let the entries that are being worked (of one symbol, of one strategy) end now with what they got."""
+    def tell_to_end(
+        self, reason: str, *, symbol: str = "", strategy: str = "", exits: bool = False
+    ) -> tuple[Working, ...]:
+        """Let the entries that are being worked (of one symbol, of one strategy) end now with what they got; exits
+        too where another exit takes their place."""
         chosen = tuple(
             working
             for working in self._working.values()
-            if working.work.purpose is Purpose.ENTRY
+            if (exits or working.work.purpose is Purpose.ENTRY)
             and symbol in ("", working.work.started.symbol)
             and strategy in ("", working.work.started.strategy)
         )
@@ -428,10 +431,11 @@ class OrderTracker:
             self._wake(working)
         return chosen
 
-    async def wind_down(self, reason: str, *, symbol: str = "", strategy: str = "") -> bool:
+    async def wind_down(self, reason: str, *, symbol: str = "", strategy: str = "", exits: bool = False) -> bool:
         """The same, and wait until their orders are cancelled and what was filled is confirmed. False when that took
         too long."""
-        return await self._ended(self.tell_to_end(reason, symbol=symbol, strategy=strategy), WIND_DOWN_SECONDS)
+        chosen = self.tell_to_end(reason, symbol=symbol, strategy=strategy, exits=exits)
+        return await self._ended(chosen, WIND_DOWN_SECONDS)
 
     async def finish(self, within_seconds: float) -> bool:
         """Wait for every tactic to come to its end; entries that would take longer are wound down at once."""
