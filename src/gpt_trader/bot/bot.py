@@ -110,6 +110,8 @@ class PerpsBot:
         self._intents: set[asyncio.Task[None]] = set()
         self._stop_reason: asyncio.Future[str] | None = None
         self._nudge: asyncio.Future[None] | None = None
+        self._end_ns: int | None = None
+        """Where the run ends; what is decided there could not be carried out any more."""
         self._watch_due_ns = 0
         self._quiet: dict[str, tuple[float, float]] = {}
         """Marks between which the guards need not look, by symbol; empty when they must be run on their cadence."""
@@ -164,6 +166,7 @@ class PerpsBot:
         Returns the reason: `at_end`, or that of the request.
         """
         assert self._stop_reason is not None, "start() comes first"
+        self._end_ns = end_ns
         while not self._stop_reason.done():
             now_ns = self.clock.now_ns()
             if end_ns is not None and now_ns >= end_ns:
@@ -219,6 +222,8 @@ class PerpsBot:
             return
         bar = self._with_warmup(item, strategy)
         self._counters[item.symbol].add(bar)
+        if self._end_ns is not None and bar.close_ns >= self._end_ns:
+            return
         try:
             decision = strategy.decide(bar, float(self._position(item.symbol)))
         except Exception as error:  # noqa: BLE001 - one of the two places: a strategy must not stop the bot

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.builders import D
+from tests.builders import START_NS, D
 from tests.house_under_test import House, a_house, steady_market
 
 from gpt_trader.config.bot import BotConfig, StrategyConfig
@@ -157,6 +157,21 @@ def test_the_first_bars_are_history(tmp_path: Path) -> None:
         (signal,) = house.of(TradingSignalGenerated)
     assert [bar.history for bar in strategy.bars[:5]] == [True, True, True, False, False]
     assert signal.bar_close_ns == strategy.bars[3].close_ns
+
+
+def test_nothing_is_decided_at_the_very_end(tmp_path: Path) -> None:
+    """An order of the last bar would reach a market that is over."""
+    first_minute_ns = -(-START_NS // MINUTE_NS) * MINUTE_NS
+    second_bar_ns = first_minute_ns + 2 * MINUTE_NS  # what was before the first full minute makes no bar
+    with a_scripted_house(tmp_path, Scripted([None, LONG])) as house:
+
+        async def scenario() -> str:
+            return await house.bot.run_until_stopped(second_bar_ns)
+
+        house.run(scenario)
+
+        assert house.bot.last_bars["BTC-PERP"].close_ns == second_bar_ns
+        assert house.of(TradingSignalGenerated) == []
 
 
 def test_the_latest_bar_is_at_hand(tmp_path: Path) -> None:
