@@ -139,6 +139,8 @@ class PerpsBot:
                     at_ns=self.clock.now_ns(),
                     symbol=symbol,
                     venue_symbol=product.venue_symbol,
+                    base=product.base,
+                    quote=product.quote,
                     tick=product.tick,
                     lot=product.lot,
                     contract_size=product.contract_size,

@@ -118,6 +118,8 @@ class ProductListed(Event, frozen=True, kw_only=True):
 
     symbol: str
     venue_symbol: str
+    base: str
+    quote: str
     tick: Decimal
     lot: Decimal
     contract_size: Decimal
