@@ -38,17 +38,18 @@ class MarketExecutionStrategy:
 
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         limit_price = self._price(approved)
+        whole = approved.order.time_in_force is TimeInForce.FOK
         ticket = make_ticket(
             approved,
             self._run_tag,
             tactic=self.name,
             order_type=OrderType.LIMIT,
-            time_in_force=TimeInForce.IOC,
+            time_in_force=TimeInForce.FOK if whole else TimeInForce.IOC,
             limit_price=limit_price,
         )
         managed = await self._executor.execute(ticket)
         left = ticket.quantity - managed.filled
-        if not managed.is_settled or not managed.venue_order_id or left <= 0:
+        if whole or not managed.is_settled or not managed.venue_order_id or left <= 0:
             return placed(approved, (managed,))  # unknown, refused by the venue, or done
         rest = await self._fallback.work(approved, limit_price, quantity=left, leg="fallback")
         filled = managed.filled + rest.filled

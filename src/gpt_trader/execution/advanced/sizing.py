@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Final
 
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import Number, Refusal, Refused, Stage
 from gpt_trader.core.order_rules import floor_to_lot
-from gpt_trader.core.values import BookView, NormalizedOrderRequest, OrderType, Purpose
+from gpt_trader.core.values import (
+    BookView,
+    NormalizedOrderRequest,
+    OrderRequest,
+    OrderType,
+    Purpose,
+    TimeInForce,
+)
 from gpt_trader.execution.handlers.risk import Sized
 from gpt_trader.execution.handlers.validation import seconds
 from gpt_trader.risk.impact import (
+    Fit,
     fit,
     largest_under_square_root,
     largest_within_book,
@@ -26,6 +35,23 @@ from gpt_trader.risk.impact import (
 from gpt_trader.risk.sizing import Edge, SizingInputs, size_entry
 
 __all__ = ["DynamicSizingHelper"]
+
+
+SLICING: Final = ("twap", "iceberg")
+"""Tactics that keep `slice_quantity_max`."""
+
+
+def slicing_tactic(order: OrderRequest) -> str:
+    """Which tactic works the order in slices: its own where that slices; TWAP for what wants to be filled, iceberg for
+    a limit order that wants to rest; empty for what must go whole."""
+    if order.tactic in SLICING:
+        return order.tactic
+    if order.order_type is OrderType.MARKET:
+        return "twap" if order.time_in_force is TimeInForce.IOC else ""
+    rests = order.order_type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC and not order.post_only
+    if not rests:
+        return ""
+    return "twap" if order.tactic else "iceberg"
 
 
 class DynamicSizingHelper:
@@ -52,9 +78,7 @@ class DynamicSizingHelper:
         if request.order.purpose is Purpose.EXIT:
             return Sized(request.order.quantity, {"sizing": "exit, as asked"})
         quantity, trace = self._target(request)
-        if self._impact_guard:
-            quantity = self._under_impact(request, quantity, trace)
-        return Sized(quantity, trace)
+        return self._under_impact(request, quantity, trace) if self._impact_guard else Sized(quantity, trace)
 
     def confirm(self, request: NormalizedOrderRequest, quantity: Decimal) -> Mapping[str, Number]:
         """The impact rule on the final quantity, which risk may have made smaller."""
@@ -98,19 +122,31 @@ class DynamicSizingHelper:
             raise Refused(Stage.RISK, Refusal.NO_EDGE, **sizing.trace)
         return sizing.quantity, dict(sizing.trace)
 
-    def _under_impact(self, request: NormalizedOrderRequest, target: Decimal, trace: dict[str, Number]) -> Decimal:
+    def _under_impact(self, request: NormalizedOrderRequest, target: Decimal, trace: dict[str, Number]) -> Sized:
         lot, cap = request.snapshot.product.lot, self._config.max_market_impact_bps
         fitting = self._largest_fitting(request)
         trace.update(max_market_impact_bps=cap, sizing_mode=self._config.sizing_mode.value)
         if fitting is None:
             trace["impact_room"] = "no bound"
-            return target
+            return Sized(target, trace)
         trace["impact_room"] = fitting
         fitted = fit(target, fitting, self._config.sizing_mode, lot)
         if fitted.quantity <= 0 < floor_to_lot(target, lot):
             raise Refused(Stage.RISK, Refusal.MARKET_IMPACT, target=target, **trace)
+        if fitted.slices > 1:
+            return self._sliced(request, fitted, trace)
         # A target below one lot is left as it is: the size rules name what it would need.
-        return fitted.quantity or target
+        return Sized(fitted.quantity or target, trace)
+
+    @staticmethod
+    def _sliced(request: NormalizedOrderRequest, fitted: Fit, trace: dict[str, Number]) -> Sized:
+        """AGGRESSIVE: all of it, in orders that each stay under the cap, spread over time by a slicing tactic."""
+        tactic = slicing_tactic(request.order)
+        trace.update(slices=fitted.slices, slice_quantity=fitted.slice_quantity)
+        if not tactic:
+            raise Refused(Stage.RISK, Refusal.MARKET_IMPACT, slicing="an order of this kind goes whole", **trace)
+        trace["tactic"] = tactic
+        return Sized(fitted.quantity, trace, tactic=tactic, slice_quantity_max=fitted.slice_quantity)
 
     def _is_immediate(self, request: NormalizedOrderRequest) -> bool:
         return request.order.order_type is OrderType.MARKET and request.order.tactic in ("", "market")

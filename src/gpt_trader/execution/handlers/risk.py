@@ -23,6 +23,10 @@ class Sized(msgspec.Struct, frozen=True):
 
     quantity: Decimal
     trace: Mapping[str, Number]
+    tactic: str = ""
+    """Tactic that must work it; empty leaves the choice to the request."""
+    slice_quantity_max: Decimal | None = None
+    """Largest single order; the impact rule judges one of these. None: all at once."""
 
 
 class Sizer(Protocol):
@@ -54,12 +58,18 @@ class RiskManagementHandler:
         sized = self.sizer.size(request)
         try:
             approved = self.risk.approve(request, sized.quantity, self.clock.now_ns())
-            confirmed = self.sizer.confirm(request, approved.quantity)
+            at_once = sized.slice_quantity_max or approved.quantity
+            confirmed = self.sizer.confirm(request, min(at_once, approved.quantity))
         except Refused as refused:
             refused.before = sized.trace
             raise
         return ApprovedOrder(
-            order=msgspec.structs.replace(request.order, quantity=approved.quantity),
+            order=msgspec.structs.replace(
+                request.order,
+                quantity=approved.quantity,
+                tactic=sized.tactic or request.order.tactic,
+                slice_quantity_max=sized.slice_quantity_max or request.order.slice_quantity_max,
+            ),
             snapshot=request.snapshot,
             trace={**set_here, **sized.trace, **approved.trace, **confirmed},
         )
