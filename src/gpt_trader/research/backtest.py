@@ -1,0 +1,179 @@
+"""What would the bot have done? The production bot on a simulated market, as fast as it computes, with its log kept.
+
+The same builder, engines, rules, guards and placement as in a live run; only the clock and the exchange differ. The
+log has the same events and the same hash as that of `gpt-trader run`, but is written in blocks. Nothing is sampled
+inside the run: curves and statistics are reckoned afterwards, from the log and from the prices that were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gpt_trader import __version__
+from gpt_trader.bot.builder import PerpsBotBuilder, check_buildable
+from gpt_trader.bot.simulation import (
+    SimulatedRun,
+    Watched,
+    identify,
+    open_configured_market,
+    paper_exchange,
+    stop_on_signal,
+    summarise,
+)
+from gpt_trader.config.load import Loaded
+from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, iso, run_virtual
+from gpt_trader.core.errors import ConfigError
+from gpt_trader.exchange.paper import PaperExchange, kernel_entry_points
+from gpt_trader.market.stream import MarketStream
+from gpt_trader.records.event_store import EventStore
+from gpt_trader.report.compiling import compile_with_progress
+from gpt_trader.report.facts import RunFacts, settings_of, write_facts
+from gpt_trader.report.price_path import PricePath, read_prices, watched
+from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET
+
+__all__ = ["Backtest", "open_backtest_market", "prices_again", "run_backtest"]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """A run that has ended."""
+
+    facts: RunFacts
+    store: Path
+    prices: PricePath | None
+    """Where they were asked for."""
+
+
+def open_backtest_market(
+    loaded: Loaded, home: Path, *, from_ns: int | None = None, to_ns: int | None = None
+) -> MarketStream:
+    """The market of a backtest. Raises ConfigError or MarketDataError before anything is written."""
+    if loaded.config.run.pace != "max":
+        raise ConfigError(
+            f"run.pace = {loaded.config.run.pace!r}: a backtest runs as fast as it computes. "
+            "Fix: leave pace out, or watch the market with `gpt-trader run`"
+        )
+    return open_configured_market(loaded.config, home, from_ns=from_ns, to_ns=to_ns)
+
+
+def run_backtest(
+    loaded: Loaded,
+    home: Path,
+    console: Console,
+    *,
+    from_ns: int | None = None,
+    to_ns: int | None = None,
+    prices: bool = True,
+) -> Backtest:
+    """Trade the market from its start to its end and leave log and facts in a folder of their own under `home`.
+
+    `prices` are noted down as the market is read, for curves. Raises GptTraderError.
+    """
+    config = loaded.config
+    market = open_backtest_market(loaded, home, from_ns=from_ns, to_ns=to_ns)
+    compile_with_progress(console, kernel_entry_points())
+    stream, path = watched(market) if prices else (market, None)
+    end_ns = stream.end_ns
+    if config.run.duration is not None:
+        end_ns = min(end_ns, stream.start_ns + config.run.duration * NS)
+    run = identify(loaded, stream, home)
+    clock = VirtualClock(stream.start_ns)
+    adapter = paper_exchange(config, stream, clock)
+    check_buildable(config, adapter)  # from here on something is written
+    facts = _trade(loaded, stream, run, adapter=adapter, clock=clock, end_ns=end_ns, console=console)
+    facts = msgspec.structs.replace(facts, from_ns=from_ns, to_ns=to_ns)
+    write_facts(run.store, facts)
+    return Backtest(facts=facts, store=run.store, prices=path)
+
+
+def _trade(
+    loaded: Loaded,
+    stream: MarketStream,
+    run: SimulatedRun,
+    *,
+    adapter: PaperExchange,
+    clock: VirtualClock,
+    end_ns: int,
+    console: Console,
+) -> RunFacts:
+    config, real = loaded.config, SystemClock()
+    began_ns = real.now_ns()
+    with EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=False) as store:
+        built = PerpsBotBuilder(
+            config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
+        ).build()
+        at_end = END_OF_MARKET if end_ns == stream.end_ns else END_OF_DURATION
+
+        async def main() -> str:
+            await built.bot.start()
+            reason = await built.bot.run_until_stopped(end_ns, at_end)
+            await built.bot.stop(reason)
+            return reason
+
+        with stop_on_signal(built.bot), _progress(console) as progress:
+            world = _shown(adapter, clock, progress, stream, end_ns) if console.is_terminal else adapter
+            reason = run_virtual(clock, world, main)
+        summary = summarise(built, loaded, stream, run, reason=reason, end_ns=clock.now_ns())
+        marks = built.bot.marks()
+    return RunFacts(
+        summary=summary,
+        code_version=__version__,
+        market_place=config.venue.market,
+        start_ns=stream.start_ns,
+        end_ns=clock.now_ns(),
+        bar_seconds=stream.bar_seconds,
+        modelled_book=stream.modelled_book,
+        products=tuple(product for product in stream.products if product.symbol in config.symbols),
+        marks=marks,
+        settings=settings_of(loaded),
+        overnight=adapter.overnight_spans(stream),
+        assumptions=adapter.assumptions(stream),
+        real_seconds=round((real.now_ns() - began_ns) / NS, 3),
+    )
+
+
+def _progress(console: Console) -> Progress:
+    """Gone when the work is done; nothing where no terminal is."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[at]}"),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _shown(world: World, clock: VirtualClock, progress: Progress, stream: MarketStream, end_ns: int) -> World:
+    """A world that tells how far in the market's time it is, each hundredth of the way."""
+    length_ns = max(1, end_ns - stream.start_ns)
+    task = progress.add_task(f"backtest on {stream.name}", total=1.0, at="")
+    due_ns = [stream.start_ns]
+
+    def look() -> None:
+        now_ns = clock.now_ns()
+        if now_ns >= due_ns[0]:
+            due_ns[0] = now_ns + length_ns // 100
+            progress.update(task, completed=(now_ns - stream.start_ns) / length_ns, at=iso(now_ns)[:16])
+
+    return Watched(world, look)
+
+
+def prices_again(facts: RunFacts, open_market: Callable[[], MarketStream]) -> PricePath:
+    """Prices of a stored run, read from its market once more.
+
+    Raises ConfigError where the market is not the one that the run traded.
+    """
+    stream = open_market()
+    if stream.digest != facts.summary.market_digest:
+        raise ConfigError(
+            f"market {facts.market_place!r} is not the one that run {facts.summary.run} traded: it has SHA-256 "
+            f"{stream.digest[:12]}, the run had {facts.summary.market_digest[:12]}. Fix: name that market with --market"
+        )
+    return read_prices(stream)
