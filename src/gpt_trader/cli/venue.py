@@ -23,7 +23,7 @@ __all__ = ["venue"]
 
 SYNTHETIC: Final = "synthetic"
 MANUAL: Final = "manual"
-YEAR_SECONDS: Final = 365 * 86_400
+SYNTHETIC_SECONDS: Final = 60 * 86_400
 
 
 class _Speed(click.ParamType[float | None]):
@@ -97,10 +97,31 @@ def venue() -> None:
 @click.option("--history", type=_Duration(), default="2h", show_default=True, help="Market that has passed.")
 @click.option("--entry-latency-ms", type=click.IntRange(0, 60_000), default=0, show_default=True)
 @click.option("--ack-latency-ms", type=click.IntRange(0, 60_000), default=0, show_default=True)
+@click.option(
+    "--margin-window",
+    type=click.Choice(["overnight", "intraday", "schedule"]),
+    default="overnight",
+    show_default=True,
+    help="Which rates hold; `schedule` is intraday on weekdays 8:00-16:00 New York.",
+)
+@click.option("--session-break/--no-session-break", default=True, show_default=True, help="Fridays 17:00-18:00.")
+@click.option("--funding", type=click.Choice(["market", "venue", "none"]), default="market", show_default=True)
 @click.option("--live-quirks", is_flag=True, help="Nulls, no client_id, cancels and refusals after the reply.")
 @click.option("--rate-limits/--no-rate-limits", default=True, show_default=True)
 def serve(
-    *, market: str, symbols: str, seed: int, keys: Path | None, key_type: str, faults: Path | None, **chosen: Any
+    *,
+    market: str,
+    symbols: str,
+    seed: int,
+    keys: Path | None,
+    key_type: str,
+    faults: Path | None,
+    entry_latency_ms: int,
+    ack_latency_ms: int,
+    margin_window: str,
+    session_break: bool,
+    funding: str,
+    **chosen: Any,
 ) -> None:
     """Serve REST and WebSocket until Ctrl-C, and print one line of JSON when ready.
 
@@ -110,6 +131,7 @@ def serve(
         from gpt_trader.venue.wire.faults import read_plan
         from gpt_trader.venue.wire.keys import KeyType
         from gpt_trader.venue.wire.server import ServerOptions
+        from gpt_trader.venue.wire.windows import DAY_HOURS, SESSION_BREAK
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"venue serve needs {error.name}, which is not part of the core. Fix: pip install 'gpt-trader[venue]'"
@@ -117,8 +139,19 @@ def serve(
     from gpt_trader.config.home import home
     from gpt_trader.exchange.paper import kernel_entry_points
     from gpt_trader.report.compiling import compile_with_progress
+    from gpt_trader.venue.settings import FundingSource, Latency, MarginWindow, VenueSettings
 
+    settings = VenueSettings(
+        entry_latency=Latency(milliseconds=Decimal(entry_latency_ms)),
+        ack_latency=Latency(milliseconds=Decimal(ack_latency_ms)),
+        seed=seed,
+        margin_window=MarginWindow(margin_window),
+        day_hours=DAY_HOURS,
+        session_break=SESSION_BREAK if session_break else None,
+        funding=FundingSource(funding),
+    )
     options = ServerOptions(
+        venue=settings,
         folder=keys or home(os.environ) / "venue",
         key_type=KeyType(key_type),
         plan=read_plan(faults) if faults is not None else None,
@@ -135,7 +168,7 @@ def _open_market(market: str, symbols: str, seed: int) -> MarketStream:
         from gpt_trader.market.synthetic import SyntheticMarket
 
         names = [name.strip() for name in symbols.split(",") if name.strip()]
-        return SyntheticMarket(names, seed=seed, duration_seconds=YEAR_SECONDS)
+        return SyntheticMarket(names, seed=seed, duration_seconds=SYNTHETIC_SECONDS)
     from gpt_trader.market.recorded import open_market
 
     return open_market(Path(market), bar_seconds=60)

@@ -17,9 +17,9 @@ import msgspec
 
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import InvalidOrderError
-from gpt_trader.core.values import ZERO, OrderState, OrderType, Side
+from gpt_trader.core.values import ZERO, OrderState, OrderType, Side, TradingStatus
 from gpt_trader.market.stream import Rows
-from gpt_trader.venue.news import FillNews, NewOrder, News, OrderNews, OrderNewsKind
+from gpt_trader.venue.news import FillNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
 from gpt_trader.venue.wire.formats import Json, identifier, stamp, text
 from gpt_trader.venue.wire.history import Trade
 from gpt_trader.venue.wire.keys import ApiKey
@@ -312,6 +312,16 @@ class OrderDesk:
             self._order_news(news)
         elif isinstance(news, FillNews):
             self._fill_news(news)
+        elif isinstance(news, StatusNews):
+            self._status_news(news)
+
+    def _status_news(self, news: StatusNews) -> None:
+        """A halt within the hours of the weekly break is the break."""
+        hours = self._venue.settings.session_break
+        if news.status is TradingStatus.HALTED and hours is not None and hours.is_open(news.at_ns):
+            self._quirks.sessions_closed.add(news.symbol)
+        elif news.status is TradingStatus.OPEN:
+            self._quirks.sessions_closed.discard(news.symbol)
 
     def _order_news(self, news: OrderNews) -> None:
         found = self._parts.get(news.number)
@@ -361,7 +371,7 @@ class OrderDesk:
         order.fees += news.fee
         order.fills += 1
         order.last_fill_ns = order.updated_ns = news.at_ns
-        order.triggered = order.triggered or order.terms.order_type == "STOP_LIMIT"
+        order.triggered = order.triggered or _was_triggered(order, news.price)
         liquidity, fee = news.liquidity, news.fee
         self.fills[order.account].append(
             WireFill(order, news.trade_number, news.at_ns, news.price, size, fee, liquidity)
@@ -401,6 +411,14 @@ class OrderDesk:
     def _publish(self, order: WireOrder) -> None:
         for listener in self._listeners:
             listener(order)
+
+
+def _was_triggered(order: WireOrder, price: Decimal) -> bool:
+    """A stop fills only when it was triggered; a bracket's stop at a worse price than its target."""
+    limit = order.terms.limit_price
+    if order.terms.order_type == "BRACKET" and limit is not None:
+        return (price - limit) * order.side.sign > 0
+    return order.terms.order_type == "STOP_LIMIT"
 
 
 def _digest(placed: Placed) -> str:

@@ -59,7 +59,7 @@ class Preview:
     def _estimate(self, listed: Listed, terms: Terms, side: Side, book: BookView | None, mark: Decimal) -> _Estimate:
         taken, value = ZERO, ZERO
         limit = terms.limit_price
-        if terms.kernel_type is not OrderType.STOP_LIMIT and book is not None and terms.order_type != "BRACKET":
+        if terms.kernel_type not in {OrderType.STOP_LIMIT, OrderType.BRACKET} and book is not None:
             levels = book.asks if side is Side.BUY else book.bids
             taken, value = _walk(listed, levels, side, terms.size, limit)
         rest = ZERO if terms.kernel_tif in {TimeInForce.IOC, TimeInForce.FOK} else terms.size - taken

@@ -14,12 +14,14 @@ from gpt_trader.venue.wire.formats import Json, stamp, text
 from gpt_trader.venue.wire.history import Day
 from gpt_trader.venue.wire.listing import Listed
 from gpt_trader.venue.wire.quirks import Quirks
+from gpt_trader.venue.wire.windows import SESSION_BREAK
 
 __all__ = ["best", "price_text", "product_json", "status_json"]
 
 EXPIRY: Final = datetime(2030, 12, 20, 16, tzinfo=UTC)
 EXPIRY_NS: Final = int(EXPIRY.timestamp()) * NS
 NEW_YORK: Final = ZoneInfo("America/New_York")
+WEEK_NS: Final = 7 * 86_400 * NS
 HUNDRED: Final = Decimal(100)
 
 
@@ -150,7 +152,7 @@ def _session(now_ns: int, *, is_open: bool) -> Json:
     if close <= local:
         close += timedelta(days=1)
     opened = close - timedelta(days=1)
-    friday = close + timedelta(days=(4 - close.weekday()) % 7)
+    begins, ends = next(iter(SESSION_BREAK.spans(now_ns, now_ns + WEEK_NS)))
     return {
         "is_session_open": is_open,
         "open_time": _utc(opened),
@@ -158,7 +160,7 @@ def _session(now_ns: int, *, is_open: bool) -> Json:
         "session_state": f"FCM_TRADING_SESSION_STATE_{'OPEN' if is_open else 'CLOSED'}",
         "after_hours_order_entry_disabled": False,
         "closed_reason": "FCM_TRADING_SESSION_CLOSED_REASON_EXCHANGE_MAINTENANCE",
-        "maintenance": {"start_time": _utc(friday), "end_time": _utc(friday + timedelta(hours=1))},
+        "maintenance": {"start_time": stamp(begins), "end_time": stamp(ends)},
     }
 
 

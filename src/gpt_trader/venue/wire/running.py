@@ -17,6 +17,7 @@ from gpt_trader.core.values import ProductSpec
 from gpt_trader.market.stream import MarketStream, Rows
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import News
+from gpt_trader.venue.settings import VenueSettings
 from gpt_trader.venue.wire.history import MarketHistory, Trade
 from gpt_trader.venue.wire.tape import MarketTape
 
@@ -56,8 +57,7 @@ class RunningVenue:
         clock: Clock,
         speed: float | None,
         history_seconds: int = 0,
-        entry_latency_ns: int = 0,
-        ack_latency_ns: int = 0,
+        settings: VenueSettings | None = None,
     ) -> None:
         """Raises ConfigError for a market that is too short, and MarketDataError for one not to be traded on."""
         history_ns = history_seconds * NS
@@ -71,12 +71,7 @@ class RunningVenue:
             shift_ns = (self._wall_ns - history_ns - stream.start_ns) // HOUR_NS * HOUR_NS
         self.tape = MarketTape(stream, shift_ns=shift_ns)
         self.history = MarketHistory(stream.products, stream.bar_seconds)
-        self.venue = SimulatedVenue(
-            self.tape,
-            cash=cash,
-            entry_latency_ns=entry_latency_ns,
-            ack_latency_ns=ack_latency_ns,
-        )
+        self.venue = SimulatedVenue(self.tape, cash=cash, settings=settings or VenueSettings())
         self.venue.wake_on_bars(False)
         self.products: tuple[ProductSpec, ...] = stream.products
         self._listeners: list[Listener] = []

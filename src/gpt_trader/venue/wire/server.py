@@ -16,6 +16,7 @@ from aiohttp import web
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.market.stream import MarketStream
+from gpt_trader.venue.settings import VenueSettings
 from gpt_trader.venue.wire.account_calls import AccountCalls
 from gpt_trader.venue.wire.admin import AdminFace
 from gpt_trader.venue.wire.certificates import write_certificates
@@ -42,6 +43,8 @@ LOOPBACK: Final = "127.0.0.1"
 """Nothing else is listened on: the venue is a toy with real keys' formats."""
 BODY_BYTES_MAX: Final = 1_000_000
 STOP_SECONDS: Final = 1.0
+LAST_WORDS_SECONDS: Final = 0.05
+"""For TLS to say goodbye before the loop ends."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class ServerOptions:
     speed: float | None = 1.0
     """None: time stands still until the admin moves it."""
     history_seconds: int = 7200
-    entry_latency_ms: int = 0
-    ack_latency_ms: int = 0
+    venue: VenueSettings = VenueSettings()  # noqa: RUF009 - frozen
+    """Latencies, margin windows, session break, funding, and what else the simulation assumes."""
     live_quirks: bool = False
     rate_limits: bool = True
     plan: PlanFile | None = None
@@ -84,8 +87,7 @@ class VenueServer:
             clock=clock,
             speed=options.speed,
             history_seconds=options.history_seconds,
-            entry_latency_ns=options.entry_latency_ms * 1_000_000,
-            ack_latency_ns=options.ack_latency_ms * 1_000_000,
+            settings=options.venue,
         )
         self.faults = FaultPlan(options.plan)
         self.tokens = TokenVerifier(self.keys, self.wall_seconds)
@@ -197,11 +199,21 @@ class VenueServer:
             task.cancel()
         self.rest.cancel_zombies()
         await self.sockets.close()
+        transports = [
+            connection.transport
+            for runner in self._runners
+            if runner.server is not None
+            for connection in runner.server.connections
+        ]
         for runner in self._runners:
             await runner.cleanup()
+        for transport in transports:
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()  # a client that does not say goodbye holds nobody up
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await self.clock.sleep(LAST_WORDS_SECONDS)
 
     async def until_broken(self) -> None:
         """Wait for the market to fail: for ever, unless it does. Raises MarketDataError."""

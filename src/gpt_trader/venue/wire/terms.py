@@ -15,8 +15,6 @@ from gpt_trader.venue.wire.reasons import Rejection
 
 __all__ = ["CONFIGURATIONS", "Leg", "Terms", "read_terms"]
 
-STOP_LIMIT_DISTANCE: Final = Decimal("0.05")
-"""The stop leg of a bracket becomes a limit order so far beyond its trigger."""
 LEGS_MAX: Final = 50
 BUCKETS_MAX: Final = 500
 SECONDS: Final = re.compile(r"(\d{1,6})s?")
@@ -159,7 +157,7 @@ def _bracket(read: _Reader) -> Terms:
     target, trigger = read.price("limit_price"), read.price("stop_trigger_price")
     if (target - trigger) * read.side.sign >= 0:
         raise Rejection("INVALID_BRACKET_PRICES", "target and stop lie on the wrong sides of each other")
-    return read.terms("BRACKET", OrderType.LIMIT, limit_price=target, stop_price=trigger, reduce_only=True)
+    return read.terms("BRACKET", OrderType.BRACKET, limit_price=target, stop_price=trigger, reduce_only=True)
 
 
 def _twap(read: _Reader) -> Terms:

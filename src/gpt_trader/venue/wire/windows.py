@@ -1,36 +1,29 @@
-"""Which margin rates hold now? The venue's two windows, by the clock of New York."""
+"""Which margin window is it by the clock, and until when? The venue's day on weekdays in New York."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from gpt_trader.core.clock import NS
+from gpt_trader.venue.schedule import WeeklyHours
 
-__all__ = ["is_intraday", "window_end_ns"]
+__all__ = ["DAY_HOURS", "SESSION_BREAK", "is_intraday", "window_end_ns"]
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
-OPENS_HOUR: Final = 8
-CLOSES_HOUR: Final = 16
-SATURDAY: Final = 5
+DAY_HOURS: Final = WeeklyHours(days=(0, 1, 2, 3, 4), start_minute=8 * 60, end_minute=16 * 60, zone="America/New_York")
+SESSION_BREAK: Final = WeeklyHours(days=(4,), start_minute=17 * 60, end_minute=18 * 60, zone="America/New_York")
+"""Fridays; the product's one weekly break."""
+WEEK_NS: Final = 7 * 86_400 * NS
 
 
 def is_intraday(now_ns: int) -> bool:
-    """Weekdays from 8:00 to 16:00."""
-    local = datetime.fromtimestamp(now_ns // NS, tz=NEW_YORK)
-    return local.weekday() < SATURDAY and OPENS_HOUR <= local.hour < CLOSES_HOUR
+    return DAY_HOURS.is_open(now_ns)
 
 
 def window_end_ns(now_ns: int) -> int:
     """When the window of this moment ends."""
-    local = datetime.fromtimestamp(now_ns // NS, tz=NEW_YORK)
-    if is_intraday(now_ns):
-        end = local.replace(hour=CLOSES_HOUR, minute=0, second=0, microsecond=0)
-    else:
-        end = local.replace(hour=OPENS_HOUR, minute=0, second=0, microsecond=0)
-        if end <= local:
-            end += timedelta(days=1)
-        while end.weekday() >= SATURDAY:
-            end += timedelta(days=1)
-    return int(end.astimezone(UTC).timestamp()) * NS
+    for opens, closes in DAY_HOURS.spans(now_ns, now_ns + WEEK_NS):
+        if opens <= now_ns < closes:
+            return closes
+        if opens > now_ns:
+            return opens
+    return now_ns + WEEK_NS
