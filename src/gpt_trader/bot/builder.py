@@ -29,6 +29,7 @@ from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.execution.engine import BASELINE_TACTICS, SharedParts
 from gpt_trader.execution.factory import EngineChoice, EngineSelection, ExecutionEngineFactory
 from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.handlers.reconciliation import SlippageWatch
 from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.state_collector import StateCollector
 from gpt_trader.execution.stop_record import StopRecord
@@ -177,6 +178,7 @@ class PerpsBotBuilder:
                 bar_seconds=self._bar_seconds,
             ),
         )
+        SlippageWatch(bus, clock, config.execution.max_slippage_pct)
         intents, edge = IntentRegister(orders), EdgeTracker(bus)
         recovery = Recovery(
             adapter=adapter,
@@ -203,6 +205,9 @@ class PerpsBotBuilder:
             stops=stops,
             tactics=workshop.tactics,
             resting=workshop.resting,
+            orders=orders,
+            waiter=workshop.waiter,
+            verify_seconds=config.execution.fill_wait_seconds,
             edge=edge.edge,
             preview_enabled=config.execution.order_preview_enabled,
             slippage_multipliers=config.execution.slippage_multipliers,

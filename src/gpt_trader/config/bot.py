@@ -266,9 +266,9 @@ class ExecutionConfig(StrictModel):
         default=0.5, gt=0, le=60
     )
     """How often the venue is asked meanwhile."""
-    max_slippage_pct: Annotated[Amount, Setting("share of the arrival price", "ReconciliationHandler", built=False)] = (
-        Field(default=Decimal("0.01"), gt=0, lt=1)
-    )
+    max_slippage_pct: Annotated[
+        Amount, Setting("share of the arrival price", "ReconciliationHandler; guard slippage")
+    ] = Field(default=Decimal("0.01"), gt=0, lt=1)
     """A fill worse than this against the arrival mid is reported as an event of its own."""
     unknown_settle_seconds: Annotated[Seconds, Setting("seconds", "OrderReconciler")] = Field(
         default=180.0, gt=0, le=86_400

@@ -17,6 +17,8 @@ from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.state_collector import StateCollector
 from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.base import ExecutionStrategy
+from gpt_trader.placement.confirmation import OrderConfirmationWaiter
+from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.risk.manager import LiveRiskManager
 from gpt_trader.risk.sizing import Edge
 
@@ -61,6 +63,10 @@ class SharedParts:
     edge: Callable[[int], Edge | None]
     tactics: Mapping[str, ExecutionStrategy]
     resting: ExecutionStrategy
+    orders: OrderManager
+    waiter: OrderConfirmationWaiter
+    verify_seconds: float
+    """How long an immediate order may stay unproven."""
     preview_enabled: bool = False
     preview_timeout_seconds: float = 2.0
     slippage_multipliers: Mapping[str, Decimal]

@@ -103,7 +103,7 @@ class ExecutionPipeline:
                 found = {}  # told with the approval
                 self.stops.plan(approved, targets=self.targets)
                 placed = await self.executor.handle(approved)
-                report = self.reconciliation.handle(placed)
+                report = await self.reconciliation.handle(placed)
         except Refused as refused:
             return self._refuse(order, refused, found)
         self.bus.publish(

@@ -52,7 +52,7 @@ class AdvancedExecutionEngine:
                 validation=ValidationHandler(validator, parts.config, parts.clock, parts.adapter.name),
                 risk=RiskManagementHandler(sizer, parts.risk, parts.clock),
                 executor=OrderExecutorHandler(parts.tactics, parts.resting),
-                reconciliation=ReconciliationHandler(),
+                reconciliation=ReconciliationHandler(parts.orders, parts.waiter, parts.verify_seconds),
                 intents=parts.intents,
                 stops=parts.stops,
                 bus=parts.bus,

@@ -44,7 +44,7 @@ class LiveExecutionEngine:
                 validation=ValidationHandler(validator, parts.config, parts.clock, parts.adapter.name),
                 risk=RiskManagementHandler(AskedSize(), parts.risk, parts.clock),
                 executor=OrderExecutorHandler({name: parts.tactics[name] for name in BASELINE_TACTICS}, parts.resting),
-                reconciliation=ReconciliationHandler(),
+                reconciliation=ReconciliationHandler(parts.orders, parts.waiter, parts.verify_seconds),
                 intents=parts.intents,
                 stops=parts.stops,
                 bus=parts.bus,
