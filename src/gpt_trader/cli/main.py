@@ -33,7 +33,7 @@ STORE_DAMAGED: Final = 3
 INTERRUPTED: Final = 130
 
 
-HELP: Final = """Trade perpetual futures with two engines, and know what became of every order.
+HELP: Final = """Trade perpetual futures, and know what became of every order.
 
 \b
 To begin, with no keys, no network and no money:
@@ -50,7 +50,7 @@ To begin, with no keys, no network and no money:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
     epilog=(
         "\b\nExit codes: 0 done; 1 ended by a failure or a guard; 2 bad input;\n"
-        "3 store damaged; 130 interrupted. `gpt-trader COMMAND --help` says more."
+        "3 store damaged; 130 interrupted. More: COMMAND --help, and --version."
     ),
 )
 @click.version_option(gpt_trader.__version__, prog_name="gpt-trader")
