@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ SECOND = 1_000_000_000
 START = 1_750_000_020_000_000_000  # on a minute
 END = 10_000.0
 Row = tuple[int, ...]
+T = TypeVar("T", bound=News)
 
 
 def a_perpetual(**changes: Any) -> ProductSpec:
@@ -173,9 +174,16 @@ class Desk:
             if isinstance(news, FillNews) and news.client_order_id == name
         ]
 
+    def fills_of(self, *names: str) -> list[FillNews]:
+        """Every trade of these orders, in the order of time."""
+        return [news for news in self.news_of(FillNews) if news.client_order_id in names]
+
     def order(self, name: str) -> OrderNews:
         """The last that was told of an order."""
         return [news for news in self.news if isinstance(news, OrderNews) and news.client_order_id == name][-1]
+
+    def news_of(self, kind: type[T]) -> list[T]:
+        return [news for news in self.news if isinstance(news, kind)]
 
     @property
     def position(self) -> Decimal:

@@ -189,6 +189,11 @@ class SimulatedVenue:
         return int(self._header["levels_outside"][0])
 
     @property
+    def rows_ignored(self) -> int:
+        """Quotes and bars of products that have depth, and bars of products that have quotes."""
+        return int(self._header["rows_ignored"][0])
+
+    @property
     def rows_done(self) -> int:
         return int(self._header["rows_done"][0])
 

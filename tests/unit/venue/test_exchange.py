@@ -16,6 +16,7 @@ from tests.venue_desk import (
     Desk,
     a_perpetual,
     bar,
+    clear,
     funding,
     index_row,
     level,
@@ -401,6 +402,23 @@ def test_halt_keeps_orders_and_fills_nothing() -> None:
     assert desk.order(name).state is OrderState.CANCELLED
 
 
+def test_stops_wait_while_nobody_may_take() -> None:
+    """POST_ONLY: the trade at 59,900 triggers nothing; the next trade after the opening does."""
+    rows = [status(2, "POST_ONLY"), trade(3, 59_900, "0.01", "seller"), status(4, "OPEN")]
+    desk = Desk([*BOOK, *rows, trade(5, 59_900, "0.01", "seller")]).at(1)
+    desk.buy("0.10")
+    name = desk.send("SELL", "0.10", kind="STOP_LIMIT", stop_price=59_900, limit_price=59_000)
+    assert desk.at(4.5).fills(name) == []
+    assert desk.at(6).fills(name) == [(D(59_995), D("0.10"))]
+
+
+def test_nothing_trades_while_only_cancels_are_taken() -> None:
+    """A print through our bid in CANCEL_ONLY leaves it alone."""
+    desk = Desk([*BOOK, status(2, "CANCEL_ONLY"), trade(3, 59_000, "1", "seller")]).at(1)
+    name = desk.send("BUY", "0.01", limit_price=59_900)
+    assert desk.at(4).fills(name) == []
+
+
 def test_price_far_from_the_mark_is_refused() -> None:
     """More than a tenth away from the mark is outside the band."""
     desk = Desk(BOOK).at(1)
@@ -449,6 +467,60 @@ def test_bars_close_by_the_clock_and_empty_minutes_carry_the_close() -> None:
         (120 * SECOND, 59_900.0, 59_900.0, 59_900.0, 59_900.0, 1.0),
         (180 * SECOND, 59_900.0, 59_900.0, 59_900.0, 59_900.0, 0.0),
     ]
+
+
+def test_advance_without_an_end_stops_when_the_rows_are_over() -> None:
+    """Nobody waits for anything any more: it says so, once and for ever, and the clock stays at the last row."""
+    desk = Desk([*BOOK, trade(130, 60_000, "0.01", "buyer")], goes_on=False)
+    told = []
+    while desk.venue.advance(None):
+        told += desk.venue.take_bars()
+        assert len(told) < 1000, "it must come to an end"
+    assert len(told) == 166  # the market was said to last 10,000 s
+    assert desk.venue.advance(None) is False
+    assert desk.venue.is_over
+
+
+def test_advance_without_an_end_tells_what_is_still_under_way() -> None:
+    """An order on its way when the rows end is refused, and only then all is over."""
+    desk = Desk(BOOK, goes_on=False, entry_latency=milliseconds(700), ack_latency=milliseconds(700)).at(9_999)
+    desk.send("BUY", "0.01", limit_price=59_900, name="late")
+    while desk.venue.advance(None):
+        desk.news += desk.venue.take_news()
+    assert desk.order("late").reason == "market_over"
+
+
+# --- mixed input --------------------------------------------------------------------------------------------------------
+def test_depth_says_it_better_than_quotes() -> None:
+    """Where levels feed the book, top-of-book rows of the same product do not disturb it."""
+    desk = Desk([*BOOK, quote(2, 59_000, "9", 61_000, "9")]).at(3)
+    assert desk.venue.touch("BTC-PERP") == (D(59_995), D(60_005))
+    assert desk.venue.rows_ignored == 1
+
+
+def test_quotes_feed_the_book_again_after_it_was_cleared() -> None:
+    """A clear ends the depth feed."""
+    desk = Desk([*BOOK, clear(2), quote(3, 59_000, "9", 61_000, "9")]).at(4)
+    assert desk.venue.touch("BTC-PERP") == (D(59_000), D(61_000))
+
+
+def test_ticks_take_over_from_bars() -> None:
+    """A minute bar, then depth and trades: the book is the real one, and the next bars are built from trades."""
+    ticks = [level(70, "bid", 59_995, "1"), level(70, "ask", 60_005, "1"), trade(100, 60_005, "2", "buyer")]
+    ends = [trade(185, 60_010, "1", "buyer")]
+    desk = Desk([bar(60, 60_000, 60_100, 59_900, 60_000, "5"), *ticks, *ends]).at(65)
+    waiting = desk.buy("0.10")
+    desk.at(241)
+    assert desk.fills(waiting) == [(D(60_005), D("0.10"))]
+    told = [(one.close_ns - START, one.close, one.volume) for one in desk.bars]
+    assert told == [(60 * SECOND, 60_000.0, 5.0), (180 * SECOND, 60_005.0, 0.0), (240 * SECOND, 60_010.0, 1.0)]
+
+
+def test_bars_beside_depth_are_not_walked() -> None:
+    """Nothing trades twice: a bar of a product that has depth fills nobody."""
+    desk = Desk([*BOOK, bar(60, 60_000, 60_100, 59_000, 60_000, "5")]).at(1)
+    name = desk.send("BUY", "0.10", limit_price=59_900)
+    assert desk.at(70).fills(name) == []
 
 
 # --- bars as input ----------------------------------------------------------------------------------------------------
