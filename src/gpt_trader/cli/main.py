@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "config": ("gpt_trader.cli.config:config", "Show every setting with its source, or check them."),
     "flags": ("gpt_trader.cli.flags:flags", "List the flags that choose the engine."),
     "data": ("gpt_trader.cli.data:data", "Import market data into the catalog, check it, look at it."),
+    "explain": ("gpt_trader.cli.explain:explain", "Tell why something was traded, refused, or not traded."),
     "tca": ("gpt_trader.cli.tca:tca", "Say what trading cost, and of what the cost is made."),
     "events": ("gpt_trader.cli.events:events", "Read or verify what a run has written down."),
     "venue": ("gpt_trader.cli.venue:venue", "Serve the simulated exchange to other programs, as Coinbase does."),
