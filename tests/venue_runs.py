@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from tests.reference_venue import Order, ReferenceVenue
 
+from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import Liquidity, MarginRates, OrderState, OrderType, ProductSpec, Side, TimeInForce
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import ROW, STATUS
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews
-from gpt_trader.venue.schedule import parse_weekly_hours
 from gpt_trader.venue.settings import (
     FundingSource,
     Latency,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.schedule import WeeklyHours
 from gpt_trader.core.values import ZERO, Value
-from gpt_trader.venue.schedule import WeeklyHours
 
 __all__ = [
     "NS_PER_MS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gpt_trader.core.clock import NS
-from gpt_trader.venue.schedule import WeeklyHours
+from gpt_trader.core.schedule import WeeklyHours
 
 __all__ = ["DAY_HOURS", "SESSION_BREAK", "is_intraday", "window_end_ns"]
 

@@ -1,4 +1,4 @@
-"""What happens at the venue by the calendar? Margin windows, session breaks and funding times, as rows of the market.
+"""When is what open, week by week? Margin windows, session breaks and trading hours in local time.
 
 Hours are local: `Mon-Fri 08:00-16:00 America/New_York` begins an hour earlier in UTC while summer time holds.
 """
