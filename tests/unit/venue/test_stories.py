@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from tests.venue_desk import BOOK, Desk, a_perpetual, index_row, level, mark_row, trade
 
+from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import Liquidity, MarginRates, OrderState
 from gpt_trader.venue.news import FillNews, OrderNews, StatusNews
-from gpt_trader.venue.schedule import parse_weekly_hours
 from gpt_trader.venue.settings import FundingSource, MarginWindow
 
 D = Decimal

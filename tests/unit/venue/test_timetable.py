@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.builders import a_product
 
+from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.market.rows import STATUS, STATUSES
 from gpt_trader.venue import layout
-from gpt_trader.venue.schedule import parse_weekly_hours
 from gpt_trader.venue.settings import FundingSource, MarginWindow, VenueSettings
 from gpt_trader.venue.timetable import is_overnight, timetable_rows
 
