@@ -120,6 +120,7 @@ class OrderValidator:
         trace: dict[str, Number] = {
             "book_walk_bps": walk.impact_bps,
             "levels_taken": levels_taken(order.side, quantity, book),
+            "book_mid": book.mid or "unknown",
             "slippage_multiplier": multiplier,
             "expected_slippage_bps": expected,
             "slippage_guard_bps": self._config.slippage_guard_bps,
