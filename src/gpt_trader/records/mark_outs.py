@@ -61,6 +61,8 @@ class MarkOutRecorder:
         self._numbers = itertools.count()
         self._living: dict[str, OrderSubmitted] = {}
         self._marking: asyncio.Task[None] | None = None
+        self._earlier: asyncio.Future[None] | None = None
+        """Ends the wait for the next mark, when one is due before it."""
         bus.subscribe(OrderSubmitted, "mark-outs", self._on_submitted)
         bus.subscribe(OrderFilled, "mark-outs", self._on_filled)
         bus.subscribe(OrderCancelled, "mark-outs", self._on_end)
@@ -96,6 +98,8 @@ class MarkOutRecorder:
         if len(self._due) >= PENDING_MAX:
             self._write(heapq.heappop(self._due)[3])
         self._schedule(_Waiting(event), 0)
+        if self._earlier is not None and self._due[0][3].fill is event and not self._earlier.done():
+            self._earlier.set_result(None)
         if self._marking is None:
             self._marking = asyncio.get_running_loop().create_task(self._mark_all(), name="mark-outs")
 
@@ -130,12 +134,13 @@ class MarkOutRecorder:
         heapq.heappush(self._due, (due_ns, next(self._numbers), horizon, waiting))
 
     async def _mark_all(self) -> None:
-        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
         try:
             while self._due:
                 wait_ns = self._due[0][0] - self._clock.now_ns()
                 if wait_ns > 0:
-                    await until(never, wait_ns / NS)
+                    self._earlier = loop.create_future()
+                    await until(self._earlier, wait_ns / NS)
                 else:
                     self._mark()
         except StoreError:

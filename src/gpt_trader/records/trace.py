@@ -25,6 +25,7 @@ from gpt_trader.core.events import (
     ProductListed,
     RunStarted,
     SettingsApplied,
+    StopEscalated,
     StopKept,
     StopReleased,
     StopTriggered,
@@ -186,7 +187,9 @@ class TraceReader:
     def _belongs(self, event: Event) -> bool:
         if event.intent_id:
             return root_of(event.intent_id) == self._root
-        return isinstance(event, StopKept | StopTriggered | StopReleased) and root_of(event.stop_id) == self._root
+        if not isinstance(event, StopKept | StopTriggered | StopEscalated | StopReleased):
+            return False
+        return root_of(event.stop_id) == self._root
 
     def _follow_stop(self, event: Event) -> None:
         """A strategy's own stop has no intent: its exit is the signal at the moment when it triggered."""

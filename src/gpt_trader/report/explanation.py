@@ -210,7 +210,7 @@ def _tell_nothing_decided(story: Story, trace: IntentTrace) -> None:
 
 # --- one order of the intent --------------------------------------------------------------------------------------
 def _tell_leg(story: Story, trace: IntentTrace, leg: str, costs: CostAnalysis) -> None:
-    events = trace.of(leg)
+    events = [event for event in trace.events if event.intent_id == leg or _stop_of(event) == leg]
     decision = next(event for event in events if isinstance(event, OrderApproved | OrderRefused))
     name = leg.removeprefix(f"{trace.intent_id}:") if leg != trace.intent_id else ""
     unit = _units(trace.around, decision.symbol)
@@ -233,6 +233,13 @@ def _tell_leg(story: Story, trace: IntentTrace, leg: str, costs: CostAnalysis) -
     cost = costs.intents.get(("", leg))
     if cost is not None and cost.fills:
         _tell_cost(story, cost, events, unit)
+
+
+def _stop_of(event: Event) -> str:
+    """The intent whose position a stop protects; it has no intent id of its own."""
+    if not isinstance(event, StopKept | StopTriggered | StopEscalated | StopReleased):
+        return ""
+    return event.stop_id.rpartition(":")[0]
 
 
 def _tell_asked(story: Story, trace: IntentTrace, decision: OrderApproved | OrderRefused, asked: Decimal) -> None:
@@ -261,12 +268,12 @@ def _tell_decision(story: Story, around: Around, decision: OrderApproved | Order
     product = around.products.get(decision.symbol)
     if isinstance(decision, OrderApproved):
         numbers = Numbers({**decision.validation, **decision.risk}, around.settings)
-        tell_rules(story, numbers, decision, product, decision.arrival_mid)
+        tell_rules(story, numbers, decision, product)
         story.say(f"Approved: {SIDES[decision.side]} {exact(decision.quantity)} by the tactic '{decision.tactic}'.")
         return
-    if decision.before:
-        tell_rules(story, Numbers(decision.before, around.settings), decision, product, ZERO)
-    tell_refusal(story, decision, Numbers(decision.numbers, around.settings))
+    numbers = Numbers({**decision.before, **decision.numbers}, around.settings)
+    tell_rules(story, numbers, decision, product)
+    tell_refusal(story, decision, numbers)
 
 
 # --- what happened, event by event --------------------------------------------------------------------------------
@@ -441,7 +448,7 @@ def _value(value: Any) -> str:
 
 
 def _time(at_ns: int) -> str:
-    return iso(at_ns).replace("Z", " UTC")
+    return f"{iso(at_ns)[:-1].removesuffix('.000')} UTC"
 
 
 def _clock(at_ns: int) -> str:

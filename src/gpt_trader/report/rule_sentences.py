@@ -23,9 +23,11 @@ WIDER_SHOWN_MAX: Final = 12
 
 
 def tell_rules(
-    story: Story, numbers: Numbers, event: OrderApproved | OrderRefused, product: ProductListed | None, mid: Decimal
+    story: Story, numbers: Numbers, event: OrderApproved | OrderRefused, product: ProductListed | None
 ) -> None:
-    """Every sentence that the numbers of a decision have, in the order of the hallway; then what is left."""
+    """Every sentence that the numbers of a decision have, in the order of the hallway; of an approval also the rest."""
+    mid = event.arrival_mid if isinstance(event, OrderApproved) else numbers.number("book_mid") or ZERO
+    numbers.drop("book_mid")
     unit = event.symbol.partition("-")[0]
     _tell_grid(story, numbers, product, unit)
     _tell_signal_quality(story, numbers)
@@ -38,9 +40,8 @@ def tell_rules(
     _tell_limits(story, numbers, unit, product)
     if isinstance(event, OrderApproved):
         _tell_impact(story, numbers, event, mid)
-    rest = numbers.rest()
-    if rest:
-        story.say(f"Also written down: {rest}.")
+        if rest := numbers.rest():
+            story.say(f"Also written down: {rest}.")
 
 
 def _tell_grid(story: Story, numbers: Numbers, product: ProductListed | None, unit: str) -> None:
@@ -83,7 +84,7 @@ def _tell_slippage(story: Story, numbers: Numbers, side: Side, mid: Decimal) -> 
         return
     levels, multiplier = numbers.word("levels_taken"), numbers.number("slippage_multiplier") or ONE
     guard = numbers.number("slippage_guard_bps")
-    again = _walk_bps(levels, side, mid) if levels else walked
+    again = _walk_bps(levels, side, mid) if levels and mid else walked
     allowed = "" if guard is None else f"; allowed are {bps(guard)}"
     story.say(
         f"Expected slippage: taking {levels or 'the book'} against a middle of {exact(mid)} costs {bps(walked)}"
@@ -186,6 +187,8 @@ def _tell_kelly(story: Story, numbers: Numbers) -> list[Decimal]:
             f"{exact(trades or ZERO)} closed trades = {figure(share)} of equity{note}"
             f"{', since it is never below nothing' if share == 0 else ''}."
         )
+    if share == 0:
+        return [ZERO]
     return [share * equity / mark] if equity is not None and mark else []
 
 

@@ -87,3 +87,19 @@ def test_nothing_is_marked_when_it_is_switched_off(tmp_path: Path) -> None:
         house.run(scenario)
         assert len(house.of(OrderFilled)) == 1
         assert house.of(FillMarked) == []
+
+
+def test_a_second_fill_is_not_kept_waiting_by_the_first(tmp_path: Path) -> None:
+    """Its first mark is due before the last of the earlier fill."""
+    with a_house(tmp_path, market=steady_market(RISING)) as house:
+
+        async def scenario() -> None:
+            await house.bot.on_trading_signal(a_wish(house.clock.now_ns()))
+            await house.clock.sleep(15)
+            await house.bot.on_trading_signal(a_wish(house.clock.now_ns(), action="FLAT"))
+            await house.clock.sleep(20)
+            await house.bot.stop("enough")
+
+        house.run(scenario)
+        first, second = house.of(FillMarked)
+        assert list(first.mids) == list(second.mids) == ["1", "10"]
