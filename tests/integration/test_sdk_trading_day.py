@@ -83,7 +83,7 @@ def test_each_order_configuration_is_placed(venue: ServedVenue, user: Frames) ->
     day = Day(venue)
     bid, ask = day.touch()
     far, deep = str(bid - 200 * TICK), str(bid - 400 * TICK)
-    orders = {
+    orders: dict[str, tuple[str, dict[str, Any]]] = {
         "ioc": ("BUY", {"market_market_ioc": {"base_size": "2"}}),
         "fok": ("BUY", {"market_market_fok": {"base_size": "1"}}),
         "sor": ("BUY", {"sor_limit_ioc": {"base_size": "1", "limit_price": str(ask + 10 * TICK)}}),
@@ -285,6 +285,7 @@ def test_what_is_retired_answers_as_retired(venue: ServedVenue) -> None:
     """INTX calls of the SDK meet the refusal that they meet in the world."""
     with pytest.raises(requests.HTTPError) as caught:
         venue.rest().list_perps_positions("some-portfolio")
+    assert caught.value.response is not None
     assert caught.value.response.status_code == 403
     assert "retired" in caught.value.response.json()["message"]
 

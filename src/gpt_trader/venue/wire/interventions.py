@@ -25,7 +25,7 @@ BEYOND_LIQUIDATION: Final = Decimal("0.01")
 
 
 class Interventions:
-    """Each is in force within 50 ms of market time. Raises InvalidOrderError for what cannot be done."""
+    """Each is in force with the next rows that the venue takes. Raises InvalidOrderError for what cannot be done."""
 
     def __init__(self, running: RunningVenue, listing: Listing, money: MoneyBook, quirks: Quirks) -> None:
         self._running = running

@@ -2,7 +2,7 @@
 
 The kernel reads rows in machine code and tells nobody; a server must publish them. So the tape stands between a stream
 and the venue and keeps a copy of what the venue took. It gives live rows in short slices, so that an intervention (a
-halt, a jump of the price) is in force within 50 ms of market time.
+halt, a jump of the price) is in force behind the few rows that the venue holds already.
 """
 
 from __future__ import annotations
