@@ -77,6 +77,15 @@ class BadWire(PaperExchange):
         super().__init__(*arguments, **options)
         self._script = list(script)
         self.bodies: list[bytes] = []
+        self.cancel_script: list[str] = []
+        """The same for each attempt to cancel."""
+
+    async def cancel(self, client_order_id: str, venue_order_id: str, symbol: str) -> None:
+        fault = self.cancel_script.pop(0) if self.cancel_script else "sound"
+        if fault == "unavailable":
+            raise VenueUnavailableError("503")
+        if fault != "swallowed":  # answered by nothing, done by nobody
+            await super().cancel(client_order_id, venue_order_id, symbol)
 
     async def send(self, prepared: PreparedOrder) -> OrderUpdate:
         self.bodies.append(prepared.body)

@@ -22,6 +22,7 @@ from gpt_trader.core.values import (
 
 __all__ = [
     "bps_between",
+    "ceil_divide",
     "check_expiry",
     "check_post_only",
     "check_price_band",
@@ -44,6 +45,11 @@ def is_positive(value: Decimal | None) -> bool:
 def floor_to_lot(quantity: Decimal, lot: Decimal) -> Decimal:
     """Largest multiple of `lot` not above `quantity` (towards zero)."""
     return quantity // lot * lot
+
+
+def ceil_divide(numerator: Decimal, denominator: Decimal) -> int:
+    """How many of `denominator` it takes to make up `numerator`; `//` of Decimal cuts towards zero."""
+    return int(numerator // denominator) + (1 if numerator % denominator else 0)
 
 
 def round_price(price: Decimal, tick: Decimal, side: Side) -> Decimal:

@@ -7,7 +7,7 @@ from typing import Final
 
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import Number
-from gpt_trader.core.order_rules import floor_to_lot
+from gpt_trader.core.order_rules import ceil_divide, floor_to_lot
 from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, ProductSpec, Purpose
 from gpt_trader.placement.closing import MARKET_LEG, MarketFinish
 from gpt_trader.placement.tracker import OrderTracker
@@ -97,6 +97,6 @@ class IcebergExecutionStrategy:
 
 def tip(quantity: Decimal, display_share: Decimal, product: ProductSpec, largest: Decimal | None) -> Decimal:
     """What is shown at one time, on the lot grid: the share, at least the smallest size and the hundredth part."""
-    smallest = max(product.min_quantity, -(-quantity // (product.lot * TIPS_MAX)) * product.lot)
+    smallest = max(product.min_quantity, ceil_divide(quantity, product.lot * TIPS_MAX) * product.lot)
     shown = max(floor_to_lot(quantity * display_share, product.lot), smallest)
     return shown if largest is None else min(shown, largest)

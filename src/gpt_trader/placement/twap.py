@@ -7,6 +7,7 @@ from typing import Final
 
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import Number
+from gpt_trader.core.order_rules import ceil_divide
 from gpt_trader.core.values import ApprovedOrder, PlacedOrder, TimeInForce
 from gpt_trader.placement.closing import MARKET_LEG, MarketFinish
 from gpt_trader.placement.order_manager import ManagedOrder
@@ -111,10 +112,9 @@ def slice_up(
     """
     count = max(1, min(slices, SLICES_MAX, int(quantity // smallest)))
     if largest is not None:
-        count = max(count, int(-(-quantity // largest)))
-    even = -(-quantity // (lot * count)) * lot
-    even = max(even, smallest)
-    return int(-(-quantity // even)), even
+        count = max(count, ceil_divide(quantity, largest))
+    even = max(ceil_divide(quantity, lot * count) * lot, smallest)
+    return ceil_divide(quantity, even), even
 
 
 def due_quantity(work: Work, slot: int) -> Decimal:
