@@ -18,7 +18,7 @@ from gpt_trader.records.event_store import EventStore
 def run(state_home: Path) -> Path:
     """One run in an empty home: an order of 0.3 with a fill of 0.1."""
     path = state_home / "runs" / "test-run" / "events.sqlite"
-    with EventStore.open(path, "test-run", 1, durable=False) as store:
+    with EventStore.open(path, "test-run", 1, durable=True) as store:
         for event in (a_run_started(), a_submitted(), a_fill(), RunEnded(at_ns=START_NS, reason="end of market")):
             store.append(event)
     return path
@@ -42,6 +42,23 @@ def test_verify_as_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["ledger"]["cash"] == "99994.00000000"
     assert found["ledger"]["symbols"]["BTC-PERP"]["quantity"] == "0.1"
     assert found["orders"] == {"PARTIALLY_FILLED": 1}
+
+
+def test_verify_finds_a_change_in_a_block(state_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Simulated runs keep many events in a row; one digit is enough."""
+    path = state_home / "runs" / "test-run" / "events.sqlite"
+    with EventStore.open(path, "test-run", 1, durable=False) as store:
+        store.append(a_run_started())
+        store.append(a_fill())
+    with sqlite3.connect(path) as connection:
+        changed = connection.execute(
+            "UPDATE blocks SET payloads = CAST(replace(CAST(payloads AS TEXT), '60000', '60001') AS BLOB)"
+        )
+        assert changed.rowcount == 1
+    connection.close()
+
+    assert run_command_line(["events", "verify", "last"]) == 3
+    assert "cash" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
