@@ -30,7 +30,7 @@ GRANULARITIES: Final = {
 CANDLES_MAX: Final = 350
 TRADES_MAX: Final = 1000
 DEPTH_MAX: Final = 500
-SPOT: Final = frozenset({"SPOT", "EQUITY"})
+SPOT_TYPES: Final = frozenset({"SPOT", "EQUITY"})
 
 
 class MarketCalls:
@@ -68,7 +68,7 @@ class MarketCalls:
     async def products(self, call: Call) -> Json:
         wanted = set(call.many("product_ids"))
         listed = [each for each in self._listing if not wanted or each.product_id in wanted]
-        if call.one("product_type") in SPOT or call.one("contract_expiry_type") == "PERPETUAL":
+        if call.one("product_type") in SPOT_TYPES or call.one("contract_expiry_type") == "PERPETUAL":
             listed = []  # this venue's perpetuals are futures of the type EXPIRING
         first = call.whole("offset", 0, len(listed))
         page = listed[first : first + call.whole("limit", len(listed) or 1, 1000)]
