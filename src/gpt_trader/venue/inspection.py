@@ -8,6 +8,7 @@ from numba import types
 
 from gpt_trader.market.compiled import EntryPoint, jit, part
 from gpt_trader.market.rows import BAR, FUNDING, INDEX, LEVEL, MARK, QUOTE, ROW, STATUS, STATUSES, TRADE
+from gpt_trader.venue.layout import WINDOW
 from gpt_trader.venue.memory import carray, pointer
 
 __all__ = ["ENTRY_POINTS", "FINDINGS", "inspect_rows"]
@@ -67,6 +68,8 @@ def _judge(r: Any, price_max: int) -> int:
         return FINE if r.a > 0 else BAD_PRICE
     if kind == STATUS:
         return FINE if 0 <= r.a < STATUS_COUNT else BAD_STATUS
+    if kind == WINDOW:  # put in by hand: margin windows usually come from the venue's own timetable
+        return FINE if 0 <= r.a <= 1 else BAD_STATUS
     return FINE if LEVEL <= kind <= FUNDING else BAD_KIND
 
 

@@ -308,6 +308,25 @@ def test_a_session_break_empties_the_best_prices(venue: ServedVenue) -> None:
     assert create(venue, "break")["success"]
 
 
+def test_a_margin_window_changes_what_a_position_needs(venue: ServedVenue) -> None:
+    """The lower rates of the day give buying power back; the endpoint names the window."""
+    client = venue.rest()
+
+    def margin() -> Decimal:
+        return D(client.get_futures_balance_summary()["balance_summary"]["initial_margin"]["value"])
+
+    assert client.market_order_buy("window", PRODUCT, base_size="20")["success"]
+    night = margin()
+    venue.admin("/faults", {"fault": "margin_window", "window": "intraday"})
+    venue.advance(2)
+    assert margin() < night * D("0.6")
+    told = client.get_current_margin_window("MARGIN_PROFILE_TYPE_RETAIL_REGULAR")["margin_window"]
+    assert told["margin_window_type"] == "MARGIN_WINDOW_TYPE_INTRADAY"
+    venue.admin("/market", {"do": "window", "window": "overnight"})
+    venue.advance(2)
+    assert margin() > night * D("0.9")
+
+
 def test_an_account_is_liquidated_when_the_market_leaves_it(venue: ServedVenue) -> None:
     """The venue's own order closes the position, is listed as such, and nothing is held afterwards."""
     client = venue.rest()

@@ -212,7 +212,8 @@ class AccountCalls:
         if call.one("margin_profile_type") not in PROFILES:
             raise ApiError(400, "INVALID_ARGUMENT", "unknown margin_profile_type")
         now_ns = self._running.now_ns
-        name = "INTRADAY" if is_intraday(now_ns) else "OVERNIGHT"
+        intraday = self._quirks.window == "intraday" if self._quirks.window else is_intraday(now_ns)
+        name = "INTRADAY" if intraday else "OVERNIGHT"
         return {
             "margin_window": {
                 "margin_window_type": f"MARGIN_WINDOW_TYPE_{name}",

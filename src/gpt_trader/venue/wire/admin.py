@@ -41,7 +41,9 @@ class _Time(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Market(msgspec.Struct, forbid_unknown_fields=True):
-    do: Literal["trade", "jump", "mark", "funding", "status", "halt", "session_break", "session_open", "liquidate"]
+    do: Literal[
+        "trade", "jump", "mark", "funding", "status", "halt", "session_break", "session_open", "window", "liquidate"
+    ]
     product: str = ""
     price: Decimal = Decimal(0)
     size: Decimal = Decimal(1)
@@ -50,6 +52,7 @@ class _Market(msgspec.Struct, forbid_unknown_fields=True):
     rate: Decimal = Decimal(0)
     status: TradingStatus = TradingStatus.OPEN
     seconds: float = 0.0
+    window: str = ""
     account: int = 0
 
 
@@ -209,6 +212,8 @@ class AdminFace:
             self._interventions.break_session(listed, wanted.seconds)
         elif wanted.do == "session_open":
             self._interventions.open_session(listed)
+        elif wanted.do == "window":
+            self._interventions.change_window(wanted.window)
         else:
             self._interventions.liquidate(wanted.account)
         return {"done": wanted.do}

@@ -10,6 +10,7 @@ from gpt_trader.core.errors import InvalidOrderError
 from gpt_trader.core.values import Side, TradingStatus
 from gpt_trader.market.rows import CLEAR, FUNDING, INDEX, LEVEL, MARK, MONEY_SCALE, RATE_SCALE, STATUS, STATUSES, TRADE
 from gpt_trader.market.stream import Rows
+from gpt_trader.venue import layout
 from gpt_trader.venue.wire.faults import Fault, FaultKind
 from gpt_trader.venue.wire.listing import Listed, Listing
 from gpt_trader.venue.wire.money import MoneyBook
@@ -20,6 +21,7 @@ from gpt_trader.venue.wire.tape import rows_of
 __all__ = ["Interventions"]
 
 DEPTH_MAX: Final = 10_000
+WINDOWS: Final = {"intraday": layout.INTRADAY, "overnight": layout.OVERNIGHT}
 BEYOND_LIQUIDATION: Final = Decimal("0.01")
 """How far past the liquidation price the market is moved."""
 
@@ -47,8 +49,10 @@ class Interventions:
         elif fault.fault is FaultKind.SESSION_BREAK:
             for listed in [self.listed(fault.product)] if fault.product else self._listing:
                 self.break_session(listed, fault.seconds)
+        elif fault.fault is FaultKind.MARGIN_WINDOW:
+            self.change_window(fault.window)
         else:
-            raise InvalidOrderError(f"{fault.fault}: the simulated venue cannot do this yet", "not_supported")
+            raise InvalidOrderError(f"{fault.fault}: no fault of the venue", "not_supported")
 
     def schedule(self, fault: Fault) -> None:
         """A fault of a plan, at its time."""
@@ -86,6 +90,15 @@ class Interventions:
     def open_session(self, listed: Listed) -> None:
         self._quirks.sessions_closed.discard(listed.symbol)
         self.set_status(listed, TradingStatus.OPEN)
+
+    def change_window(self, window: str) -> None:
+        """The margin rates of `intraday` or `overnight` hold from here on."""
+        if window not in WINDOWS:
+            raise InvalidOrderError(f"window {window!r}: give {' or '.join(WINDOWS)}", "invalid_window")
+        code = WINDOWS[window]
+        self._quirks.window = window
+        rows = [(layout.WINDOW, 0, listed.index, code, 0, 0, 0) for listed in self._listing]
+        self._running.tape.interfere(lambda: rows_of(*rows))
 
     def trade(self, listed: Listed, price: Decimal, contracts: Decimal, side: Side) -> None:
         """A trade of others at a price; `side` is the aggressor's."""

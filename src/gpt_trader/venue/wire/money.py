@@ -12,6 +12,7 @@ from gpt_trader.core.clock import NS
 from gpt_trader.core.values import ZERO, Account, Position, Side
 from gpt_trader.market.stream import Rows
 from gpt_trader.venue.news import FillNews, FundingNews, News
+from gpt_trader.venue.timetable import is_overnight
 from gpt_trader.venue.wire.desk import OrderDesk
 from gpt_trader.venue.wire.formats import Json, amount, stamp, text
 from gpt_trader.venue.wire.history import Trade
@@ -19,7 +20,6 @@ from gpt_trader.venue.wire.listing import Listed
 from gpt_trader.venue.wire.product_json import EXPIRY_NS
 from gpt_trader.venue.wire.quirks import Quirks
 from gpt_trader.venue.wire.running import RunningVenue
-from gpt_trader.venue.wire.windows import is_intraday
 
 __all__ = ["Holding", "MoneyBook", "liquidation_price"]
 
@@ -137,6 +137,13 @@ class MoneyBook:
             found.append(Holding(listed, position, mark.price if mark else position.entry_price))
         return found
 
+    @property
+    def intraday(self) -> bool:
+        """Whether the kernel demands the lower rates now."""
+        if self._quirks.window:
+            return self._quirks.window == "intraday"
+        return not is_overnight(self._venue.settings, self._running.now_ns)
+
     def account(self, account: int) -> Account:
         return self._venue.account(account)
 
@@ -147,13 +154,13 @@ class MoneyBook:
     def liquidation_price_of(self, account: int, holding: Holding) -> Decimal:
         """When only this product moves, with the margin that the kernel demands; zero when no price does it."""
         money = self.account(account)
-        own = holding.margins(intraday=False)[1]
+        own = holding.margins(intraday=self.intraday)[1]
         rate = own / holding.notional if holding.notional else ZERO
         others = money.maintenance_margin - own
         return liquidation_price(holding.position.quantity, holding.mark, rate, money.equity, others)
 
     def _position(self, account: int, holding: Holding) -> Json:
-        initial, maintenance = holding.margins(intraday=is_intraday(self._running.now_ns))
+        initial, maintenance = holding.margins(intraday=self.intraday)
         tally = self._tallies[account, holding.listed.symbol]
         today = tally.realised_today if tally.realised_day == self._running.now_ns // DAY_NS else ZERO
         liquidation = self.liquidation_price_of(account, holding)
@@ -186,7 +193,7 @@ class MoneyBook:
         """(figures of the account, figures of each margin window by its name)."""
         money = self.account(account)
         holdings = self.holdings(account)
-        held = sum((holding.margins(intraday=False)[0] for holding in holdings), ZERO)
+        held = sum((holding.margins(intraday=self.intraday)[0] for holding in holdings), ZERO)
         hold = max(ZERO, money.initial_margin - held)
         today = self._running.now_ns // DAY_NS
         realised = sum(

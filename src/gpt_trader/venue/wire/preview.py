@@ -82,7 +82,7 @@ class Preview:
         account = self._money.account(key.account)
         held = sum((h.position.quantity for h in self._money.holdings(key.account) if h.listed is listed), ZERO)
         quantity = listed.quantity(estimate.taken + estimate.rest)
-        rates = spec.margin_overnight
+        rates = spec.margin_intraday if self._money.intraday else spec.margin_overnight
         rate = rates.initial_long if side is Side.BUY else rates.initial_short
         opening = max(ZERO, quantity - max(ZERO, -held * side.sign))
         margin = ZERO if terms.reduce_only else opening * mark * rate

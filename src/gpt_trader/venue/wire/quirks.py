@@ -24,6 +24,8 @@ class Quirks:
     """How far the venue's own clock is off: in /time, in stamps of frames, and where tokens are checked."""
     sessions_closed: set[str] = field(default_factory=set)
     """Symbols in a session break."""
+    window: str = ""
+    """Margin window that was put in by hand: intraday or overnight; empty is the venue's own schedule."""
     plain_amounts: bool = False
     """Futures positions carry plain strings, as documented, instead of amounts, as captured."""
     positions_on_wire: bool = False
