@@ -8,29 +8,33 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from gpt_trader import __version__
 from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.builder import BuiltBot, RunIdentity
 from gpt_trader.config.bot import SYNTHETIC, BotConfig, VenueKind
 from gpt_trader.config.load import Loaded
-from gpt_trader.core.clock import SystemClock, VirtualClock, World, iso
+from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, iso
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.exchange.paper import PaperExchange, venue_settings
 from gpt_trader.market.catalog import dataset_names, is_dataset
 from gpt_trader.market.importing import FileReading, open_named
 from gpt_trader.market.slicing import slice_market
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.synthetic import SyntheticMarket
+from gpt_trader.report.facts import RunFacts, settings_of
 from gpt_trader.report.summary import STOPPED_BY, RunSummary
 
 __all__ = [
     "SimulatedRun",
     "Watched",
+    "facts_of",
     "identify",
     "open_configured_market",
     "paper_exchange",
@@ -94,8 +98,7 @@ def paper_exchange(config: BotConfig, stream: MarketStream, clock: VirtualClock)
         stream,
         clock=clock,
         cash=config.venue.starting_cash,
-        entry_latency_ms=config.venue.entry_latency_ms,
-        ack_latency_ms=config.venue.ack_latency_ms,
+        settings=venue_settings(config.venue, config.run.seed),
     )
 
 
@@ -202,4 +205,33 @@ def summarise(
         event_count=head.sequence,
         event_hash=head.digest,
         store=str(run.store),
+    )
+
+
+def facts_of(
+    loaded: Loaded,
+    stream: MarketStream,
+    adapter: PaperExchange,
+    *,
+    summary: RunSummary,
+    marks: Mapping[str, Decimal],
+    end_ns: int,
+    began_ns: int,
+) -> RunFacts:
+    """What a report needs beside the log; `began_ns` is the machine's clock when the run began."""
+    config = loaded.config
+    return RunFacts(
+        summary=summary,
+        code_version=__version__,
+        market_place=config.venue.market,
+        start_ns=stream.start_ns,
+        end_ns=end_ns,
+        bar_seconds=stream.bar_seconds,
+        modelled_book=stream.modelled_book,
+        products=tuple(product for product in stream.products if product.symbol in config.symbols),
+        marks=marks,
+        settings=settings_of(loaded),
+        overnight=adapter.overnight_spans(stream),
+        assumptions=adapter.assumptions(stream),
+        real_seconds=round((SystemClock().now_ns() - began_ns) / NS, 3),
     )

@@ -26,6 +26,7 @@ from gpt_trader.config.risk import (
     refuse_bool,
 )
 from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.schedule import parse_weekly_hours
 
 __all__ = [
     "BotConfig",
@@ -45,6 +46,7 @@ SYNTHETIC: Final = "synthetic"
 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _MULTIPLIERS: Final[TypeAdapter[Mapping[str, Decimal]]] = TypeAdapter(AmountPerSymbol)
+_FEE_TIER: Final = re.compile(r"\d+(\.\d+)?\s*:\s*-?\d+(\.\d+)?\s*/\s*-?\d+(\.\d+)?")
 _PACE: Final = re.compile(r"max|realtime|\d+(\.\d+)?x")
 
 
@@ -101,6 +103,27 @@ Symbols = Annotated[
 ]
 
 
+def check_hours(value: str) -> str:
+    try:
+        parse_weekly_hours(value, "hours")
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def check_fee_tiers(value: str) -> str:
+    for item in value.split(",") if value.strip() else ():
+        if _FEE_TIER.fullmatch(item.strip()) is None:
+            raise ValueError(f"{item.strip()!r} is not VOLUME:MAKER/TAKER such as 0:0.00095/0.001")
+    return value
+
+
+Hours = Annotated[str, AfterValidator(check_hours)]
+FeeTiers = Annotated[str, AfterValidator(check_fee_tiers)]
+Milliseconds = Annotated[
+    tuple[Annotated[Amount, Field(ge=0, le=60_000)], ...], BeforeValidator(split_symbols), Field(max_length=100_000)
+]
+
 TacticName = Literal["market", "simple_limit", "aggressive_limit", "post_only_chase", "twap", "iceberg"]
 TacticPerSymbol = Annotated[Mapping[Symbol, TacticName], BeforeValidator(parse_per_symbol)]
 
@@ -126,6 +149,63 @@ class VenueConfig(StrictModel):
     """From sending an order to its arrival at the simulated venue."""
     ack_latency_ms: Annotated[Count, Setting("milliseconds", "PaperExchange")] = Field(default=30, ge=0, le=60_000)
     """From what happens at the simulated venue to our knowing of it."""
+    feed_latency_ms: Annotated[Count, Setting("milliseconds", "PaperExchange")] = Field(default=0, ge=0, le=60_000)
+    """From what happens in a simulated market to our seeing it."""
+    entry_latency_p99_ms: Annotated[Count, Setting("milliseconds", "PaperExchange")] = Field(default=0, ge=0, le=60_000)
+    """Above zero the entry latency is drawn: lognormal, entry_latency_ms its median, this its 99th percentile."""
+    ack_latency_p99_ms: Annotated[Count, Setting("milliseconds", "PaperExchange")] = Field(default=0, ge=0, le=60_000)
+    """The same for the ack latency."""
+    feed_latency_p99_ms: Annotated[Count, Setting("milliseconds", "PaperExchange")] = Field(default=0, ge=0, le=60_000)
+    """The same for the feed latency."""
+    entry_latency_recorded_ms: Annotated[Milliseconds, Setting("milliseconds, a list", "PaperExchange")] = ()
+    """Measured entry latencies, taken one after the other and again from the start; instead of the other two."""
+    ack_latency_recorded_ms: Annotated[Milliseconds, Setting("milliseconds, a list", "PaperExchange")] = ()
+    """The same for the ack latency."""
+    feed_latency_recorded: Annotated[bool, Setting("yes/no", "PaperExchange")] = False
+    """See rows of a recording when the recorder received them; instead of feed_latency_ms."""
+    queue_model: Annotated[Literal["back", "proportional", "trades"], Setting("model", "PaperExchange")] = "back"
+    """How the queue before a resting order shortens: by trades and never beyond what the level shows (back), also by
+    its share of cancels (proportional), by trades alone (trades)."""
+    funding: Annotated[Literal["market", "venue", "none"], Setting("source", "PaperExchange")] = "market"
+    """Funding rows of the market, the simulated venue's own rule from mark and index, or none."""
+    margin_window: Annotated[Literal["overnight", "intraday", "schedule"], Setting("window", "PaperExchange")] = (
+        "overnight"
+    )
+    """Margin rates of a simulated account: one of the two sets at any hour, or intraday within day_hours."""
+    day_hours: Annotated[Hours, Setting("days, hours and zone", "PaperExchange")] = (
+        "Mon-Fri 08:00-16:00 America/New_York"
+    )
+    """When margin_window schedule has the intraday rates."""
+    session_break: Annotated[Hours, Setting("days, hours and zone", "PaperExchange")] = ""
+    """When a simulated venue is shut each week, such as `Fri 17:00-18:00 America/New_York`; empty is never."""
+    fee_tiers: Annotated[FeeTiers, Setting("volume:maker/taker, ...", "PaperExchange")] = ""
+    """Fees by what was traded in 30 days, such as `0:0.00095/0.001, 100000:0.0008/0.0009`; empty: the product's."""
+    fee_volume_before: Annotated[Amount, Setting("USD", "PaperExchange")] = Field(
+        default=Decimal(0), ge=0, le=Decimal(1_000_000_000)
+    )
+    """What the account had traded in the 30 days before a simulated run."""
+    bracket_collar_bps: Annotated[Amount, Setting("basis points", "PaperExchange")] = Field(
+        default=Decimal(500), ge=0, lt=10_000
+    )
+    """A triggered bracket of the simulated venue gets out at no worse a price than this far behind its stop."""
+    bar_half_spread_bps: Annotated[Amount, Setting("basis points", "PaperExchange")] = Field(
+        default=Decimal(1), ge=0, le=1000
+    )
+    """Book modelled from bars: distance of the best prices from the price; at least one tick."""
+    bar_level_step_bps: Annotated[Amount, Setting("basis points", "PaperExchange")] = Field(
+        default=Decimal(1), ge=0, le=1000
+    )
+    """Book modelled from bars: distance between two levels; at least one tick."""
+    bar_levels: Annotated[Count, Setting("levels a side", "PaperExchange")] = Field(default=10, ge=1, le=1000)
+    """Book modelled from bars: its depth."""
+    bar_level_share: Annotated[Amount, Setting("share of a bar's volume", "PaperExchange")] = Field(
+        default=Decimal("0.02"), ge=0, le=10
+    )
+    """Book modelled from bars: what each level shows of the average volume of closed bars; at least one lot."""
+    bar_passive_share: Annotated[Amount, Setting("share of a bar's volume", "PaperExchange")] = Field(
+        default=Decimal("0.1"), ge=0, le=1
+    )
+    """Resting orders get at most this share of a bar's volume."""
 
 
 class StrategyConfig(StrictModel):
@@ -291,10 +371,10 @@ class GuardsConfig(StrictModel):
 
     interval_seconds: Annotated[Seconds, Setting("seconds", "GuardManager")] = Field(default=60.0, gt=0, le=3600)
     """Cadence of the runtime guards; they also run after fills."""
-    account_sweep_seconds: Annotated[Seconds, Setting("seconds", "PerpsBot", built=False)] = Field(
+    account_sweep_seconds: Annotated[Seconds, Setting("seconds", "GuardManager; guard drift")] = Field(
         default=60.0, gt=0, le=3600
     )
-    """How often balances, positions and open orders are read afresh, whatever the streams say."""
+    """How often the venue's positions are read and compared with the ledger, whatever the streams say."""
 
 
 class RunConfig(StrictModel):

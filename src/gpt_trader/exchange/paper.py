@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from gpt_trader.config.bot import VenueConfig
 from gpt_trader.core.clock import NS, SimulationOver, VirtualClock
 from gpt_trader.core.errors import (
     ConfigError,
@@ -26,6 +27,7 @@ from gpt_trader.core.errors import (
     Stage,
     VenueUnavailableError,
 )
+from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import (
     Account,
     OrderState,
@@ -53,9 +55,17 @@ from gpt_trader.market.view import MarketView
 from gpt_trader.venue.assumptions import assumptions_of, overnight_spans
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
-from gpt_trader.venue.settings import VenueSettings
+from gpt_trader.venue.settings import (
+    BarModel,
+    FundingSource,
+    Latency,
+    MarginWindow,
+    QueueModel,
+    VenueSettings,
+    parse_fee_tiers,
+)
 
-__all__ = ["PaperExchange", "kernel_entry_points"]
+__all__ = ["PaperExchange", "kernel_entry_points", "venue_settings"]
 
 START_WAIT_SECONDS: Final = 60
 """How much market time `start` gives a symbol to show a price."""
@@ -303,6 +313,38 @@ def kernel_entry_points() -> tuple[EntryPoint, ...]:
     from gpt_trader.venue.kernel import ENTRY_POINTS as venue  # noqa: N811, PLC0415 - heavy
 
     return (*venue, *synthetic)
+
+
+def venue_settings(venue: VenueConfig, seed: int) -> VenueSettings:
+    """What the configuration assumes of the simulated venue. Raises ConfigError naming the setting."""
+    return VenueSettings(
+        entry_latency=_latency(
+            venue.entry_latency_ms, venue.entry_latency_p99_ms, recorded=venue.entry_latency_recorded_ms
+        ),
+        ack_latency=_latency(venue.ack_latency_ms, venue.ack_latency_p99_ms, recorded=venue.ack_latency_recorded_ms),
+        feed_latency=_latency(venue.feed_latency_ms, venue.feed_latency_p99_ms),
+        feed_latency_recorded=venue.feed_latency_recorded,
+        seed=seed,
+        queue_model=QueueModel(venue.queue_model),
+        funding=FundingSource(venue.funding),
+        margin_window=MarginWindow(venue.margin_window),
+        day_hours=parse_weekly_hours(venue.day_hours, "venue.day_hours"),
+        session_break=parse_weekly_hours(venue.session_break, "venue.session_break"),
+        fee_tiers=parse_fee_tiers(venue.fee_tiers),
+        volume_before=venue.fee_volume_before,
+        bracket_collar_bps=venue.bracket_collar_bps,
+        bar_model=BarModel(
+            half_spread_bps=venue.bar_half_spread_bps,
+            level_step_bps=venue.bar_level_step_bps,
+            levels=venue.bar_levels,
+            level_share=venue.bar_level_share,
+            passive_share=venue.bar_passive_share,
+        ),
+    )
+
+
+def _latency(median_ms: int, p99_ms: int, recorded: tuple[Decimal, ...] = ()) -> Latency:
+    return Latency(milliseconds=Decimal(median_ms), p99_milliseconds=Decimal(p99_ms), recorded_milliseconds=recorded)
 
 
 def _check_ticket(ticket: OrderTicket, product: ProductSpec) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tests.builders import a_product
 
+from gpt_trader.config.bot import VenueConfig
 from gpt_trader.core.clock import NS, SimulationOver, VirtualClock, run_virtual
 from gpt_trader.core.errors import (
     ConfigError,
@@ -24,9 +25,10 @@ from gpt_trader.core.errors import (
 )
 from gpt_trader.core.values import Account, Bar, OrderState, OrderTicket, OrderType, Side, TimeInForce, TradingStatus
 from gpt_trader.exchange.base import FillUpdate, FundingUpdate, OrderUpdate, ProductChanged
-from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.exchange.paper import PaperExchange, venue_settings
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import BAR, FUNDING, LEVEL, ROW, STATUS, TRADE
+from gpt_trader.venue.settings import Latency, VenueSettings
 
 D = Decimal
 START = 1_750_000_020 * NS
@@ -381,6 +383,14 @@ def test_prepare_is_pure_and_frozen() -> None:
             Refusal.INVALID_STOP,
         ),
         (
+            {"order_type": OrderType.BRACKET, "time_in_force": TimeInForce.GTC, "limit_price": D(60_000)},
+            Refusal.INVALID_STOP,
+        ),
+        (
+            {"order_type": OrderType.BRACKET, "time_in_force": TimeInForce.IOC, "limit_price": D(60_000)},
+            Refusal.UNSUPPORTED_TIF,
+        ),
+        (
             {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.GTD, "limit_price": D(60_000)},
             Refusal.INVALID_EXPIRY,
         ),
@@ -405,3 +415,63 @@ def test_bars_as_market_publish_a_modelled_book() -> None:
     book = paper.run(work)
     assert book.modelled
     assert len(book.bids) == 5
+
+
+# --- what the configuration assumes of it -------------------------------------------------------------------------------
+def test_every_assumption_can_be_configured() -> None:
+    """Each setting of the profile reaches the venue."""
+    asked = VenueConfig(
+        entry_latency_ms=20,
+        entry_latency_p99_ms=90,
+        ack_latency_recorded_ms=(D(5), D(7)),
+        feed_latency_ms=3,
+        queue_model="proportional",
+        funding="venue",
+        margin_window="schedule",
+        session_break="Fri 17:00-18:00 America/New_York",
+        fee_tiers="0:0.00095/0.001, 100000:0.0008/0.0009",
+        fee_volume_before=D(5),
+        bracket_collar_bps=D(100),
+        bar_levels=3,
+    )
+    made = venue_settings(asked, seed=11)
+    assert made.entry_latency == Latency(milliseconds=D(20), p99_milliseconds=D(90))
+    assert made.ack_latency.recorded_milliseconds == (D(5), D(7))
+    assert (made.feed_latency.milliseconds, made.seed) == (D(3), 11)
+    assert (made.queue_model, made.funding, made.margin_window) == ("proportional", "venue", "schedule")
+    assert made.day_hours is not None
+    assert made.session_break is not None
+    assert [tier.volume_from for tier in made.fee_tiers] == [D(0), D(100_000)]
+    assert (made.volume_before, made.bracket_collar_bps, made.bar_model.levels) == (D(5), D(100), 3)
+
+
+def test_defaults_of_the_configuration_are_those_of_the_venue() -> None:
+    """But for 30 ms each way, which a bare venue does not have."""
+    made = venue_settings(VenueConfig(), seed=0)
+    bare = VenueSettings(
+        entry_latency=Latency(milliseconds=D(30)), ack_latency=Latency(milliseconds=D(30)), day_hours=made.day_hours
+    )
+    assert made == bare
+
+
+def test_a_bracket_is_one_order_with_two_prices() -> None:
+    """It rests, takes its profit, and its stop is gone with it."""
+    paper = Paper([*BOOK, _row(5, TRADE, 1, 12_101, 50), *LATER])
+
+    async def work() -> OrderUpdate:
+        await paper.exchange.send(paper.exchange.prepare(a_ticket()))
+        bracket = a_limit(
+            client_order_id="gt-bracket",
+            side=Side.SELL,
+            order_type=OrderType.BRACKET,
+            limit_price=D(60_500),
+            stop_price=D(59_500),
+            reduce_only=True,
+        )
+        await paper.exchange.send(paper.exchange.prepare(bracket))
+        await paper.clock.sleep(10)
+        return await paper.exchange.order("gt-bracket", "")
+
+    update = paper.run(work)
+    assert (update.state, update.average_price) == (OrderState.FILLED, D(60_500))
+    assert paper.exchange.venue.positions() == ()
