@@ -17,6 +17,8 @@ __all__ = ["COMMANDS", "cli", "exit_code", "main", "run_command_line"]
 
 COMMANDS: Final = {
     "run": ("gpt_trader.cli.run:run", "Trade: by default a made-up day, without keys or network."),
+    "backtest": ("gpt_trader.cli.backtest:backtest", "Find out what the bot would have done, and report on it."),
+    "report": ("gpt_trader.cli.report:report", "Write the HTML report of a stored run."),
     "config": ("gpt_trader.cli.config:config", "Show every setting with its source, or check them."),
     "flags": ("gpt_trader.cli.flags:flags", "List the flags that choose the engine."),
     "data": ("gpt_trader.cli.data:data", "Import market data into the catalog, check it, look at it."),

@@ -15,11 +15,11 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gpt_trader import __version__
 from gpt_trader.bot.builder import PerpsBotBuilder, check_buildable
 from gpt_trader.bot.simulation import (
     SimulatedRun,
     Watched,
+    facts_of,
     identify,
     open_configured_market,
     paper_exchange,
@@ -33,7 +33,7 @@ from gpt_trader.exchange.paper import PaperExchange, kernel_entry_points
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.report.compiling import compile_with_progress
-from gpt_trader.report.facts import RunFacts, settings_of, write_facts
+from gpt_trader.report.facts import RunFacts, write_facts
 from gpt_trader.report.price_path import PricePath, read_prices, watched
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET
 
@@ -102,8 +102,7 @@ def _trade(
     end_ns: int,
     console: Console,
 ) -> RunFacts:
-    config, real = loaded.config, SystemClock()
-    began_ns = real.now_ns()
+    config, began_ns = loaded.config, SystemClock().now_ns()
     with EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=False) as store:
         built = PerpsBotBuilder(
             config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
@@ -121,21 +120,7 @@ def _trade(
             reason = run_virtual(clock, world, main)
         summary = summarise(built, loaded, stream, run, reason=reason, end_ns=clock.now_ns())
         marks = built.bot.marks()
-    return RunFacts(
-        summary=summary,
-        code_version=__version__,
-        market_place=config.venue.market,
-        start_ns=stream.start_ns,
-        end_ns=clock.now_ns(),
-        bar_seconds=stream.bar_seconds,
-        modelled_book=stream.modelled_book,
-        products=tuple(product for product in stream.products if product.symbol in config.symbols),
-        marks=marks,
-        settings=settings_of(loaded),
-        overnight=adapter.overnight_spans(stream),
-        assumptions=adapter.assumptions(stream),
-        real_seconds=round((real.now_ns() - began_ns) / NS, 3),
-    )
+    return facts_of(loaded, stream, adapter, summary=summary, marks=marks, end_ns=clock.now_ns(), began_ns=began_ns)
 
 
 def _progress(console: Console) -> Progress:
