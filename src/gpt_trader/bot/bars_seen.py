@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -38,6 +39,15 @@ class BarCounter:
         self._bars += 1
         if bar.history:
             self._history += 1
+
+    def hour_goes_on(self, close_ns: int) -> bool:
+        """A bar that closes then belongs to the hour that is being counted, and others of it were seen."""
+        return self._first is not None and close_ns <= self._hour_end_ns
+
+    def add_many(self, bars: Sequence[Bar]) -> None:
+        """Count further bars of the same hour, none of them history."""
+        self._last = bars[-1]
+        self._bars += len(bars)
 
     def tell(self) -> None:
         """Write down what was counted since the last time; nothing when no bar closed."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bars_seen import BarCounter
+from gpt_trader.bot.quiet import Decision, NotAsked, QuietStretch
 from gpt_trader.bot.recovery import Recovery
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until
@@ -25,11 +26,12 @@ from gpt_trader.core.events import (
 from gpt_trader.core.ids import intent_id
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.values import ZERO, Bar, ExecutionReport, OrderRequest, Side
-from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged
+from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged, ReadsAhead
 from gpt_trader.execution.engine import ExecutionEngine
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.market.statistics import BarStatistics
+from gpt_trader.market.view import BarsAhead
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.placement.submitter import OrderSubmitter
 from gpt_trader.placement.tracker import OrderTracker
@@ -116,6 +118,16 @@ class PerpsBot:
         self._quiet: dict[str, tuple[float, float]] = {}
         """Marks between which the guards need not look, by symbol; empty when they must be run on their cadence."""
         self.last_bars: dict[str, Bar] = {}
+        self._stretch = QuietStretch(
+            market=adapter.market,
+            ledger=ledger,
+            equity=equity,
+            stops=stops,
+            strategies=strategies,
+            statistics=statistics,
+            counters=self._counters,
+            last_bars=self.last_bars,
+        )
 
     # --- life -----------------------------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -126,6 +138,8 @@ class PerpsBot:
             if kept is not None:
                 strategy.restore({"anchor": kept.anchor})
         await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
+        if isinstance(self.adapter, ReadsAhead):
+            self.adapter.read_ahead(self._look_ahead)
         await self._recovery.catch_up()
         self._caught_up = True
         self._say_products()
@@ -226,15 +240,26 @@ class PerpsBot:
         self._counters[item.symbol].add(bar)
         if self._end_ns is not None and bar.close_ns >= self._end_ns:
             return
-        try:
-            decision = strategy.decide(bar, float(self._position(item.symbol)))
-        except Exception as error:  # noqa: BLE001 - one of the two places: a strategy must not stop the bot
-            self._strategy_failed(item.symbol, strategy, error)
-            return
-        if isinstance(decision, StopMove):
+        decision = self._stretch.decision(item)
+        if isinstance(decision, NotAsked):
+            decision = self._ask(strategy, bar)
+        if isinstance(decision, Exception):
+            self._strategy_failed(item.symbol, strategy, decision)
+        elif isinstance(decision, StopMove):
             self.stops.keep_for_strategy(strategy.name, item.symbol, decision.trigger_price, decision.anchor)
         elif decision is not None:
             self._spawn(self._act(item, strategy, decision))
+
+    def _ask(self, strategy: Strategy, bar: Bar) -> Decision:
+        try:
+            return strategy.decide(bar, float(self._position(bar.symbol)))
+        except Exception as error:  # noqa: BLE001 - one of the two places: a strategy must not stop the bot
+            return error
+
+    def _look_ahead(self, ahead: BarsAhead) -> int:
+        """Bars to come that need not be told one by one."""
+        warm = all(self._bars_seen[symbol] >= each.warmup_bars for symbol, each in self._strategies.items())
+        return self._stretch.look(ahead, self._quiet) if self._quiet and self._caught_up and warm else 0
 
     def _with_warmup(self, bar: Bar, strategy: Strategy) -> Bar:
         """The first bars of a market without stored history are themselves the warm-up, marked as history."""

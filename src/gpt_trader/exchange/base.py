@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gpt_trader.core.values import (
     ZERO,
@@ -26,7 +26,7 @@ from gpt_trader.core.values import (
     TradingStatus,
     Value,
 )
-from gpt_trader.market.view import MarketView
+from gpt_trader.market.view import BarsAhead, MarketView
 
 __all__ = [
     "AccountListener",
@@ -40,6 +40,7 @@ __all__ = [
     "OrderUpdate",
     "PreparedOrder",
     "ProductChanged",
+    "ReadsAhead",
 ]
 
 
@@ -132,6 +133,17 @@ class FillPage(Value, frozen=True, kw_only=True):
 
     fills: tuple[FillUpdate, ...]
     cursor: str
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """An adapter over a market that is known further than its clock: while nothing can happen, it shows the bars to
+    come in one piece, so that a backtest does not stop at each of them."""
+
+    def read_ahead(self, look: Callable[[BarsAhead], int]) -> None:
+        """Before it goes on to a bar it may call `look`, which answers how many of them it has dealt with; these are
+        passed without being told."""
+        ...
 
 
 AccountListener = Callable[[OrderUpdate | FillUpdate | FundingUpdate | Account], None]

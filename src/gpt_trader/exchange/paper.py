@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -51,7 +51,7 @@ from gpt_trader.exchange.base import (
 )
 from gpt_trader.market.compiled import EntryPoint
 from gpt_trader.market.stream import MarketStream
-from gpt_trader.market.view import MarketView
+from gpt_trader.market.view import BarsAhead, MarketView
 from gpt_trader.venue.assumptions import assumptions_of, overnight_spans
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
@@ -122,6 +122,7 @@ class PaperExchange:
         self._symbols: frozenset[str] = frozenset()
         self._on_market: MarketListener | None = None
         self._on_account: AccountListener | None = None
+        self._look: Callable[[BarsAhead], int] | None = None
         self._sends: dict[int, deque[asyncio.Future[OrderNews]]] = {}
         self._cancels: dict[int, deque[asyncio.Future[OrderNews]]] = {}
 
@@ -266,8 +267,22 @@ class PaperExchange:
 
     # time
 
+    def read_ahead(self, look: Callable[[BarsAhead], int]) -> None:
+        self._look = look
+
+    def _pass_quiet_bars(self, until_ns: int) -> None:
+        if self._look is None or not self._symbols.issuperset(self._venue.products()):
+            return
+        ahead = self._venue.bars_ahead(until_ns)
+        passed = 0 if ahead is None else self._look(ahead)
+        if ahead is not None and passed:
+            self._venue.pass_bars(int(ahead.close_ns[passed - 1]))
+            self._clock.move_to(self._venue.now_ns)
+
     def advance(self, until_ns: int | None) -> int:
         """Move market and clock to the next moment at which somebody is told something; see core.clock.World."""
+        if until_ns is not None:
+            self._pass_quiet_bars(until_ns)
         going = self._venue.advance(until_ns)
         if not going and until_ns is None:
             raise SimulationOver

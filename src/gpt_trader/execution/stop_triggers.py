@@ -176,6 +176,10 @@ class StopTriggerManager:
         leg.nudge()
 
     # --- the watch ------------------------------------------------------------------------------------------------
+    def watches(self, symbol: str) -> bool:
+        """A stop of the symbol may have to be looked at when its price moves."""
+        return symbol in self._legs
+
     def on_bar(self, bar: Bar) -> None:
         """Remember how far a bar that began after the fill has reached."""
         leg = self._legs.get(bar.symbol)

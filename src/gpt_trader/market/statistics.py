@@ -92,6 +92,14 @@ class BarStatistics:
         if len(self._unread) >= UNREAD_BARS_MAX:
             self._read()
 
+    def add_many(self, bars: Sequence[Bar]) -> None:
+        """The same, for many bars in order."""
+        if bars:
+            self._values = self._bar_sigma = None
+            self._unread.extend(bars)
+            if len(self._unread) >= UNREAD_BARS_MAX:
+                self._read()
+
     def _read(self) -> None:
         """Take in what was added. The figures do not depend on when this happens."""
         bars = self._unread

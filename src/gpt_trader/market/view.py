@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from gpt_trader.core.values import BookView, Mark
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["MarketView"]
+from gpt_trader.core.values import Bar, BookView, Mark
+
+__all__ = ["BarsAhead", "MarketView"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 class MarketView(Protocol):
@@ -26,3 +34,22 @@ class MarketView(Protocol):
     def index_price(self, symbol: str) -> Decimal | None: ...
 
     def funding_rate(self, symbol: str) -> Decimal: ...
+
+
+@dataclass(frozen=True)
+class BarsAhead:
+    """Consecutive bars, oldest first; nothing but bars comes between them. Arrays are as long as `bars`."""
+
+    symbols: Sequence[str]
+    """Of all products."""
+    ticks: Sequence[Decimal]
+    """Price units of all products."""
+    bars: Sequence[Bar]
+    products: Ints
+    """Place in `symbols`."""
+    close_ns: Ints
+    low: Floats
+    high: Floats
+    close_ticks: Ints
+    marks_follow: bool
+    """The mark of every product is the close of its last bar."""

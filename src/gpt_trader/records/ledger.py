@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.events import (
     Event,
@@ -337,3 +340,30 @@ class EquityTracker:
             self.max_drawdown = max(self.max_drawdown, self.drawdown)
             self.max_drawdown_amount = max(self.max_drawdown_amount, fall)
         self.sampled_ns = at_ns
+
+    def sample_many(self, at_ns: int, worth: NDArray[np.int64]) -> None:
+        """Samples one after another, the last at `at_ns`: equity net of transfers in units of GRAIN.
+
+        The figures are those that `sample` would have found, to the last digit.
+        """
+        if not len(worth):
+            return
+        before = int(self.high_water / GRAIN) if self.sampled_ns else int(worth[0])
+        peaks = np.maximum.accumulate(np.maximum(worth, before))
+        falls = peaks - worth
+        deepest = int(falls.max())
+        self.high_water = int(peaks[-1]) * GRAIN
+        self.drawdown = self._share(int(falls[-1]), int(peaks[-1]))
+        if deepest > 0:
+            shares = np.where(peaks > 0, falls / np.maximum(peaks, 1), 1.0)
+            near = np.flatnonzero(shares >= shares.max() * (1 - 1e-12))  # floats choose, Decimal decides
+            share = max(self._share(int(falls[place]), int(peaks[place])) for place in near)
+            self.max_drawdown = max(self.max_drawdown, share)
+            self.max_drawdown_amount = max(self.max_drawdown_amount, deepest * GRAIN)
+        self.sampled_ns = at_ns
+
+    @staticmethod
+    def _share(fall: int, peak: int) -> Decimal:
+        if fall == 0:
+            return ZERO
+        return fall * GRAIN / (peak * GRAIN) if peak > 0 else Decimal(1)

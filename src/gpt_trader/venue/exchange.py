@@ -29,9 +29,11 @@ from gpt_trader.core.values import (
 )
 from gpt_trader.market.rows import STATUSES
 from gpt_trader.market.stream import MarketStream
+from gpt_trader.market.view import BarsAhead
 from gpt_trader.venue import layout
+from gpt_trader.venue.ahead import RowsAhead
 from gpt_trader.venue.delayed import DelayedMarket
-from gpt_trader.venue.face import E8, E12, STATUS, MarketFace, ProductUnits
+from gpt_trader.venue.face import E8, E12, LIVING, MARK_ROW, STATUS, MarketFace, ProductUnits
 from gpt_trader.venue.feed import MarketFeed
 from gpt_trader.venue.kernel import advance, refresh
 from gpt_trader.venue.news import (
@@ -91,6 +93,9 @@ NOTICES_HEAD: Final = _HEADER("notices_head")
 NOTICES_TAIL: Final = _HEADER("notices_tail")
 BARS_HEAD: Final = _HEADER("bars_head")
 BARS_TAIL: Final = _HEADER("bars_tail")
+BAR_NEXT: Final = _HEADER("bar_next")
+WAKE_ON_BARS: Final = _HEADER("wake_on_bars")
+ROW_NEXT: Final = _HEADER("row_next")
 ORDER_WIDTH: Final = len(layout.places(layout.ORDER))
 NOTICE_WIDTH: Final = len(layout.places(layout.NOTICE))
 FILL_WIDTH: Final = len(layout.places(layout.FILL))
@@ -149,6 +154,7 @@ class SimulatedVenue:
         )
         self._face = MarketFace(self._memory, self._products)
         self._delayed = self._delayed_market(stream)
+        self._ahead = RowsAhead(self._products)
         self._next_rows()
 
     def _set_up_accounts(self, cash: Sequence[Decimal], start_ns: int) -> None:
@@ -222,12 +228,41 @@ class SimulatedVenue:
             else:
                 return not answer & layout.OVER
 
+    def bars_ahead(self, until_ns: int) -> BarsAhead | None:
+        """Bars that close next and before `until_ns`, if until the last of them nothing else can happen but that an
+        account is liquidated: no order lives, nothing is under way, and no other row of the market is among them."""
+        header = self._numbers_of_header
+        quiet = (
+            header[NOTICES_HEAD] == header[NOTICES_TAIL]
+            and header[REQUESTS_HEAD] == header[REQUESTS_TAIL]
+            and header[BARS_HEAD] == header[BARS_TAIL]
+            and header[BAR_NEXT] == layout.NEVER
+            and header[WAKE_ON_BARS] == 1
+            and self._delayed is None
+        )
+        if not quiet or any(self._of_products[product.place + at] for product in self._products for at in LIVING):
+            return None
+        # On bars the mark is their close, unless the market publishes a mark of its own.
+        follow = all(self._of_products[product.place + MARK_ROW] == 0 for product in self._products)
+        return self._ahead.find(header[ROW_NEXT], until_ns, marks_follow=follow)
+
+    def pass_bars(self, close_ns: int) -> None:
+        """Move to the close of a bar of `bars_ahead` without telling of those up to it."""
+        self.wake_on_bars(wanted=False)
+        self.advance(close_ns)
+        self.wake_on_bars(wanted=True)
+        header = self._numbers_of_header
+        header[BARS_HEAD] = header[BARS_TAIL]
+        if header[NOW] != close_ns or header[NOTICES_HEAD] != header[NOTICES_TAIL]:
+            raise RuntimeError(f"bars up to {close_ns} were passed as quiet, and something happened at {header[NOW]}")
+
     def _next_rows(self) -> None:
         rows = self._feed.next()
         if rows is None:
             self._header["final"] = 1
         else:
             self._memory.give_rows(rows)
+            self._ahead.give(rows)
             if self._delayed is not None:
                 self._delayed.move_to(self.now_ns)
                 self._delayed.give(rows)

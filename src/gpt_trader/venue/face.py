@@ -15,7 +15,7 @@ from gpt_trader.venue.kernel import refresh, top_levels
 from gpt_trader.venue.levels import Levels
 from gpt_trader.venue.memory_map import VenueMemory
 
-__all__ = ["E8", "E12", "STATUS", "MarketFace", "ProductUnits"]
+__all__ = ["E8", "E12", "LIVING", "MARK_ROW", "STATUS", "MarketFace", "ProductUnits"]
 
 E8: Final = Decimal(1) / MONEY_SCALE
 E12: Final = Decimal(1) / RATE_SCALE
@@ -29,6 +29,9 @@ LAST: Final = _AT["last"]
 INDEX: Final = _AT["index"]
 FED_BY: Final = _AT["fed_by"]
 FUNDING_RATE: Final = _AT["funding_rate"]
+MARK_ROW: Final = _AT["mark_row"]
+LIVING: Final = (_AT["bids"], _AT["asks"], _AT["waiting"])
+"""Counts of living orders."""
 BEST_BID: Final = _AT["best_bid"]
 BEST_ASK: Final = _AT["best_ask"]
 
@@ -42,8 +45,8 @@ class ProductUnits:
         self.spec = spec
         self.tick = spec.tick
         self.lot = spec.lot
-        self._tick_ratio = spec.tick.as_integer_ratio()
-        self._lot_ratio = spec.lot.as_integer_ratio()
+        self.tick_ratio = spec.tick.as_integer_ratio()
+        self.lot_ratio = spec.lot.as_integer_ratio()
 
     def price(self, ticks: int) -> Decimal:
         return ticks * self.tick
@@ -52,10 +55,10 @@ class ProductUnits:
         return lots * self.lot
 
     def price_float(self, ticks: int) -> float:
-        return ticks * self._tick_ratio[0] / self._tick_ratio[1]
+        return ticks * self.tick_ratio[0] / self.tick_ratio[1]
 
     def quantity_float(self, lots: int) -> float:
-        return lots * self._lot_ratio[0] / self._lot_ratio[1]
+        return lots * self.lot_ratio[0] / self.lot_ratio[1]
 
 
 class MarketFace:
