@@ -24,7 +24,7 @@ check: .venv/.dev ## Check format, lint, types and architecture
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: .venv/.dev ## Measure what things cost
+bench: .venv/.dev ## Measure ours and the peers in the same run (ARGS=--quick; peers: bench/peers)
 	@$(BIN)/python bench/run.py $(ARGS)
 
 docs: .venv/.dev ## Write the generated pages of docs/ again

@@ -149,6 +149,19 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     Case(
+        name="bars_vector",
+        title="the same bars and orders, the signal in its vectorised form",
+        unit="bars/s",
+        script="bars.py",
+        full=("vector",),
+        quick=("vector", "30000"),
+        expected=bars_expected,
+        rivals=(
+            Rival("lrvx", ("bars",), ("bars", "30000"), goal=2.0),
+            Rival("vectorbt", ("bars",), ("bars", "30000"), note="arrays only, no order life"),
+        ),
+    ),
+    Case(
         name="ticks",
         title="5,000,000 quotes and trades, strategy on the one-minute bars built from them",
         unit="rows/s",

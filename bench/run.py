@@ -34,6 +34,7 @@ from ruler import calib_ms
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
+PAGE = HERE.parent / "docs" / "performance.md"
 SLOW_SECONDS = 45.0
 """A program that runs longer is measured once: its figure moves less than the machine does."""
 
@@ -55,7 +56,9 @@ def main() -> int:
             say.print(f"[bold]{name}[/]: {(probe.__doc__ or '').splitlines()[0]}")
             results += attempt(name, probe, quick=options.quick)
     show(results)
-    write(results, options)
+    together = write(results, options)
+    if options.document:
+        document(together)
     wrong = [line for line in results if line.get("wrong")]
     for line in wrong:
         say.print(f"[red]wrong[/] {line['case']}: {line['wrong']}")
@@ -69,6 +72,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--peer", default="", help=f"comma list of: {', '.join(PEERS)}")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side; the best counts")
     parser.add_argument("--quick", action="store_true", help="small markets")
+    parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go")
     return parser.parse_args(words)
 
@@ -201,7 +205,7 @@ def number(value: Any) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def write(results: Sequence[dict[str, Any]], options: argparse.Namespace) -> None:
+def write(results: Sequence[dict[str, Any]], options: argparse.Namespace) -> list[dict[str, Any]]:
     """Results of cases that were not measured now stay as they were, with the time at which they were measured."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     machine = {"python": platform.python_version(), "system": platform.system(), "processors": os.cpu_count()}
@@ -215,6 +219,36 @@ def write(results: Sequence[dict[str, Any]], options: argparse.Namespace) -> Non
     together = sorted(kept + fresh, key=lambda found: order.index(found["case"]) if found["case"] in order else 99)
     options.output.write_text(json.dumps(together, indent=1) + "\n")
     say.print(f"written: {options.output}")
+    return together
+
+
+def document(results: Sequence[dict[str, Any]]) -> None:
+    """Put the table where the marks are. Quick results are never written down."""
+    found = [each for each in results if not each["quick"]]
+    rows = [
+        (
+            each["case"],
+            each.get("peer") or each.get("what") or each.get("unit", ""),
+            number(each.get("ours")),
+            number(each.get("theirs")),
+            f"{each['ratio']:.2f}x" if each.get("ratio") else "",
+            goal_text(each).replace("<", "&lt;").replace(">", "&gt;"),
+            {True: "yes", False: "**no**", None: "-"}[each.get("met")],
+            each.get("said") or each.get("equal_work") or each.get("note", ""),
+        )
+        for each in found
+    ]
+    lines = [
+        "| Case | Against | Ours | Theirs | Ratio | Goal | Met | Equal work, notes |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    when = max((each["at"] for each in found), default="never")
+    machine = f"Newest figure of {when}; {os.cpu_count()} processors, Python {platform.python_version()}.\n\n"
+    text = PAGE.read_text(encoding="utf8")
+    head, _, rest = text.partition("<!-- results -->")
+    _, mark, tail = rest.partition("<!-- end of results -->")
+    PAGE.write_text(f"{head}<!-- results -->\n{machine}" + "\n".join(lines) + f"\n{mark}{tail}", encoding="utf8")
 
 
 __all__ = ["Peer", "main"]
