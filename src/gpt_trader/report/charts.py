@@ -28,6 +28,9 @@ MARKS_MAX: Final = 3000
 REFUSALS_SHOWN: Final = 150
 """More would hide the price: they are drawn when their name in the legend is clicked."""
 
+CROWD: Final = 150
+"""So many markers are drawn smaller."""
+
 Chart = dict[str, Any]
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -51,8 +54,8 @@ def run_charts(story: RunStory, curves: Curves, split: PnlSplit) -> list[Chart]:
     """In the order in which they are read."""
     charts = [_equity_chart(curves, float(story.ledger.starting_cash)), _drawdown_chart([("", curves, "$down")])]
     charts += [_price_chart(each, curves.times_ns, story) for each in curves.symbols]
-    charts += [_exposure_chart(curves), _parts_chart(curves), _split_chart(split)]
-    return charts
+    charts += [_exposure_chart(curves), _headroom_chart(curves), _parts_chart(curves)]
+    return [*_aligned(charts, curves.times_ns), _split_chart(split)]
 
 
 def compared_charts(named: Sequence[tuple[str, Curves]]) -> list[Chart]:
@@ -75,7 +78,7 @@ def compared_charts(named: Sequence[tuple[str, Curves]]) -> list[Chart]:
             _line("funding", a.times_ns, b.funding - a.funding, "$muted", digits=2),
         ]
         charts.append(_chart("apart", f"{second} less {first}", apart, 300, "account currency, above zero is better"))
-    return charts
+    return _aligned(charts, a.times_ns)
 
 
 # --- parts of a figure ------------------------------------------------------------------------------------------------
@@ -85,6 +88,13 @@ def _milliseconds(times_ns: Times | Sequence[int]) -> list[int]:
 
 def _numbers(values: Floats, digits: int) -> list[float | None]:
     return [None if value != value else round(value, digits) for value in values.tolist()]  # noqa: PLR0124 - NaN
+
+
+def _aligned(charts: list[Chart], times: Times) -> list[Chart]:
+    """All on one stretch of time, so that what lies below one another happened together."""
+    for chart in charts:
+        chart["layout"]["xaxis"]["range"] = _milliseconds([times[0], times[-1]])
+    return charts
 
 
 def _line(
@@ -141,27 +151,25 @@ def _exposure_chart(curves: Curves) -> Chart:
     equity = np.where(curves.equity > 0, curves.equity, np.nan)
     colours = ("$main", "$second", "$third", "$fourth")
     lines = [
-        _line(f"{each.symbol} exposure", curves.times_ns, each.notional / equity * 100, colours[nth % 4], step=True)
+        _line(each.symbol, curves.times_ns, each.notional / equity * 100, colours[nth % 4], step=True)
         for nth, each in enumerate(curves.symbols)
     ]
-    lines.append(_line("margin headroom", curves.times_ns, curves.headroom * 100, "$up", digits=2))
-    used = np.where(curves.equity > 0, curves.initial_margin / equity, np.nan) * 100
-    lines.append(_line("initial margin", curves.times_ns, used, "$down", digits=3, step=True))
-    return _chart(
-        "exposure",
-        "Exposure and margin",
-        lines,
-        300,
-        "% of equity",
-        note="Exposure is signed: below zero is short. Headroom is what may be lost before the exchange liquidates.",
-    )
+    lines.append(_line("initial margin", curves.times_ns, curves.initial_margin / equity * 100, "$muted", step=True))
+    note = "Signed: below zero is short."
+    return _chart("exposure", "Exposure", lines, 240, "% of equity", note=note)
+
+
+def _headroom_chart(curves: Curves) -> Chart:
+    line = _line("margin headroom", curves.times_ns, curves.headroom * 100, "$up", digits=3)
+    note = "What may be lost before the exchange liquidates; at zero it does. 100 without a position."
+    return _chart("headroom", "Margin headroom", [line], 200, "% of equity", note=note)
 
 
 def _parts_chart(curves: Curves) -> Chart:
     lines = [
         _line("price", curves.times_ns, curves.price, "$main", digits=2),
         _line("fees", curves.times_ns, -curves.fees, "$down", digits=2),
-        _line("funding", curves.times_ns, curves.funding, "$second", digits=2),
+        _line("funding", curves.times_ns, curves.funding, "$third", digits=2),
     ]
     if np.any(curves.liquidation):
         lines.append(_line("liquidation", curves.times_ns, curves.liquidation, "$alarm", digits=2))
@@ -271,7 +279,7 @@ def _fill_marks(fills: Sequence[FillLine]) -> list[dict[str, Any]]:
     styles = {
         "entries long": ("triangle-up", "$up", 9),
         "entries short": ("triangle-down", "$down", 9),
-        "exits": ("circle-open", "$ink", 7),
+        "exits": ("circle-open", "$muted", 6),
     }
     found = [_marks(name, chosen, *styles[name]) for name, chosen in kinds.items() if chosen]
     if liquidations:
@@ -292,7 +300,12 @@ def _marks(
         "y": [float(fill.price) for fill, _ in shown],
         "text": [_fill_words(fill, before) for fill, before in shown],
         "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"symbol": symbol, "color": colour, "size": size, "line": {"width": 1.2, "color": colour}},
+        "marker": {
+            "symbol": symbol,
+            "color": colour,
+            "size": size if len(shown) <= CROWD else round(size * 0.65),
+            "line": {"width": 1.2, "color": colour},
+        },
     }
 
 

@@ -49,7 +49,7 @@
       if (range) layout.xaxis.range = [...range];
       const shown = (place.data || []).map((trace) => trace.visible);
       const data = painted(chart.data).map((trace, at) => (shown[at] === undefined ? trace : { ...trace, visible: shown[at] }));
-      Plotly.react(place, data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
+      Plotly.react(place, data, layout, { responsive: true, displaylogo: false, displayModeBar: false, doubleClick: "reset" });
       if (!place.dataset.linked) {
         place.dataset.linked = "yes";
         if (!chart.alone) { dated.push(place); place.on("plotly_relayout", (change) => together(place, change)); }
@@ -61,6 +61,7 @@
     if (moving) return;
     let update = null;
     if (change["xaxis.autorange"]) update = { "xaxis.autorange": true, "yaxis.autorange": true };
+    else if (change["xaxis.range"]) update = { "xaxis.range": change["xaxis.range"], "yaxis.autorange": true };
     else if ("xaxis.range[0]" in change) update = { "xaxis.range": [change["xaxis.range[0]"], change["xaxis.range[1]"]] };
     if (!update) return;
     moving = true;
