@@ -212,13 +212,11 @@ def _tell_nothing_decided(story: Story, trace: IntentTrace) -> None:
 def _tell_leg(story: Story, trace: IntentTrace, leg: str, costs: CostAnalysis) -> None:
     events = [event for event in trace.events if event.intent_id == leg or _stop_of(event) == leg]
     decision = next(event for event in events if isinstance(event, OrderApproved | OrderRefused))
-    name = leg.removeprefix(f"{trace.intent_id}:") if leg != trace.intent_id else ""
     unit = _units(trace.around, decision.symbol)
     asked = decision.asked if isinstance(decision, OrderApproved) else decision.quantity
     kind = "close" if decision.purpose is Purpose.EXIT else "open"
-    story.section(
-        f"To {kind}{f' ({name})' if name not in {'', kind} else ''}: {SIDES[decision.side]} {figure(asked)} {unit.base}"
-    )
+    by = next((f" by its {word}" for word in ("stop", "target") if f":{word}:" in f"{leg}:"), "")
+    story.section(f"To {kind}{by}: {SIDES[decision.side]} {figure(asked)} {unit.base}")
     _tell_asked(story, trace, decision, asked)
     story.section(f"What {decision.engine or 'the engine'} checked")
     _tell_decision(story, trace.around, decision)
@@ -397,7 +395,9 @@ def _tell_cost(story: Story, cost: IntentCost, events: list[Event], unit: Units)
     shortfall = sum((fill.shortfall for fill in cost.fills), ZERO)
     shown = ", ".join(f"{name} {figure(amount)}" for name, amount in parts.items())
     story.say(
-        f"Decided at a middle of {exact(cost.arrival)}. Against it {exact(cost.filled)} {unit.base} cost "
+        f"{'Its trigger was' if cost.waits_for_trigger else 'Decided at a middle of'} {exact(cost.arrival)}. "
+        f"Against it "
+        f"{exact(cost.filled)} {unit.base} cost "
         f"{figure(shortfall)} {unit.quote} ({bps(shortfall / notional * BPS)}): {shown}"
         f"{story.sum_of('shortfall', shortfall, sum(parts.values(), ZERO))}."
     )
@@ -424,11 +424,15 @@ def _tell_mark_outs(story: Story, cost: IntentCost) -> None:
         marked = [fill for fill in cost.fills if each in fill.mark_outs]
         amount = sum((fill.mark_outs[each] for fill in marked), ZERO)
         value = amount / sum((fill.notional for fill in marked), ZERO) * BPS
-        told.append(
-            f"{each} s later {bps(abs(value))} {'for us' if value > 0 else 'against us' if value else 'either way'}"
-        )
+        told.append(f"{each} s later {bps(abs(value))} {_direction(value)}")
     if told:
         story.say(f"Afterwards the middle of the book, compared with our price: {', '.join(told)}.")
+
+
+def _direction(value: Decimal) -> str:
+    if value == 0:
+        return "(no change)"
+    return "for us" if value > 0 else "against us"
 
 
 # --- words --------------------------------------------------------------------------------------------------------
