@@ -49,6 +49,7 @@ class Placed(msgspec.Struct):
     leverage: str = ""
     margin_type: str = ""
     reduce_only: bool = False
+    attached: bool = False
     source: str = "create"
 
 
@@ -123,6 +124,8 @@ class OrderDesk:
             raise Rejection("INVALID_MARGIN_TYPE", "futures are held on cross margin")
         if placed.reduce_only and placed.source == "create" and not self._quirks.live:
             raise Rejection("REDUCE_ONLY_NOT_ALLOWED_ON_VENUE", "reduce_only is no field of this venue")
+        if placed.attached:
+            raise Rejection("UNSUPPORTED_ORDER_CONFIGURATION", "attached orders are not offered; place a bracket")
         terms = read_terms(placed.configuration, listed, Side(placed.side), self.now_ns)
         if not self.session_open(listed.symbol):
             raise Rejection("INVALID_FCM_TRADING_SESSION", "the trading session is closed")

@@ -198,6 +198,7 @@ class OrderCalls:
             leverage=call.text("leverage"),
             margin_type=call.text("margin_type"),
             reduce_only=call.body.get("reduce_only") in (True, "true", "True"),
+            attached=bool(call.body.get("attached_order_configuration")),
         )
 
 
