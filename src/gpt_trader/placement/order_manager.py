@@ -225,17 +225,20 @@ class OrderManager:
             and RANK[update.state] >= RANK[OrderState.ACTIVE]
             and update.state not in NEVER_PLACED
         ):
-            self._publish(
-                OrderPlaced(
-                    at_ns=self._clock.now_ns(),
-                    intent_id=order.submitted.intent_id,
-                    client_order_id=order.client_order_id,
-                    venue_order_id=update.venue_order_id,
-                )
-            )
+            self._say_placed(order, update.venue_order_id)
         event = self._end_event(order, update)
         if event is not None:
             self._publish(event)
+
+    def _say_placed(self, order: ManagedOrder, venue_order_id: str) -> None:
+        self._publish(
+            OrderPlaced(
+                at_ns=self._clock.now_ns(),
+                intent_id=order.submitted.intent_id,
+                client_order_id=order.client_order_id,
+                venue_order_id=venue_order_id,
+            )
+        )
 
     def _end_event(self, order: ManagedOrder, update: OrderUpdate) -> Event | None:
         now_ns, intent, name = self._clock.now_ns(), order.submitted.intent_id, order.client_order_id
@@ -293,6 +296,8 @@ class OrderManager:
             return
         if order is not None and order.state in NEVER_PLACED:
             self._alarm(order)
+        if order is not None and update.venue_order_id and not order.venue_order_id:
+            self._say_placed(order, update.venue_order_id)  # the trade outran the acknowledgement
         cumulative = update.quantity + (order.filled if order else ZERO)
         if order is None or cumulative >= order.submitted.quantity:
             state = OrderState.FILLED

@@ -59,7 +59,8 @@ def _answer(window: Window) -> Iterator[str]:
     """From the most to the least telling reason; several may hold."""
     fills = window.of(OrderFilled)
     if fills:
-        yield f"There were trades: {_many(len(fills), 'fill').lower()}. `gpt-trader explain` with the id of an intent tells of each."
+        count = _many(len(fills), "fill").lower()
+        yield f"There were trades: {count}. `gpt-trader explain` with the id of an intent tells of each."
     else:
         yield "No trade."
     if window.ended_ns < window.since_ns:
