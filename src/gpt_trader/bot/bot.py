@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from math import inf, nextafter
 from typing import Any, Final
 
@@ -19,8 +19,10 @@ from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
     FundingApplied,
     OrderFilled,
+    OrderRejected,
     ProductListed,
     RunEnded,
+    SlippageExceeded,
     TradingSignalGenerated,
 )
 from gpt_trader.core.ids import intent_id
@@ -387,6 +389,28 @@ class PerpsBot:
             )
         )
 
+    async def reduce_positions(self, share: Decimal, reason: str) -> None:
+        """Cut every position by a share of it, rounded up to whole lots, through the front door."""
+        for symbol, position in self.ledger.positions().items():
+            lot = self.adapter.products()[symbol].lot
+            lots = (abs(position.quantity) * share / lot).to_integral_value(ROUND_CEILING)
+            if lots <= 0:
+                continue
+            now_ns = self.clock.now_ns()
+            await self.engine.place_order(
+                OrderRequest(
+                    intent_id=intent_id("guards", symbol, f"{reason}-{now_ns}", "reduce"),
+                    strategy="guards",
+                    symbol=symbol,
+                    side=Side.SELL if position.quantity > 0 else Side.BUY,
+                    quantity=lots * lot,
+                    reduce_only=True,
+                    created_ns=now_ns,
+                    valid_until_ns=now_ns + round(self.settings.intent_valid_seconds * NS),
+                    reason=reason,
+                )
+            )
+
     # --- watching -------------------------------------------------------------------------------------------------
     async def _watch(self) -> None:
         """Run the guards, and find out when they must look again."""
@@ -414,8 +438,8 @@ class PerpsBot:
         self._watch_due_ns = until_ns
         return quiet
 
-    def on_money_moved(self, _: OrderFilled | FundingApplied) -> None:
-        """After a fill or funding the guards look again, once for all of the moment."""
+    def on_money_moved(self, _: OrderFilled | FundingApplied | OrderRejected | SlippageExceeded) -> None:
+        """After a fill, funding, a reject or a costly intent the guards look again, once for all of the moment."""
         self._look_now()
 
     def _look_now(self) -> None:

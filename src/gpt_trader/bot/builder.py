@@ -19,11 +19,21 @@ from gpt_trader.bot.recovery import Recovery
 from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.config.load import applied_settings
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import Clock
+from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.events import BootStarted, EngineSelected, FundingApplied, OrderFilled, RunStarted, SettingsApplied
+from gpt_trader.core.events import (
+    BootStarted,
+    EngineSelected,
+    FundingApplied,
+    OrderFilled,
+    OrderRejected,
+    RunStarted,
+    SettingsApplied,
+    SlippageExceeded,
+)
 from gpt_trader.core.ids import run_tag
 from gpt_trader.core.journal import Journal
+from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import Value
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.execution.engine import BASELINE_TACTICS, SharedParts
@@ -42,8 +52,10 @@ from gpt_trader.placement.workshop import furnish_workshop
 from gpt_trader.records.ledger import EquityTracker, Ledger
 from gpt_trader.records.mark_outs import MarkOutRecorder
 from gpt_trader.records.metrics import OrderMetricsReporter
+from gpt_trader.risk.breaker_counts import BreakerCounts
 from gpt_trader.risk.edge import EdgeTracker
 from gpt_trader.risk.manager import LiveRiskManager
+from gpt_trader.risk.margin_windows import MarginWindows
 from gpt_trader.strategies.base import Strategy
 from gpt_trader.strategies.ma_crossover import MovingAverageCrossover
 
@@ -118,8 +130,17 @@ class PerpsBotBuilder:
             symbol: BarStatistics(self._bar_seconds, volatility_bars=config.risk.volatility_window_periods)
             for symbol in config.symbols
         }
+        counts, windows = BreakerCounts(bus), self._margin_windows()
         figures = AccountFigures(
-            adapter=adapter, ledger=ledger, orders=orders, clock=clock, symbols=config.symbols, statistics=statistics
+            adapter=adapter,
+            ledger=ledger,
+            orders=orders,
+            clock=clock,
+            symbols=config.symbols,
+            statistics=statistics,
+            config=config.risk,
+            counts=counts,
+            windows=windows,
         )
         guards = GuardManager(
             config=config.risk,
@@ -127,6 +148,9 @@ class PerpsBotBuilder:
             bus=bus,
             read=figures.read,
             cancel_entries=lambda: cancel_entries(workshop.tracker, submitter, "a guard tripped"),
+            sweep=figures.sweep,
+            sweep_seconds=config.guards.account_sweep_seconds,
+            reduce=lambda share, reason: bot.reduce_positions(share, reason),  # noqa: PLW0108 - there is no bot yet
         )
         submitter = OrderSubmitter(
             adapter=adapter,
@@ -147,6 +171,7 @@ class PerpsBotBuilder:
             pause_reason=guards.pause_reason,
             drawdown=lambda: equity.drawdown,
             statistics=lambda symbol: statistics[symbol].values(),
+            windows=windows,
         )
         workshop = furnish_workshop(
             execution=config.execution,
@@ -190,6 +215,7 @@ class PerpsBotBuilder:
             account_feed=account_feed,
             metrics=metrics,
             edge=edge,
+            counts=counts,
             tracker=workshop.tracker,
             reconciler=workshop.reconciler,
         )
@@ -242,8 +268,21 @@ class PerpsBotBuilder:
         )
         bus.subscribe(OrderFilled, "guards after fills", bot.on_money_moved)
         bus.subscribe(FundingApplied, "guards after funding", bot.on_money_moved)
+        bus.subscribe(OrderRejected, "guards after rejects", bot.on_money_moved)
+        bus.subscribe(SlippageExceeded, "guards after slippage", bot.on_money_moved)
+        bus.subscribe(OrderFilled, "fills that are not ours", guards.on_fill)
         self._begin(engine.name, selection, recovery.replay(self._journal))
         return BuiltBot(bot=bot, selection=selection, metrics=metrics, parts=parts)
+
+    def _margin_windows(self) -> MarginWindows:
+        """The venue's calendar where it has one; without it the stricter rates are used at any hour."""
+        venue = self._config.venue
+        day_hours = venue.day_hours if venue.margin_window == "schedule" else ""
+        return MarginWindows(
+            day_hours=parse_weekly_hours(day_hours, "venue.day_hours"),
+            session_break=parse_weekly_hours(venue.session_break, "venue.session_break"),
+            lead_ns=self._config.risk.margin_window_lead_minutes * 60 * NS,
+        )
 
     def _retry_policy(self) -> RetryPolicy:
         execution = self._config.execution

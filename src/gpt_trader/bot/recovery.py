@@ -28,6 +28,7 @@ from gpt_trader.placement.reconcilers import OrderReconciler
 from gpt_trader.placement.tracker import OrderTracker
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.records.metrics import OrderMetricsReporter
+from gpt_trader.risk.breaker_counts import BreakerCounts
 from gpt_trader.risk.edge import EdgeTracker
 
 __all__ = ["Recovery"]
@@ -48,6 +49,7 @@ class Recovery:
         account_feed: AccountFeed,
         metrics: OrderMetricsReporter,
         edge: EdgeTracker,
+        counts: BreakerCounts,
         tracker: OrderTracker,
         reconciler: OrderReconciler,
     ) -> None:
@@ -60,6 +62,7 @@ class Recovery:
         self._account_feed = account_feed
         self._metrics = metrics
         self._edge = edge
+        self._counts = counts
         self._tracker = tracker
         self._reconciler = reconciler
         self._fills: set[tuple[str, str]] = set()
@@ -81,6 +84,7 @@ class Recovery:
         self._guards.restore(event)
         self._stops.restore(event)
         self._metrics.on_event(event)
+        self._counts.take(event)
         match event:
             case OrderFilled():
                 self._fills.add((event.venue_order_id, event.trade_id))

@@ -90,6 +90,14 @@ def parse_per_symbol(value: object) -> object:
     return parsed
 
 
+def parse_groups(value: object) -> object:
+    """`majors:BTC-PERP+ETH-PERP,alts:SOL-PERP` as a mapping; mappings pass. Raises ValueError naming the item."""
+    parsed = parse_per_symbol(value)
+    if not isinstance(value, str) or not isinstance(parsed, dict):
+        return parsed
+    return {name: tuple(symbol.strip() for symbol in text.split("+")) for name, text in parsed.items()}
+
+
 def check_time_of_day(value: str) -> str:
     hours, _, minutes = value.partition(":")
     if not (len(value) == 5 and hours.isdecimal() and minutes.isdecimal() and int(hours) < 24 and int(minutes) < 60):
@@ -107,6 +115,10 @@ Rate = Annotated[Decimal, BeforeValidator(refuse_bool), Field(gt=0, lt=1)]
 Positive = Annotated[Decimal, BeforeValidator(refuse_bool), Field(gt=0)]
 LeveragePerSymbol = Annotated[Mapping[Symbol, Leverage], BeforeValidator(parse_per_symbol)]
 RatePerSymbol = Annotated[Mapping[Symbol, Rate], BeforeValidator(parse_per_symbol)]
+GroupName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+SymbolGroups = Annotated[Mapping[GroupName, tuple[Symbol, ...]], BeforeValidator(parse_groups)]
+Share = Annotated[Decimal, BeforeValidator(refuse_bool), Field(gt=0, le=10)]
+SharePerGroup = Annotated[Mapping[GroupName, Share], BeforeValidator(parse_per_symbol)]
 AmountPerSymbol = Annotated[Mapping[Symbol, Positive], BeforeValidator(parse_per_symbol)]
 
 SHARE = "share of equity (0.2 = 20 %)"
@@ -159,9 +171,9 @@ class RiskConfig(StrictModel):
     """Smallest (equity - maintenance margin) / equity that is allowed, now (guard) and projected (rule)."""
     enable_pre_trade_liq_projection: Annotated[bool, Setting("yes/no", "pre-trade rule liquidation_buffer")] = True
     """Project the buffer with the order filled, and refuse the entry when it falls below the minimum."""
-    margin_window_lead_minutes: Annotated[
-        Count, Setting("minutes", "pre-trade margin rules; guard margin_window", built=False)
-    ] = Field(default=30, ge=0, le=1440)
+    margin_window_lead_minutes: Annotated[Count, Setting("minutes", "pre-trade margin rules; guard margin_window")] = (
+        Field(default=30, ge=0, le=1440)
+    )
     """So long before a margin window change or session break, the next window's margin rates are used."""
 
     # --- loss ----------------------------------------------------------------------------------------------------
@@ -177,6 +189,16 @@ class RiskConfig(StrictModel):
         default=Decimal("0.8"), gt=0, le=10
     )
     """Largest resulting notional over all symbols, as a share of equity."""
+    max_net_exposure_pct: Annotated[Amount, Setting(SHARE, "pre-trade rule net_exposure_cap; guard net_exposure")] = (
+        Field(default=Decimal(0), ge=0, le=10)
+    )
+    """Largest resulting longs less shorts (or shorts less longs) over all symbols, as a share of equity. 0 = off."""
+    exposure_groups: Annotated[SymbolGroups, Setting("names of symbols", "groups of max_exposure_pct_per_group")] = {}
+    """Symbols that rise and fall together, by a name of your own: majors:BTC-PERP+ETH-PERP,alts:SOL-PERP."""
+    max_exposure_pct_per_group: Annotated[
+        SharePerGroup, Setting(SHARE, "pre-trade rule group_exposure_cap; guard group_exposure")
+    ] = {}
+    """Largest resulting notional over the symbols of each group, as a share of equity."""
     max_position_pct_per_symbol: Annotated[
         Amount, Setting(SHARE, "pre-trade rule symbol_exposure_cap; guard exposure")
     ] = Field(default=Decimal("0.2"), gt=0, le=10)
@@ -308,6 +330,28 @@ class RiskConfig(StrictModel):
     )
     """Drawdown at which it reaches zero (linear in between)."""
 
+    # --- breakers ------------------------------------------------------------------------------------------------
+    reject_breaker_count: Annotated[Count, Setting("venue rejects", "guard rejects")] = Field(
+        default=5, ge=0, le=10_000
+    )
+    """So many orders rejected by the venue within the window trip to reduce-only. 0 = off."""
+    reject_breaker_window_minutes: Annotated[Count, Setting("minutes", "guard rejects")] = Field(
+        default=10, ge=1, le=1440
+    )
+    """How far back rejects are counted."""
+    loss_streak_max: Annotated[Count, Setting("losses in a row", "guard loss_streak")] = Field(
+        default=0, ge=0, le=10_000
+    )
+    """So many positions closed at a net loss one after the other trip to reduce-only. 0 = off."""
+    slippage_breaker_count: Annotated[Count, Setting("costly intents", "guard slippage")] = Field(
+        default=3, ge=0, le=10_000
+    )
+    """So many intents of a symbol that cost more than max_slippage_pct pause its entries. 0 = off."""
+    slippage_breaker_window_minutes: Annotated[Count, Setting("minutes", "guard slippage")] = Field(
+        default=60, ge=1, le=10_080
+    )
+    """How far back they are counted."""
+
     # --- volatility breaker --------------------------------------------------------------------------------------
     enable_volatility_circuit_breaker: Annotated[
         bool, Setting("yes/no", "guard volatility", env="RISK_ENABLE_VOLATILITY_CB")
@@ -323,9 +367,9 @@ class RiskConfig(StrictModel):
     )
     """Bars over which volatility is measured, annualised from the real bar length."""
     circuit_breaker_cooldown_minutes: Annotated[
-        Count, Setting("minutes", "guard volatility", env="RISK_CB_COOLDOWN_MIN")
+        Count, Setting("minutes", "guards whose way back is a cooldown", env="RISK_CB_COOLDOWN_MIN")
     ] = Field(default=30, ge=1, le=10_080)
-    """How long volatility must stay below a threshold before its action is taken back."""
+    """How long what tripped must stay calm before its action is taken back."""
     volatility_warning_threshold: Annotated[
         Amount, Setting(ANNUAL, "guard volatility", env="RISK_VOL_WARNING_THRESH")
     ] = Field(default=Decimal("0.15"), gt=0, le=20)
@@ -367,6 +411,9 @@ class RiskConfig(StrictModel):
             )
         if self.drawdown_taper_start_pct >= self.drawdown_taper_end_pct:
             raise ValueError("drawdown_taper_start_pct must lie below drawdown_taper_end_pct")
+        unknown = sorted(set(self.max_exposure_pct_per_group) - set(self.exposure_groups))
+        if unknown:
+            raise ValueError(f"max_exposure_pct_per_group names {', '.join(unknown)}, which exposure_groups lacks")
         if self.default_position_size_pct > self.max_position_size_pct:
             raise ValueError("default_position_size_pct must not exceed max_position_size_pct")
         if self.enable_protective_stops and self.default_stop_loss_pct > self.max_stop_distance_pct:

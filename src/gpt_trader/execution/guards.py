@@ -23,6 +23,7 @@ from gpt_trader.core.events import (
     GuardCleared,
     GuardTripped,
     ModeChanged,
+    OrderFilled,
     SymbolPaused,
 )
 from gpt_trader.core.values import ZERO, Mode
@@ -62,7 +63,9 @@ NOTHING_YET: Final = EquityMark(at_ns=0, equity=ZERO)
 GUARD_PREFIX: Final = "guard "
 CONFIGURED: Final = "configuration"
 RANK: Final = {mode: rank for rank, mode in enumerate(Mode)}
-SHUTS: Final = frozenset({Action.REDUCE_ONLY, Action.CANCEL_ENTRIES, Action.KILL})
+SHUTS: Final = frozenset({Action.REDUCE_ONLY, Action.REDUCE, Action.CANCEL_ENTRIES, Action.KILL})
+SWEEP_FAILURES_MAX: Final = 3
+"""Reading the venue's positions may fail so often in a row before it counts as a guard that errs."""
 CANCELS: Final = frozenset({Action.CANCEL_ENTRIES, Action.KILL})
 
 Key = tuple[str, str]
@@ -83,7 +86,8 @@ class GuardManager:
     """One for the account, shared by both engines.
 
     `read` gives the figures of this moment. `cancel_entries` cancels what could increase a position; it is called
-    again at the next run if it fails.
+    again at the next run if it fails. `sweep` reads what only the venue knows, every `sweep_seconds`. `reduce` cuts
+    every position by a share, for a reason.
     """
 
     def __init__(
@@ -94,6 +98,9 @@ class GuardManager:
         bus: EventBus,
         read: Callable[[], GuardInput],
         cancel_entries: Callable[[], Awaitable[None]],
+        sweep: Callable[[], Awaitable[None]] | None = None,
+        sweep_seconds: float = 60.0,
+        reduce: Callable[[Decimal, str], Awaitable[None]] | None = None,
         guards: Sequence[Guard] = GUARDS,
     ) -> None:
         self._config = config
@@ -101,6 +108,11 @@ class GuardManager:
         self._bus = bus
         self._read = read
         self._cancel_entries = cancel_entries
+        self._sweep = sweep
+        self._sweep_ns = round(sweep_seconds * NS)
+        self._swept_ns = -self._sweep_ns
+        self._sweep_failures = 0
+        self._reduce = reduce
         self._guards = guards
         self._trips: dict[Key, Trip] = {}
         self._held: dict[str, str] = {}  # pauses set by hand or by the bot, not by a guard
@@ -145,9 +157,26 @@ class GuardManager:
     # --- the run --------------------------------------------------------------------------------------------------
     async def run(self) -> None:
         """Measure, judge, tell, act. Raises StoreError only."""
+        if self._sweep is not None and self._clock.now_ns() - self._swept_ns >= self._sweep_ns:
+            await self._read_afresh(self._sweep)
         self._judge()
         if self._cancel_due and not self._cancelling:
             await self._cancel()
+        for reading in self._readings:
+            cut = reading.numbers.get("cut")
+            if reading.action is Action.REDUCE and isinstance(cut, Decimal) and self._reduce is not None:
+                await self._reduce(cut, reading.guard)
+
+    async def _read_afresh(self, sweep: Callable[[], Awaitable[None]]) -> None:
+        """A venue that does not answer now and then is normal; one that stays silent is a guard that errs."""
+        self._swept_ns = self._clock.now_ns()
+        try:
+            await sweep()
+            self._sweep_failures = 0
+        except ExchangeError as error:
+            self._sweep_failures += 1
+            if self._sweep_failures >= SWEEP_FAILURES_MAX:
+                self._fail("account_sweep", error, self._clock.now_ns())
 
     def _judge(self) -> None:
         try:
@@ -352,6 +381,11 @@ class GuardManager:
         self._mode = self._wanted_mode()[0]
         self._tell_mode(self._mode, who, reason, now_ns)
         self._settle(now_ns)
+
+    def on_fill(self, event: OrderFilled) -> None:
+        """A trade that was not ours: the venue's (liquidation) or a stranger's. Somebody has to look at it."""
+        if event.cause != "OWN":
+            self.pause(event.symbol, f"a {event.cause.lower()} fill")
 
     def pause(self, symbol: str, reason: str, who: str = "bot") -> None:
         """Let no entries of this symbol through until `resume`."""

@@ -21,13 +21,13 @@ from gpt_trader.core.values import (
     MarketSnapshot,
     Mode,
     OrderRequest,
-    ProductSpec,
     Snapshot,
 )
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.market.statistics import SymbolStatistics
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.records.ledger import Ledger
+from gpt_trader.risk.margin_windows import MarginWindows
 
 __all__ = ["StateCollector"]
 
@@ -49,6 +49,7 @@ class StateCollector:
         pause_reason: Callable[[str], str],
         drawdown: Callable[[], Decimal],
         statistics: Callable[[str], SymbolStatistics],
+        windows: MarginWindows | None = None,
     ) -> None:
         self._adapter = adapter
         self._ledger = ledger
@@ -58,6 +59,7 @@ class StateCollector:
         self._pause_reason = pause_reason
         self._drawdown = drawdown
         self._statistics = statistics
+        self._windows = windows or MarginWindows()
 
     def collect(self, order: OrderRequest) -> Candidate:
         """Raises Refused when the venue lists no such product."""
@@ -78,7 +80,7 @@ class StateCollector:
                 market=market,
                 mode=self._mode(),
                 pause_reason=self._pause_reason(order.symbol),
-                margin=self._margin(product),
+                margin=self._windows.rates(product, self._clock.now_ns()),
                 drawdown=self._drawdown(),
             ),
         )
@@ -126,15 +128,4 @@ class StateCollector:
     def _margin_of(self, symbol: str) -> MarginRates | None:
         """None for what the venue lists no more: the rules then take the configured rate."""
         product = self._adapter.products().get(symbol)
-        return None if product is None else self._margin(product)
-
-    @staticmethod
-    def _margin(product: ProductSpec) -> MarginRates:
-        """The stricter of both windows, part by part: what is opened now may have to be carried overnight."""
-        day, night = product.margin_intraday, product.margin_overnight
-        return MarginRates(
-            initial_long=max(day.initial_long, night.initial_long),
-            initial_short=max(day.initial_short, night.initial_short),
-            maintenance_long=max(day.maintenance_long, night.maintenance_long),
-            maintenance_short=max(day.maintenance_short, night.maintenance_short),
-        )
+        return None if product is None else self._windows.rates(product, self._clock.now_ns())

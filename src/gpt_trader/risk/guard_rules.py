@@ -6,9 +6,8 @@ taken back. To add a guard, write its function and add its row; GuardManager nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
@@ -17,7 +16,27 @@ import msgspec
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import Number
-from gpt_trader.core.values import ZERO, Value
+from gpt_trader.core.values import ZERO
+from gpt_trader.risk.guard_breakers import (
+    EXPOSURE_SLACK,
+    read_drift,
+    read_loss_streak,
+    read_margin_window,
+    read_portfolio,
+    read_rejects,
+    read_slippage,
+    share_reading,
+)
+from gpt_trader.risk.guard_values import (
+    Action,
+    Baselines,
+    EquityMark,
+    Guard,
+    GuardInput,
+    GuardSymbol,
+    Reading,
+    WayBack,
+)
 
 __all__ = [
     "EXPOSURE_SLACK",
@@ -36,99 +55,8 @@ __all__ = [
 ]
 
 ONE: Final = Decimal(1)
-EXPOSURE_SLACK: Final = Decimal("1.1")
-"""Entries fill up to a cap and the market then moves: the exposure guards trip one tenth above the caps that entries
-obey, and clear at the caps."""
 YEAR_SECONDS: Final = 365 * 86_400
 INFINITY: Final = Decimal("Infinity")
-
-
-class Action(StrEnum):
-    """What a tripped guard does; each does also what stands above it for entries."""
-
-    RECORD = "record"
-    PAUSE_SYMBOL = "pause symbol"
-    REDUCE_ONLY = "reduce-only"
-    CANCEL_ENTRIES = "cancel entries"
-    """Reduce-only, and working entries are cancelled."""
-    KILL = "kill"
-    """As cancel entries, until an operator takes it back."""
-
-
-class WayBack(StrEnum):
-    """What ends a trip. An operator may end any of them; a rule that still holds trips again."""
-
-    WHEN_CALM = "when calm"
-    COOLDOWN = "calm for circuit_breaker_cooldown_minutes"
-    NEXT_UTC_DAY = "next UTC day"
-    AFTER_24_H = "24 h later"
-    OPERATOR = "operator only"
-
-
-class EquityMark(Value, frozen=True, kw_only=True):
-    """Equity at a moment, and the sum of all transfers until then."""
-
-    at_ns: int
-    equity: Decimal
-    cash_flows: Decimal = ZERO
-
-
-class Baselines(Value, frozen=True, kw_only=True):
-    """What losses are measured from."""
-
-    day: EquityMark
-    """First of the UTC day."""
-    rolling: EquityMark
-    """The last that is at least 24 h old, else the oldest of the last 25 h."""
-
-
-class GuardSymbol(Value, frozen=True, kw_only=True):
-    """One traded symbol, held or not."""
-
-    symbol: str
-    position: Decimal = ZERO
-    """Signed base units."""
-    mark: Decimal | None = None
-    mark_received_ns: int = 0
-    worst_notional: Decimal = ZERO
-    """At the mark, if everything on the worse side fills."""
-    liquidation_price: Decimal | None = None
-    """Where the venue would liquidate, if it says so."""
-    bar_sigma: Decimal | None = None
-    """Standard deviation of one bar's return over volatility_window_periods bars; None until enough are seen."""
-    bar_seconds: int = 60
-    day_volatility: Decimal | None = None
-    """Root of the sum of squared bar returns since 00:00 UTC; None before the first."""
-
-
-class GuardInput(Value, frozen=True, kw_only=True):
-    """Everything that the guards look at, taken at one moment."""
-
-    now_ns: int
-    equity: Decimal
-    cash_flows: Decimal = ZERO
-    """Sum of all transfers of the run; deposits above zero."""
-    initial_margin: Decimal = ZERO
-    maintenance_margin: Decimal = ZERO
-    symbols: tuple[GuardSymbol, ...] = ()
-    rejects: int = 0
-    """Orders that the venue rejected, over the run."""
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """What one guard measured. Positional: made several times a minute of simulated time."""
-
-    guard: str
-    symbol: str
-    value: Decimal
-    threshold: Decimal
-    unit: str
-    tripped: bool
-    calm: bool
-    """The way back may begin; between tripped and calm a trip neither begins nor ends."""
-    action: Action
-    way_back: WayBack
-    numbers: Mapping[str, Number] = {}
 
 
 def equity_change(figures: GuardInput, since: EquityMark) -> Decimal:
@@ -227,27 +155,11 @@ def read_exposure(figures: GuardInput, _: Baselines, config: RiskConfig) -> Iter
     for each in figures.symbols:
         if each.worst_notional:
             total += each.worst_notional
-            cap = config.max_position_pct_per_symbol
-            yield _share(
-                "concentration", each.symbol, each.worst_notional, figures.equity, cap, action=Action.PAUSE_SYMBOL
-            )
-    yield _share("exposure", "", total, figures.equity, config.max_exposure_pct, action=Action.CANCEL_ENTRIES)
-
-
-def _share(guard: str, symbol: str, notional: Decimal, equity: Decimal, cap: Decimal, *, action: Action) -> Reading:
-    threshold = cap * EXPOSURE_SLACK
-    if not notional:
-        return Reading(guard, symbol, ZERO, threshold, "share of equity", False, True, action, WayBack.WHEN_CALM)
-    if equity <= 0:
-        # nothing stands behind the exposure; the share has no value, so the notional is shown as it is
-        return Reading(guard, symbol, notional, ZERO, "USD", True, False, action, WayBack.WHEN_CALM)
-    share = notional / equity
-    tripped = share > threshold
-    numbers: Mapping[str, Number] = {"worst_notional": notional, "equity": equity, "cap": cap} if tripped else {}
-    calm = share <= cap
-    return Reading(
-        guard, symbol, share, threshold, "share of equity", tripped, calm, action, WayBack.WHEN_CALM, numbers
-    )
+            cap, action = config.max_position_pct_per_symbol, Action.PAUSE_SYMBOL
+            worst = each.worst_notional
+            yield share_reading("concentration", each.symbol, worst, figures.equity, cap=cap, action=action)
+    cap, action = config.max_exposure_pct, Action.CANCEL_ENTRIES
+    yield share_reading("exposure", "", total, figures.equity, cap=cap, action=action)
 
 
 @lru_cache(maxsize=64)
@@ -284,20 +196,19 @@ def read_volatility(figures: GuardInput, _: Baselines, config: RiskConfig) -> It
             yield Reading(guard, each.symbol, value, threshold, unit, high, not high, action, way_back)
 
 
-class Guard(msgspec.Struct, frozen=True):
-    """One row of the table."""
-
-    name: str
-    read: Callable[[GuardInput, Baselines, RiskConfig], Iterable[Reading]]
-
-
 GUARDS: Final = (
     Guard("pnl", read_pnl),
     Guard("daily_loss", read_daily_loss),
     Guard("liquidation_buffer", read_liquidation_buffer),
     Guard("mark_staleness", read_mark_staleness),
     Guard("exposure", read_exposure),
+    Guard("portfolio", read_portfolio),
     Guard("volatility", read_volatility),
+    Guard("rejects", read_rejects),
+    Guard("loss_streak", read_loss_streak),
+    Guard("slippage", read_slippage),
+    Guard("drift", read_drift),
+    Guard("margin_window", read_margin_window),
 )
 
 
@@ -313,9 +224,13 @@ def quiet_band(figures: GuardInput, baselines: Baselines, config: RiskConfig, sy
     """Where the guards of the table above need not look again, given that none is tripped now.
 
     Holds while positions, orders, cash and configuration stay the same and every symbol's mark is fresh; ends with
-    the UTC hour. None when nothing can be promised: several positions, or volatility is watched.
+    the UTC hour, or where a margin window comes near. Counted things (rejects, losses, slippage) change with events
+    that make the guards look by themselves. None when nothing can be promised: several positions, or volatility is
+    watched.
     Equity is linear in the mark of the one symbol held, `E(p) = E + q * (p - p0)`, and so is every condition.
     """
+    if any(each.drift or each.next_maintenance is not None for each in figures.symbols):
+        return None
     held = [each for each in figures.symbols if each.position or each.worst_notional]
     here = next((each for each in figures.symbols if each.symbol == symbol), None)
     if config.enable_volatility_circuit_breaker or here is None or not here.mark or len(held) > 1:
@@ -331,7 +246,10 @@ def quiet_band(figures: GuardInput, baselines: Baselines, config: RiskConfig, sy
         else:
             high = min(high, at_zero / -slope)
     hour_ns = 3600 * NS
-    return QuietBand(low, high, (figures.now_ns // hour_ns + 1) * hour_ns)
+    until_ns = (figures.now_ns // hour_ns + 1) * hour_ns
+    if figures.window_lead_ns is not None:
+        until_ns = min(until_ns, figures.window_lead_ns)
+    return QuietBand(low, high, until_ns)
 
 
 def _conditions(
@@ -351,7 +269,10 @@ def _conditions(
             yield rest - since.equity - figures.cash_flows + since.cash_flows + limit, quantity
     left = ONE - config.min_liquidation_buffer_pct
     yield rest * left - figures.maintenance_margin + maintenance, quantity * left - maintenance / mark
-    for cap in (config.max_exposure_pct, config.max_position_pct_per_symbol):
+    caps = [config.max_exposure_pct, config.max_position_pct_per_symbol]
+    caps += [config.max_net_exposure_pct] if config.max_net_exposure_pct else []
+    caps += config.max_exposure_pct_per_group.values()
+    for cap in caps:
         threshold = cap * EXPOSURE_SLACK
         yield rest * threshold, quantity * threshold - notional / mark
     if moving is not None and moving.liquidation_price is not None and quantity:

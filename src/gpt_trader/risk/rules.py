@@ -105,6 +105,7 @@ def caps(request: NormalizedOrderRequest, config: RiskConfig, now_ns: int) -> tu
         share("total_exposure_cap", Refusal.TOTAL_EXPOSURE_CAP, config.max_exposure_pct, others),
         *_margin_caps(request, config, now_ns),
         *_order_caps(snapshot, config),
+        *_portfolio_caps(request, config),
     ]
     if (notional := config.max_notional_per_symbol.get(symbol)) is not None:
         code = Refusal.SYMBOL_NOTIONAL_CAP
@@ -113,6 +114,30 @@ def caps(request: NormalizedOrderRequest, config: RiskConfig, now_ns: int) -> tu
         code = Refusal.SYMBOL_QUANTITY_CAP
         found.append(Cap(name="symbol_quantity_cap", code=code, limit=quantity, per_unit=Decimal(1), reach=reach))
     return tuple(found)
+
+
+def _portfolio_caps(request: NormalizedOrderRequest, config: RiskConfig) -> Iterable[Cap]:
+    """Longs less shorts over all symbols, and the notional of each group that the symbol belongs to.
+
+    What others hold against this order's side lowers the net, as far as they hold it: an order of theirs that may
+    still turn it counts as if it had.
+    """
+    snapshot, side = request.snapshot, request.order.side
+    equity, exposure, symbol = snapshot.account.equity, snapshot.exposure, snapshot.product.symbol
+    mark, reach = exposure.mark, exposure.reach(side)
+
+    def share(name: str, code: Refusal, of_equity: Decimal, used: Decimal) -> Cap:
+        limit = equity * of_equity
+        return Cap(name=name, code=code, limit=limit, per_unit=mark, used=used, reach=reach, equity_share=of_equity)
+
+    if config.max_net_exposure_pct:
+        used = sum((other.reach(side) * other.mark for other in snapshot.others), ZERO)
+        yield share("net_exposure_cap", Refusal.NET_EXPOSURE_CAP, config.max_net_exposure_pct, used)
+    for group, members in config.exposure_groups.items():
+        cap = config.max_exposure_pct_per_group.get(group)
+        if cap is not None and symbol in members:
+            used = sum((other.worst_notional for other in snapshot.others if other.symbol in members), ZERO)
+            yield share(f"group_exposure_cap_{group}", Refusal.GROUP_EXPOSURE_CAP, cap, used)
 
 
 def _order_caps(snapshot: Snapshot, config: RiskConfig) -> Iterable[Cap]:

@@ -10,8 +10,13 @@ from tests.builders import D, a_fill, a_submitted
 from tests.house_under_test import House, a_house
 
 from gpt_trader.bot.figures import AccountFigures
+from gpt_trader.config.risk import RiskConfig
+from gpt_trader.core.clock import NS
+from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import Bar, Side
 from gpt_trader.market.statistics import BarStatistics
+from gpt_trader.risk.breaker_counts import BreakerCounts
+from gpt_trader.risk.margin_windows import MarginWindows
 
 
 @pytest.fixture
@@ -20,7 +25,9 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
-def the_figures(house: House, statistics: BarStatistics | None = None) -> AccountFigures:
+def the_figures(
+    house: House, statistics: BarStatistics | None = None, windows: MarginWindows | None = None
+) -> AccountFigures:
     return AccountFigures(
         adapter=house.adapter,
         ledger=house.bot.ledger,
@@ -28,6 +35,9 @@ def the_figures(house: House, statistics: BarStatistics | None = None) -> Accoun
         clock=house.clock,
         symbols=("BTC-PERP",),
         statistics={"BTC-PERP": statistics or BarStatistics(60)},
+        config=RiskConfig(),
+        counts=BreakerCounts(house.bot.bus),
+        windows=windows or MarginWindows(),
     )
 
 
@@ -96,3 +106,38 @@ def test_volatility_comes_from_the_bars(house: House) -> None:
     assert symbol.bar_seconds == 60
     assert symbol.bar_sigma is not None
     assert D("0.01") < symbol.bar_sigma < D("0.012")
+
+
+def test_drift_is_measured_from_when_the_venue_was_first_seen_to_differ(house: House) -> None:
+    """A fill of ours that the venue does not have: 0.1 too much, for as long as sweeps say so."""
+    figures = the_figures(house)
+
+    async def scenario() -> list[tuple[object, object]]:
+        house.bot.bus.publish(a_fill(), first=house.bot.orders.on_event)
+        seen: list[tuple[object, object]] = [_drift(figures)]  # nobody has asked the venue yet
+        for _ in range(2):
+            await figures.sweep()
+            seen.append(_drift(figures))
+            await house.clock.sleep(15)
+        return [*seen, _drift(figures)]
+
+    assert house.run(scenario) == [(0, 0), (D("0.1"), 0), (D("0.1"), 15), (D("0.1"), 15)]
+
+
+def _drift(figures: AccountFigures) -> tuple[object, object]:
+    (symbol,) = figures.read().symbols
+    return symbol.drift, symbol.drift_seconds
+
+
+def test_margin_of_the_window_to_come_is_known_in_its_lead_only(house: House) -> None:
+    """0.1 at 60 000 and 6.7 % is 402 of maintenance margin; outside the lead there is no figure."""
+    house.run(nothing)
+    house.bot.bus.publish(a_fill(), first=house.bot.orders.on_event)
+    hours = parse_weekly_hours("Mon-Sun 00:00-16:00 UTC", "test")  # the market begins at 15:06 UTC
+    found = []
+    for lead_minutes in (30, 90):
+        windows = MarginWindows(day_hours=hours, lead_ns=lead_minutes * 60 * NS)
+        (symbol,) = the_figures(house, windows=windows).read().symbols
+        found.append(symbol.next_maintenance)
+
+    assert found == [None, D("0.1") * 60_000 * D("0.067")]

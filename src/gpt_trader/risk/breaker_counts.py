@@ -1,0 +1,56 @@
+"""What went wrong lately? Counts rejects, losses and costly intents from the log, for the breakers among the guards."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.clock import NS
+from gpt_trader.core.events import Event, GuardTripped, OrderRejected, PositionClosed, SlippageExceeded
+
+__all__ = ["BreakerCounts"]
+
+KEPT_MAX: Final = 10_000
+"""Times kept of each kind; no threshold can be set above it."""
+MINUTE_NS: Final = 60 * NS
+
+
+class BreakerCounts:
+    """Follows the bus live and takes stored events back in after a restart; both ways count alike."""
+
+    def __init__(self, bus: EventBus | None = None) -> None:
+        self._rejects: deque[int] = deque(maxlen=KEPT_MAX)
+        self._slippages: dict[str, deque[int]] = {}
+        self.losses_in_a_row = 0
+        """Positions closed at a net loss since the last gain, or since the streak last tripped."""
+        if bus is not None:
+            for kind in (OrderRejected, SlippageExceeded, PositionClosed, GuardTripped):
+                bus.subscribe(kind, "breaker counts", self.take)
+
+    def take(self, event: Event) -> None:
+        """Count one event; other kinds are ignored."""
+        match event:
+            case OrderRejected():
+                self._rejects.append(event.at_ns)
+            case SlippageExceeded():
+                self._slippages.setdefault(event.symbol, deque(maxlen=KEPT_MAX)).append(event.at_ns)
+            case PositionClosed():
+                gain = event.realised_pnl - event.fees + event.funding
+                self.losses_in_a_row = self.losses_in_a_row + 1 if gain < 0 else 0
+            case GuardTripped() if event.guard == "loss_streak":
+                self.losses_in_a_row = 0
+            case _:
+                pass
+
+    def rejects(self, now_ns: int, window_minutes: int) -> int:
+        """Venue rejects within the window."""
+        return _recent(self._rejects, now_ns - window_minutes * MINUTE_NS)
+
+    def slippages(self, symbol: str, now_ns: int, window_minutes: int) -> int:
+        """Intents of the symbol that cost too much within the window."""
+        return _recent(self._slippages.get(symbol, ()), now_ns - window_minutes * MINUTE_NS)
+
+
+def _recent(times: deque[int] | tuple[int, ...], since_ns: int) -> int:
+    return sum(1 for at_ns in times if at_ns > since_ns)
