@@ -183,3 +183,15 @@ def test_closed_orders_are_forgotten_in_order_and_the_number_kept_is_bounded(
     assert orders.find("gt-test-4") is None
     assert orders.find("gt-test-5") is not None
     assert sum(orders.statistics().values()) == CLOSED_ORDERS_MAX
+
+
+def test_a_trade_that_outruns_the_acknowledgement_places_the_order_first(
+    recorder: Recorder, orders: OrderManager
+) -> None:
+    """Whoever listens for OrderPlaced hears it before the fill, once, and the order can be found by the venue's id."""
+    recorder.bus.publish(a_submitted())
+    orders.apply(a_fill_update())
+    orders.apply(says(OrderState.ACTIVE))
+    kinds = [type(event).__name__ for event in recorder.events]
+    assert kinds == ["OrderSubmitted", "OrderPlaced", "OrderFilled"]
+    assert orders.find_by_venue_id("v1") is orders.find("gt-test-1")
