@@ -12,9 +12,12 @@ from typing import Any, Final
 
 import pytest
 from coinbase import jwt_generator
+from tests.builders import MINUTE_NS, a_product, some_bars
 from tests.venue_server import PRODUCT, ServedVenue, served
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+
+from gpt_trader.market.memory import ArrayStream
 
 D = Decimal
 WAIT: Final = 10.0
@@ -275,3 +278,34 @@ def test_heartbeats_come_every_second(venue: ServedVenue) -> None:
         assert counters[0] > 0
 
     talk(venue, what)
+
+
+def test_a_modelled_book_is_told_whole(tmp_path: Path) -> None:
+    """Of a market of bars: snapshot and updates put together are the book of REST, our own trades included."""
+    bars = some_bars(*(12_000 + step * (-1) ** step for step in range(60)), volume=100_000)
+    market = ArrayStream([a_product()], bars, start_ns=MINUTE_NS - 60 * 10**9)
+
+    async def what(peer: Peer) -> None:
+        await peer.subscribe("level2", PRODUCT)
+        book: dict[tuple[str, Decimal], Decimal] = {}
+        client = peer.venue.rest()
+        for number in range(10):
+            await asyncio.to_thread(peer.venue.advance, 37)
+            await asyncio.to_thread(client.market_order_buy, f"bar-{number}", PRODUCT, base_size="5")
+        await asyncio.to_thread(peer.venue.advance, 1)
+        await peer.subscribe("status")
+        while (frame := await peer.hear())["channel"] != "status":
+            for event in frame["events"] if frame["channel"] == "l2_data" else ():
+                if event["type"] == "snapshot":
+                    book.clear()
+                for update in event["updates"]:
+                    book[update["side"], D(update["price_level"])] = D(update["new_quantity"])
+        shown = (await asyncio.to_thread(client.get_product_book, PRODUCT))["pricebook"].to_dict()
+        assert {key: size for key, size in book.items() if size} == {
+            **{("bid", D(level["price"])): D(level["size"]) for level in shown["bids"]},
+            **{("offer", D(level["price"])): D(level["size"]) for level in shown["asks"]},
+        }
+        assert book
+
+    with served(tmp_path, market, cash=D(1_000_000), history_seconds=600) as venue:
+        talk(venue, what)

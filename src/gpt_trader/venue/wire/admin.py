@@ -172,8 +172,8 @@ class AdminFace:
             "over": self._running.venue.is_over,
             "connections": len(self._sockets.connections),
             "accounts": accounts,
-            "faults_struck": self._faults.struck[-1000:],
-            "tokens_rejected": self._rest.rejected_tokens[-100:],
+            "faults_struck": list(self._faults.struck),
+            "tokens_rejected": list(self._rest.rejected_tokens),
         }
 
     async def time(self, body: bytes) -> Json:
@@ -219,7 +219,7 @@ class AdminFace:
         return {"done": wanted.do}
 
     async def list_faults(self, _: bytes) -> Json:
-        return {"faults": msgspec.to_builtins(self._faults.faults()), "struck": self._faults.struck[-1000:]}
+        return {"faults": msgspec.to_builtins(self._faults.faults()), "struck": list(self._faults.struck)}
 
     async def add_fault(self, body: bytes) -> Json:
         """One fault in the form of a plan. Faults of the venue are done at once, or at_seconds from now."""

@@ -7,6 +7,7 @@ when it does. Requests and messages that pass the filter are counted, from 1, fo
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -20,6 +21,7 @@ from gpt_trader.core.errors import ConfigError
 __all__ = ["Fault", "FaultKind", "FaultPlan", "PlanFile", "read_plan"]
 
 BYTES_MAX: Final = 1_000_000
+STRUCK_MAX: Final = 1000
 
 
 class FaultKind(StrEnum):
@@ -162,7 +164,7 @@ class FaultPlan:
         self._seed = plan.seed if plan is not None else 0
         self._rules: list[_Rule] = []
         self._number = 0
-        self.struck: list[dict[str, object]] = []
+        self.struck: deque[dict[str, object]] = deque(maxlen=STRUCK_MAX)
         """What was hit, in order: kind, and the request or message."""
         for fault in plan.faults if plan is not None else ():
             self.add(fault)

@@ -61,6 +61,9 @@ class _Tape:
         self.minutes: dict[int, list[int]] = {}
         self.trades: deque[Trade] = deque(maxlen=TRADES_MAX)
         self.trade_id = FIRST_TRADE_ID
+        self.day_of = -1
+        self.day: list[int] | None = None
+        """Sum of the closed minutes of the day before `day_of`."""
 
     def add_trades(self, rows: Rows) -> list[Trade]:
         minutes = rows["ts"] // MINUTE_NS
@@ -97,6 +100,19 @@ class _Tape:
         known[2] = min(known[2], low)
         known[3] = close
         known[4] += volume
+
+    def sum_of(self, after: int, before: int) -> list[int] | None:
+        """All minutes between the two as one; None when there are none."""
+        found: list[list[int]] = []
+        for minute, values in reversed(self.minutes.items()):
+            if minute <= after:
+                break
+            if minute < before:
+                found.append(values)
+        if not found:
+            return None
+        highest, lowest = max(values[1] for values in found), min(values[2] for values in found)
+        return [found[-1][0], highest, lowest, found[0][3], sum(values[4] for values in found)]
 
     def candle(self, start_seconds: int, minutes: list[list[int]]) -> Candle:
         tick, lot = self.spec.tick, self.spec.lot
@@ -149,14 +165,14 @@ class MarketHistory:
 
     def day(self, symbol: str, now_ns: int) -> Day | None:
         """The 24 hours before `now_ns`; None when nothing was traded in them."""
-        first = now_ns // MINUTE_NS - DAY_MINUTES
         tape = self._by_symbol[symbol]
-        minutes = []
-        for minute, values in reversed(tape.minutes.items()):
-            if minute <= first:
-                break
-            minutes.append(values)
-        if not minutes:
+        minute = now_ns // MINUTE_NS
+        if tape.day_of != minute:  # what is closed is added up once a minute
+            tape.day_of = minute
+            tape.day = tape.sum_of(minute - DAY_MINUTES, minute)
+        forming = tape.minutes.get(minute)
+        parts = [part for part in (tape.day, forming) if part is not None]
+        if not parts:
             return None
-        whole = tape.candle(0, minutes[::-1])
+        whole = tape.candle(0, parts)
         return Day(whole.open, whole.high, whole.low, whole.volume or ZERO)

@@ -31,14 +31,22 @@ class Verdict:
 class RateLimits:
     """A fixed number of requests in each second of the wall clock. A limit of zero lets everything pass."""
 
-    def __init__(self, now_seconds: Callable[[], float], private: int = 30, public: int = 10) -> None:
+    def __init__(self, now_seconds: Callable[[], float], private: int = 30, public: int = 10, sockets: int = 8) -> None:
         self._now_seconds = now_seconds
         self.private = private
         self.public = public
+        self.sockets = sockets
+        """New connections of an address."""
         self._seen: dict[str, tuple[float, int]] = {}
 
     def ask(self, who: str, *, private: bool) -> Verdict:
-        limit = self.private if private else self.public
+        return self._ask(who, self.private if private else self.public)
+
+    def connects(self, address: str) -> bool:
+        """Whether one more WebSocket may be opened now."""
+        return self._ask(f"socket:{address}", self.sockets).allowed
+
+    def _ask(self, who: str, limit: int) -> Verdict:
         if limit <= 0:
             return Verdict(True, 0, 0, 0.0)
         now = self._now_seconds()

@@ -97,16 +97,15 @@ class Publisher:
             feed = self._by_symbol[symbol]
             feed.trades.extend(found)
             feed.traded = feed.candle_changed = True
-        if not self._face.connections:
-            return
         kinds = rows["kind"]
         for feed in self._feeds:
             ours = rows["product"] == feed.listed.index
             if (ours & ((kinds == QUOTE) | (kinds == BAR))).any():
+                feed.resnapshot = feed.resnapshot or not feed.compared
                 feed.compared = feed.candle_changed = True
             elif (ours & (kinds == CLEAR)).any():
                 feed.resnapshot = True
-            else:
+            elif self._face.connections:
                 self._levels(feed, rows[ours & (kinds == LEVEL)])
 
     def _levels(self, feed: _ProductFeed, rows: Rows) -> None:
@@ -168,13 +167,13 @@ class Publisher:
     def _tell_book(self, feed: _ProductFeed, *, modelled: bool) -> None:
         connections = self._face.subscribers("level2", feed.listed.product_id)
         if not connections:
-            feed.touched.clear()
-            return
-        if feed.resnapshot:
+            feed.resnapshot = False
+        elif feed.resnapshot:
             feed.resnapshot = False
             self._snapshot_book(connections, feed)
-        elif feed.compared and modelled:
-            self._compare_book(connections, feed)
+        elif feed.compared:
+            if modelled or feed.touched:
+                self._compare_book(connections, feed)
         elif feed.touched:
             levels = self._levels_now(feed.listed, DEPTH_MAX)
             taken = {key: levels.get(key, ZERO) for key in sorted(feed.touched)}
@@ -198,10 +197,13 @@ class Publisher:
         if changed:
             self._send_book(connections, feed, "update", self._updates(feed.listed, changed))
 
-    def _snapshot_book(self, connections: Iterable[Connection], feed: _ProductFeed) -> None:
-        levels = self._levels_now(feed.listed, MODELLED_DEPTH if feed.compared else DEPTH_MAX)
-        if feed.compared:
-            self._compare_book(self._face.subscribers("level2", feed.listed.product_id), feed)
+    def _snapshot_book(self, connections: list[Connection], feed: _ProductFeed) -> None:
+        if feed.compared:  # all listeners compare with one book
+            others = self._face.subscribers("level2", feed.listed.product_id)
+            self._compare_book([each for each in others if each not in connections], feed)
+            levels = feed.shown
+        else:
+            levels = self._levels_now(feed.listed, DEPTH_MAX)
         self._send_book(connections, feed, "snapshot", self._updates(feed.listed, levels))
 
     def _updates(self, listed: Listed, levels: Mapping[tuple[str, Decimal], Decimal]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -25,6 +25,7 @@ BODY_BYTES_MAX: Final = 1_000_000
 TOO_MANY: Final[Json] = {"errors": [{"id": "rate_limit_exceeded", "message": "Too many requests"}]}
 HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
 ENUMS: Final = frozenset({"status", "failure_reason", "order_type", "time_in_force", "liquidity_indicator", "side"})
+REJECTED_MAX: Final = 100
 UNKNOWN_ENUM: Final = "SOMETHING_NEW"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,7 +52,7 @@ class RestFace:
         self._catch_up = catch_up
         self._fail_next = fail_next
         self._zombies: set[asyncio.Task[None]] = set()
-        self.rejected_tokens: list[str] = []
+        self.rejected_tokens: deque[str] = deque(maxlen=REJECTED_MAX)
         """Why tokens were refused, for the venue's owner."""
 
     def add_to(self, app: web.Application) -> None:

@@ -91,7 +91,7 @@ class VenueServer:
         )
         self.faults = FaultPlan(options.plan)
         self.tokens = TokenVerifier(self.keys, self.wall_seconds)
-        limits = (30, 10) if options.rate_limits else (0, 0)
+        limits = (30, 10, 8) if options.rate_limits else (0, 0, 0)
         self.limits = RateLimits(lambda: clock.now_ns() / NS, *limits)
         self.desk = OrderDesk(self.running, self.keys, self.quirks)
         self.money = MoneyBook(self.running, self.desk, self.quirks)
@@ -100,6 +100,7 @@ class VenueServer:
             tokens=self.tokens,
             faults=self.faults,
             quirks=self.quirks,
+            limits=self.limits,
             clock=clock,
             market_ns=lambda: self.running.now_ns,
             product_ids=[listed.product_id for listed in self.desk.listing],

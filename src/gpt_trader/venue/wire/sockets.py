@@ -14,6 +14,7 @@ from gpt_trader.core.clock import NS, Clock
 from gpt_trader.venue.wire.faults import Fault, FaultKind, FaultPlan
 from gpt_trader.venue.wire.formats import Json, heartbeat_time, stamp
 from gpt_trader.venue.wire.keys import ApiKey
+from gpt_trader.venue.wire.limits import RateLimits
 from gpt_trader.venue.wire.quirks import Quirks
 from gpt_trader.venue.wire.tokens import TokenVerifier, Unauthorized
 
@@ -174,6 +175,7 @@ class SocketFace:
         tokens: TokenVerifier,
         faults: FaultPlan,
         quirks: Quirks,
+        limits: RateLimits,
         clock: Clock,
         market_ns: Callable[[], int],
         product_ids: Sequence[str],
@@ -183,6 +185,7 @@ class SocketFace:
         self.clock = clock
         self._market_ns = market_ns
         self._tokens = tokens
+        self._limits = limits
         self._product_ids = frozenset(product_ids)
         self._greet: Greeting | None = None
         self.connections: set[Connection] = set()
@@ -223,6 +226,8 @@ class SocketFace:
         socket = web.WebSocketResponse(compress=False, max_msg_size=MESSAGE_BYTES_MAX, timeout=1.0)
         if not socket.can_prepare(request):
             return web.Response(status=426, text="this address speaks WebSocket")
+        if not self._limits.connects(str(request.remote)):
+            return web.Response(status=429, text="too many connections")
         await socket.prepare(request)
         connection = Connection(socket, self, user_only=user_only)
         connection.last_sent_ns = self.clock.now_ns()
