@@ -16,7 +16,7 @@ run: .venv/.main ## Trade a day of perpetuals on the embedded venue (no keys, no
 	@$(BIN)/gpt-trader run --profile dev_entry $(ARGS)
 
 test: .venv/.dev ## Run the tests
-	@$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/.dev ## Check format, lint, types and architecture
 	@$(BIN)/ruff format --check .

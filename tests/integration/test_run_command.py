@@ -140,4 +140,4 @@ def test_real_time_is_real_time(state_home: Path) -> None:
 
     assert done.code == 0, done.err
     assert done.summary["end"] == "2026-01-05 00:00:02.000Z"
-    assert 2.0 <= took < 12.0
+    assert 2.0 <= took < 60.0
