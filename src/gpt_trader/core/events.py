@@ -266,7 +266,8 @@ class TacticEnded(Event, frozen=True, kw_only=True):
 
 # --- orders: OrderSubmitted by placement.submitter, all others by placement.order_manager -------------------------
 class OrderSubmitted(Event, frozen=True, kw_only=True):
-    """Durable before the first byte leaves; `body_digest` freezes what may be sent under this id."""
+    """Durable before the first byte leaves; `body_digest` freezes what may be sent under this id.
+    Publisher: placement.submitter."""
 
     symbol: str
     side: Side
@@ -299,13 +300,13 @@ class OrderCancelRequested(Event, frozen=True, kw_only=True):
 
 
 class OrderPlaced(Event, frozen=True, kw_only=True):
-    """The venue has it."""
+    """The venue has it. Publisher: placement.order_manager."""
 
     venue_order_id: str
 
 
 class OrderFilled(Event, frozen=True, kw_only=True):
-    """One trade of one order; applied once per (venue order, trade id)."""
+    """One trade of one order; applied once per (venue order, trade id). Publisher: placement.order_manager."""
 
     venue_order_id: str
     trade_id: str
@@ -325,7 +326,8 @@ class OrderFilled(Event, frozen=True, kw_only=True):
 
 
 class OrderCancelled(Event, frozen=True, kw_only=True):
-    """The venue says it is cancelled; fills may still arrive late and are applied."""
+    """The venue says it is cancelled; fills may still arrive late and are applied.
+    Publisher: placement.order_manager."""
 
     venue_order_id: str
     filled: Decimal
@@ -333,35 +335,35 @@ class OrderCancelled(Event, frozen=True, kw_only=True):
 
 
 class OrderRejected(Event, frozen=True, kw_only=True):
-    """The venue refused it; it never rested."""
+    """The venue refused it; it never rested. Publisher: placement.order_manager."""
 
     code: str
     message: str = ""
 
 
 class OrderExpired(Event, frozen=True, kw_only=True):
-    """End of time in force: an IOC or FOK remainder, or a GTD end."""
+    """End of time in force: an IOC or FOK remainder, or a GTD end. Publisher: placement.order_manager."""
 
     venue_order_id: str
     filled: Decimal
 
 
 class OrderFailed(Event, frozen=True, kw_only=True):
-    """Not placed: the request never left, or it was proven not to have arrived."""
+    """Not placed: the request never left, or it was proven not to have arrived. Publisher: placement.order_manager."""
 
     code: str
     message: str = ""
 
 
 class OrderOutcomeUnknown(Event, frozen=True, kw_only=True):
-    """Bytes may have left and there is no proof. Counts at full notional."""
+    """Bytes may have left and there is no proof. Counts at full notional. Publisher: placement.order_manager."""
 
     message: str = ""
 
 
 class OrderSightedLate(Event, frozen=True, kw_only=True):
     """An order that counted as never placed was seen at the venue after all; it is applied in full, and this is the
-    alarm."""
+    alarm. Publisher: placement.order_manager."""
 
     symbol: str
     believed: OrderState
@@ -372,12 +374,16 @@ class OrderSightedLate(Event, frozen=True, kw_only=True):
 
 # --- positions and money: published by records.ledger -------------------------------------------------------------
 class PositionOpened(Event, frozen=True, kw_only=True):
+    """A symbol that was flat is held. Publisher: records.ledger."""
+
     symbol: str
     quantity: Decimal
     entry_price: Decimal
 
 
 class PositionClosed(Event, frozen=True, kw_only=True):
+    """A symbol is flat again, or turned to the other side. Publisher: records.ledger."""
+
     symbol: str
     realised_pnl: Decimal
     """Price PnL of the closed position over its life, before fees and funding."""
