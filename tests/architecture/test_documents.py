@@ -72,3 +72,9 @@ def test_every_refusal_stands_in_the_generated_page() -> None:
     page = (ROOT / "docs" / "refusals.md").read_text(encoding="utf8")
     assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["refusals"]()
     assert all(f"`{refusal.value}`" in page and refusal.meaning in page for refusal in Refusal)
+
+
+def test_every_rule_and_guard_stands_in_the_generated_page() -> None:
+    """Threshold, unit, action and way back as they are in the code."""
+    page = (ROOT / "docs" / "guards.md").read_text(encoding="utf8")
+    assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["guards"]()

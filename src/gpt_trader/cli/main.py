@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "report": ("gpt_trader.cli.report:report", "Write the HTML report of a stored run."),
     "config": ("gpt_trader.cli.config:config", "Show every setting with its source, or check them."),
     "flags": ("gpt_trader.cli.flags:flags", "List the flags that choose the engine."),
+    "risk": ("gpt_trader.cli.risk:risk", "Show every rule and guard with its threshold."),
     "data": ("gpt_trader.cli.data:data", "Import market data into the catalog, check it, look at it."),
     "explain": ("gpt_trader.cli.explain:explain", "Tell why something was traded, refused, or not traded."),
     "tca": ("gpt_trader.cli.tca:tca", "Say what trading cost, and of what the cost is made."),
