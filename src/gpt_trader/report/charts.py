@@ -71,13 +71,14 @@ def compared_charts(named: Sequence[tuple[str, Curves]]) -> list[Chart]:
     )
     (first, a), (second, b) = named
     if len(a.times_ns) == len(b.times_ns) and np.array_equal(a.times_ns, b.times_ns):
+        better = f"Above zero {second} is better: it earned more, or paid less."
         apart = [
             _line("equity", a.times_ns, b.equity - a.equity, "$main", digits=2, fill=True),
             _line("price PnL", a.times_ns, b.price + b.liquidation - a.price - a.liquidation, "$second", digits=2),
             _line("fees", a.times_ns, a.fees - b.fees, "$down", digits=2),
             _line("funding", a.times_ns, b.funding - a.funding, "$muted", digits=2),
         ]
-        charts.append(_chart("apart", f"{second} less {first}", apart, 300, "account currency, above zero is better"))
+        charts.append(_chart("apart", f"{second} less {first}", apart, 300, "account currency", note=better))
     return _aligned(charts, a.times_ns)
 
 

@@ -91,5 +91,16 @@ def _first(comparison: Comparison) -> Grid:
 
 
 def _identity(a: ComparedRun, b: ComparedRun) -> Grid:
-    rows = [Row((Cell(run.label), Cell(run.facts.summary.run), Cell(run.story.digest, "wide dim"))) for run in (a, b)]
-    return Grid("identity", "Identity", (Column(""), Column("run"), Column("event hash")), rows)
+    rows = [
+        Row(
+            (
+                Cell(run.label),
+                Cell(run.facts.summary.run),
+                Cell(run.facts.summary.engine_reason, "wide"),
+                Cell(run.story.digest, "wide dim hash"),
+            )
+        )
+        for run in (a, b)
+    ]
+    columns = (Column(""), Column("run"), Column("engine chosen by"), Column("event hash"))
+    return Grid("identity", "Identity", columns, rows)

@@ -90,7 +90,6 @@ def compare_runs(a: ComparedRun, b: ComparedRun) -> Comparison:
 def _lines(a: ComparedRun, b: ComparedRun) -> Iterator[FigureLine]:
     first, second = a.facts.summary, b.facts.summary
     yield FigureLine(name="Engine", a=first.engine, b=second.engine)
-    yield FigureLine(name="Chosen by", a=first.engine_reason, b=second.engine_reason)
     splits = a.story.split(a.facts.marks), b.story.split(b.facts.marks)
     yield _amounts("Equity at end", first.equity_end, second.equity_end)
     yield _amounts("Net result", *(split.total - split.transfers for split in splits), signed=True)
