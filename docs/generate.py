@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
+from gpt_trader.core import events as events_module
 from gpt_trader.core.errors import Refusal
+from gpt_trader.core.events import SCHEMA_VERSION
 from gpt_trader.risk.catalogue import CATALOGUE, Entry
 
 
@@ -18,6 +22,51 @@ def refusals() -> str:
         "Generated from `gpt_trader.core.errors:Refusal` by `make docs`; do not edit.\n\n"
         f"| Code | Meaning |\n|---|---|\n{rows}\n"
     )
+
+
+def events() -> str:
+    """Every event type with its publisher, meaning and fields, in the order of the code."""
+    source = Path(events_module.__file__).read_text(encoding="utf8")
+    declared = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    base, kinds = declared[0], declared[1:]
+    intro = (
+        f"Everything a run has written down, schema version {SCHEMA_VERSION}. `gpt-trader events show RUN --json` "
+        "prints them. An event is stored as JSON with its type under `type`; money, prices and quantities are decimal "
+        "text, times are integer nanoseconds since 1970 UTC, a field that has its default is left out. A store keeps "
+        "the schema version of each row, and what older versions wrote is read as today's."
+    )
+    made = "Generated from `gpt_trader.core.events` by `make docs`; do not edit."
+    parts = ["# Events", "", intro, "", made, "", f"{_sentence(base)} Every event has:", "", *_fields(base)]
+    for kind in kinds:
+        parts += ["", f"## {kind.name}", "", _sentence(kind)]
+        fields = list(_fields(kind))
+        if len(fields) > len(HEAD):
+            parts += ["", *fields]
+    return "\n".join(parts) + "\n"
+
+
+HEAD = ("| Field | Type | Default | Meaning |", "|---|---|---|---|")
+
+
+def _sentence(kind: ast.ClassDef) -> str:
+    return " ".join((ast.get_docstring(kind) or "").split())
+
+
+def _fields(kind: ast.ClassDef) -> Iterator[str]:
+    """A row for each field; the text below a field is its meaning."""
+    yield from HEAD
+    for field, after in zip(kind.body, [*kind.body[1:], None], strict=True):
+        if not isinstance(field, ast.AnnAssign):
+            continue
+        default = "required" if field.value is None else f"`{ast.unparse(field.value)}`"
+        shape = ast.unparse(field.annotation).replace("|", "or")
+        yield f"| `{ast.unparse(field.target)}` | {shape} | {default} | {_text_of(after)} |"
+
+
+def _text_of(node: ast.stmt | None) -> str:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return " ".join(node.value.value.split()).replace("|", "\\|")
+    return ""
 
 
 GUARDS_INTRODUCTION = """\
@@ -69,5 +118,5 @@ def row(entry: Entry) -> str:
 
 
 if __name__ == "__main__":
-    (Path(__file__).parent / "refusals.md").write_text(refusals(), encoding="utf8")
-    (Path(__file__).parent / "guards.md").write_text(guards(), encoding="utf8")
+    for name, page in {"refusals.md": refusals, "events.md": events, "guards.md": guards}.items():
+        (Path(__file__).parent / name).write_text(page(), encoding="utf8")

@@ -12,6 +12,7 @@ from tests.architecture.house import ROOT, SRC, committed_files, find_symbol
 
 from gpt_trader.config.names import known_settings
 from gpt_trader.core.errors import Refusal
+from gpt_trader.records.schema import EVENT_TYPES
 
 PAGES: Final = [path for path in committed_files() if path.suffix == ".md"]
 LINK: Final = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
@@ -78,3 +79,12 @@ def test_every_rule_and_guard_stands_in_the_generated_page() -> None:
     """Threshold, unit, action and way back as they are in the code."""
     page = (ROOT / "docs" / "guards.md").read_text(encoding="utf8")
     assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["guards"]()
+
+
+def test_every_event_stands_in_the_generated_page() -> None:
+    """The page is made from core.events by `make docs`, is current, and says who publishes each event."""
+    page = (ROOT / "docs" / "events.md").read_text(encoding="utf8")
+    assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["events"]()
+    sections = dict(re.findall(r"^## (\w+)\n\n(.+)$", page, re.MULTILINE))
+    assert sections.keys() == EVENT_TYPES.keys()
+    assert [name for name, text in sections.items() if "Publisher: " not in text] == []

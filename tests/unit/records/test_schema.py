@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import typing
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import a_fill
 
+from gpt_trader.core import events
 from gpt_trader.core.errors import Number, StoreError
 from gpt_trader.core.events import SCHEMA_VERSION, Event
 from gpt_trader.records import schema
@@ -110,3 +114,34 @@ def test_what_is_no_event_is_refused(payload: bytes) -> None:
     """Damaged bytes, unknown types and wrong types of fields are errors, never a default."""
     with pytest.raises(StoreError, match="not a readable event"):
         decode(payload)
+
+
+# --- what version 1 wrote -----------------------------------------------------------------------------------------
+FOLDER = Path(__file__).parent
+ROWS_V1 = (FOLDER / "events_v1.jsonl").read_bytes().splitlines()
+FIELDS_V1: dict[str, dict[str, str]] = json.loads((FOLDER / "events_v1_fields.json").read_text(encoding="utf8"))
+
+
+@pytest.mark.parametrize("row", ROWS_V1, ids=lambda row: json.loads(row)["type"])
+def test_a_row_of_version_1_is_read_as_it_was(row: bytes) -> None:
+    """A store of the first release opens; writing what was read gives its bytes, so its hashes still hold."""
+    assert encode(decode(row, 1)) == row
+
+
+@pytest.mark.parametrize("kind", FIELDS_V1)
+def test_version_2_only_adds_what_may_be_absent(kind: str) -> None:
+    """No field of version 1 is gone or of another type, and each new one has a default: so the upcast is nothing.
+
+    Whoever changes more than that needs a version 3 and a real upcast.
+    """
+    source = ast.parse(Path(events.__file__).read_text(encoding="utf8"))
+    (node,) = [each for each in source.body if isinstance(each, ast.ClassDef) and each.name == kind]
+    fields = {ast.unparse(field.target): field for field in node.body if isinstance(field, ast.AnnAssign)}
+    kept = {name: ast.unparse(field.annotation) for name, field in fields.items() if name in FIELDS_V1[kind]}
+    assert kept == FIELDS_V1[kind]
+    assert [name for name, field in fields.items() if name not in FIELDS_V1[kind] and field.value is None] == []
+
+
+def test_every_type_of_version_1_is_still_known() -> None:
+    """An event of an old log that nobody knows any more would make the log unreadable."""
+    assert FIELDS_V1.keys() - {"Event"} <= EVENT_TYPES.keys()
