@@ -125,7 +125,6 @@ def test_nothing_can_be_put_into_a_market_that_is_over() -> None:
 def test_moved_prices_move_every_price_that_comes() -> None:
     """Trades and levels alike, from the next slice on."""
     tape = MarketTape(ArrayStream([a_product()], some_rows((TRADE, 1, 0, 100, 1), (LEVEL, 1, 0, 99, 1), step_ns=NS)))
-    tape.live_from(0)
     chunks = tape.chunks()
     assert next(chunks)["a"].tolist() == [100]
     tape.move_prices(0, 7)

@@ -69,7 +69,8 @@ class RunningVenue:
         shift_ns = 0
         if speed is not None:
             shift_ns = (self._wall_ns - history_ns - stream.start_ns) // HOUR_NS * HOUR_NS
-        self.tape = MarketTape(stream, shift_ns=shift_ns)
+        live_ns = self._wall_ns if speed is not None else stream.start_ns + history_ns
+        self.tape = MarketTape(stream, shift_ns=shift_ns, live_from_ns=live_ns)
         self.history = MarketHistory(stream.products, stream.bar_seconds)
         self.venue = SimulatedVenue(self.tape, cash=cash, settings=settings or VenueSettings())
         self.venue.wake_on_bars(False)
@@ -77,8 +78,6 @@ class RunningVenue:
         self._listeners: list[Listener] = []
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._timer_numbers = itertools.count()
-        live_ns = self._wall_ns if speed is not None else self.tape.start_ns + history_ns
-        self.tape.live_from(live_ns)
         self.move_to(live_ns)
         self._market_ns = live_ns
 

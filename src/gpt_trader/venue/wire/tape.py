@@ -29,10 +29,11 @@ Intervention = Callable[[], Rows]
 class MarketTape:
     """A market.stream.MarketStream over another one."""
 
-    def __init__(self, stream: MarketStream, *, shift_ns: int = 0) -> None:
+    def __init__(self, stream: MarketStream, *, shift_ns: int = 0, live_from_ns: int | None = None) -> None:
+        """Rows from `live_from_ns` on come in short slices, before it as the stream gives them."""
         self._stream = stream
         self._shift_ns = shift_ns
-        self._live_from_ns = stream.end_ns + shift_ns
+        self._live_from_ns = stream.start_ns + shift_ns if live_from_ns is None else live_from_ns
         self._given: deque[Rows] = deque()
         self._last_ns = stream.start_ns + shift_ns
         self._asked: list[Intervention] = []
@@ -70,10 +71,6 @@ class MarketTape:
     @property
     def notes(self) -> tuple[str, ...]:
         return self._stream.notes
-
-    def live_from(self, at_ns: int) -> None:
-        """Rows from here on come in short slices; before it as the stream gives them."""
-        self._live_from_ns = at_ns
 
     def take(self, until_ns: int) -> Iterator[Rows]:
         """Rows up to `until_ns` that were not taken yet, in order."""
