@@ -15,6 +15,7 @@ from tests.venue_server import PRODUCT, ServedVenue, served
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import INDEX, LEVEL, TRADE
 from gpt_trader.market.stream import MarketStream
+from gpt_trader.venue.wire.faults import Fault, FaultKind, PlanFile
 from gpt_trader.venue.wire.formats import stamp
 
 D = Decimal
@@ -269,3 +270,45 @@ def test_funding_is_paid_and_told(desk: Desk, venue: ServedVenue) -> None:
     venue.advance(3)
     balance = desk.client.get_futures_balance_summary()["balance_summary"]
     assert D(balance["funding_pnl"]["value"]) == -100 * D("0.01") * 60_000 * D("0.001")
+
+
+def test_a_plan_strikes_the_venue_at_its_time(tmp_path: Path) -> None:
+    """A jump of a tenth after ten seconds: book, last price and what is still to come stand higher."""
+    plan = PlanFile(faults=(Fault(fault=FaultKind.PRICE_JUMP, at_seconds=10, percent=10),))
+    with served(tmp_path, a_still_market(), history_seconds=5, plan=plan) as venue:
+        client = venue.rest()
+        venue.advance(5)
+        assert client.get_best_bid_ask([PRODUCT])["pricebooks"][0]["bids"][0]["price"] == str(BID)
+        venue.advance(10)
+        assert client.get_best_bid_ask([PRODUCT])["pricebooks"][0]["bids"][0]["price"] == str(BID + 6000)
+        product = client.get_product(PRODUCT)
+        assert product["price"] == "66000"
+        assert product["future_product_details"]["index_price"] == "66000"
+
+
+def test_a_plan_puts_the_venues_clock_wrong(tmp_path: Path) -> None:
+    """Its time is ahead, and stamps with it; a minute is within a token's life."""
+    plan = PlanFile(faults=(Fault(fault=FaultKind.CLOCK_SKEW, at_seconds=10, seconds=60),))
+    with served(tmp_path, a_still_market(), history_seconds=5, plan=plan) as venue:
+        venue.advance(15)
+        told = int(venue.rest().get_unix_time()["epoch_seconds"])
+        assert told == venue.server.running.now_ns // 10**9 + 60
+
+
+def test_the_same_day_twice_is_the_same(tmp_path: Path) -> None:
+    """Orders at the same moments of a market that is moved by hand end in the same fills, ids included."""
+
+    def day(folder: Path) -> list[dict[str, Any]]:
+        with served(folder, cash=D(100_000)) as venue:
+            client = venue.rest()
+            for number in range(8):
+                client.create_order(
+                    f"n-{number}", PRODUCT, "BUY" if number % 2 else "SELL", {"market_market_ioc": {"base_size": "70"}}
+                )
+                venue.advance(17)
+            fills: list[dict[str, Any]] = client.get_fills(limit=100).to_dict()["fills"]
+            return fills
+
+    first = day(tmp_path / "first")
+    assert len(first) > 8
+    assert day(tmp_path / "second") == first
