@@ -196,26 +196,28 @@ class AdminFace:
         """Interfere with the market; see interventions."""
         wanted = msgspec.json.decode(body, type=_Market)
         listed = self._interventions.listed(wanted.product)
-        if wanted.do == "trade":
-            self._interventions.trade(listed, wanted.price, wanted.size, wanted.side)
-        elif wanted.do == "jump":
-            self._interventions.jump(listed, wanted.percent)
-        elif wanted.do == "mark":
-            self._interventions.set_mark(listed, wanted.price)
-        elif wanted.do == "funding":
-            self._interventions.fund(listed, wanted.rate)
-        elif wanted.do == "status":
-            self._interventions.set_status(listed, wanted.status)
-        elif wanted.do == "halt":
-            self._interventions.halt(listed, wanted.seconds)
-        elif wanted.do == "session_break":
-            self._interventions.break_session(listed, wanted.seconds)
-        elif wanted.do == "session_open":
-            self._interventions.open_session(listed)
-        elif wanted.do == "window":
-            self._interventions.change_window(wanted.window)
-        else:
-            self._interventions.liquidate(wanted.account)
+        hand = self._interventions
+        match wanted.do:
+            case "trade":
+                hand.trade(listed, wanted.price, wanted.size, wanted.side)
+            case "jump":
+                hand.jump(listed, wanted.percent)
+            case "mark":
+                hand.set_mark(listed, wanted.price)
+            case "funding":
+                hand.fund(listed, wanted.rate)
+            case "status":
+                hand.set_status(listed, wanted.status)
+            case "halt":
+                hand.halt(listed, wanted.seconds)
+            case "session_break":
+                hand.break_session(listed, wanted.seconds)
+            case "session_open":
+                hand.open_session(listed)
+            case "window":
+                hand.change_window(wanted.window)
+            case "liquidate":
+                hand.liquidate(wanted.account)
         return {"done": wanted.do}
 
     async def list_faults(self, _: bytes) -> Json:
