@@ -227,6 +227,16 @@ def test_a_resting_order_is_an_answer_and_counts_as_exposure(open_house: Open) -
         house.check_invariants()
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_unknown_order_counts_as_exposure(tmp_path: Path, engine: str) -> None:
+    """The request is lost: nobody knows whether 0.1 was bought, so only 0.06 is left under a cap of 0.16."""
+    config = a_config(**ENGINES[engine], max_position_pct_per_symbol=D("0.1"))
+    with a_house(tmp_path, config, wire=("request lost",) * 4) as house:
+        lost, second = place(house, {"quantity": D("0.1")}, {"quantity": D("0.1"), "strategy": "another"})
+        assert lost.outcome == "UNKNOWN"
+        assert second.filled == D("0.06")
+
+
 def test_a_market_order_larger_than_the_first_level_pays_the_second(house: House) -> None:
     """Ten levels of 1: buying 1.5 pays 60 005 for one and 60 010 for the half."""
     (report,) = place(house, {"quantity": D("1.5")})

@@ -100,8 +100,9 @@ class OrderValidator:
             check_stop_side(order.side, order.stop_price, last)
 
     def _check_slippage(self, order: OrderRequest, snapshot: Snapshot) -> dict[str, Number]:
-        """Cost of walking the book for the asked size, times the symbol's multiplier. Judges immediate entries."""
-        if order.order_type is not OrderType.MARKET:
+        """Cost of walking the book for the asked size, times the symbol's multiplier. Judges immediate entries; a
+        guard of zero is off and needs no book."""
+        if order.order_type is not OrderType.MARKET or not self._config.slippage_guard_bps:
             return {}
         product, book = snapshot.product, snapshot.market.book
         multiplier = self._slippage_multipliers.get(order.symbol, Decimal(1))

@@ -147,3 +147,15 @@ def test_prices_go_to_the_tick_on_the_safe_side(tmp_path: Path) -> None:
     """A buy limit of 59 994.9 becomes 59 990."""
     order = an_order(order_type=OrderType.LIMIT, limit_price=D("59994.9"), time_in_force=TimeInForce.GTC)
     assert validate(order).order.limit_price == D(59_990)
+
+
+@pytest.mark.parametrize("snapshot", [a_snapshot(), a_snapshot(market=a_market(book=None))], ids=["a book", "none"])
+def test_a_slippage_guard_of_zero_is_off(snapshot: Snapshot) -> None:
+    """It neither refuses everything nor asks for a book."""
+    assert validate(an_order(quantity=D(3)), snapshot, guard_bps=0).trace == {}
+
+
+def test_a_trailing_stop_is_refused_and_a_target_is_said_not_to_be_kept() -> None:
+    """What the baseline does not offer is named, one way or the other."""
+    assert code_of(an_order(trailing_stop=D("0.01"))) is Refusal.UNSUPPORTED_ORDER_TYPE
+    assert "target_kept" in validate(an_order(target_price=D(61_000))).trace
