@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gpt_trader.core import events as events_module
 from gpt_trader.core.errors import Refusal
 from gpt_trader.core.events import SCHEMA_VERSION
+from gpt_trader.core.values import TimeInForce
+from gpt_trader.execution.advanced.broker_adapter import TIMES_IN_FORCE
+from gpt_trader.placement.order_states import MEANING, RANK
+from gpt_trader.placement.order_states import table as states_table
 from gpt_trader.risk.catalogue import CATALOGUE, Entry
 
 
@@ -117,6 +121,36 @@ def row(entry: Entry) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
+def orders() -> str:
+    """The state machine of every order, and which times in force make sense."""
+    states = "".join(
+        f"| `{state}` | {RANK[state]} | {MEANING[state]} | {quoted(after)} |\n"
+        for state, after in states_table().items()
+    )
+    types = "".join(
+        f"| `{kind}` | {quoted([each for each in TimeInForce if each in allowed])} |\n"
+        for kind, allowed in TIMES_IN_FORCE.items()
+    )
+    return (
+        "# Orders\n\n"
+        "What is told of an order by stream, poll, reply or restart is compared with what is known. A word of higher "
+        "rank is taken, any other is old news; so status never goes back, in whatever order the words arrive. Fills "
+        "are trades and no words: they apply in any state, each (order, trade id) once. `REJECTED` and `FAILED` mean "
+        "never placed; when the venue shows such an order after all it is taken back in and told as OrderSightedLate."
+        "\n\n"
+        "Generated from `gpt_trader.placement.order_states` and `gpt_trader.execution.advanced.broker_adapter` by "
+        "`make docs`; do not edit.\n\n"
+        f"## States\n\n| State | Rank | Meaning | May be followed by |\n|---|---|---|---|\n{states}\n"
+        "## Times in force\n\n"
+        "Of these a venue offers what its adapter states. What it does not offer is refused by name, never "
+        f"downgraded.\n\n| Order type | Times in force |\n|---|---|\n{types}"
+    )
+
+
+def quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words) or "-"
+
+
 if __name__ == "__main__":
-    for name, page in {"refusals.md": refusals, "events.md": events, "guards.md": guards}.items():
+    for name, page in {"refusals.md": refusals, "events.md": events, "guards.md": guards, "orders.md": orders}.items():
         (Path(__file__).parent / name).write_text(page(), encoding="utf8")

@@ -81,6 +81,12 @@ def test_every_rule_and_guard_stands_in_the_generated_page() -> None:
     assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["guards"]()
 
 
+def test_the_order_states_stand_in_the_generated_page() -> None:
+    """`make docs` was run after the last change of the state machine."""
+    page = (ROOT / "docs" / "orders.md").read_text(encoding="utf8")
+    assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["orders"]()
+
+
 def test_every_event_stands_in_the_generated_page() -> None:
     """The page is made from core.events by `make docs`, is current, and says who publishes each event."""
     page = (ROOT / "docs" / "events.md").read_text(encoding="utf8")
