@@ -16,7 +16,8 @@ from gpt_trader.records.reader import read_run
 from gpt_trader.records.schema import encode
 
 PROGRAM = Path(sys.executable).with_name("gpt-trader")
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 300
+"""Many times what any of them takes on a quiet machine."""
 BUSY_PROFILE = """\
 symbols: [BTC-PERP]
 strategy: {short_ma: 2, long_ma: 3, allow_shorts: true, position_fraction: 0.05}
