@@ -152,12 +152,13 @@ def _tiles(summary: RunSummary, figures: Sequence[Figure]) -> list[Tile]:
     net = summary.equity_end - summary.equity_start - summary.transfers
     sharpe, won = named["Sharpe ratio a year"], named.get("Won")
     start = summary.equity_start
+    forced = "those of liquidations included" if summary.liquidations else ""
     tiles = [
         Tile("Net result", moved(net), f"{net / start:+.3%} of {money(start)}" if start else "", tone_of(net)),
         Tile("Maximum drawdown", f"{summary.max_drawdown:.2%}", "of the highest equity"),
         Tile("Sharpe ratio a year", sharpe.value, sharpe.note, "plain" if sharpe.missing else ""),
         Tile("Round trips", named["Round trips"].value, f"{won.value} won" if won and not won.missing else ""),
-        Tile("Fees", moved(-summary.fees), "", tone_of(-summary.fees)),
+        Tile("Fees", moved(-summary.fees), forced, tone_of(-summary.fees)),
         Tile("Funding", moved(summary.funding), "above zero is received", tone_of(summary.funding)),
         Tile("Orders", f"{summary.orders:,}", f"{summary.fills:,} fills, {sum(summary.refusals.values()):,} refusals"),
     ]
