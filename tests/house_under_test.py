@@ -80,6 +80,15 @@ class BadWire(PaperExchange):
         self.cancel_script: list[str] = []
         """The same for each attempt to cancel."""
 
+        self.failing_reads = 0
+        """How many of the next reads of open orders fail."""
+
+    async def open_orders(self) -> tuple[OrderUpdate, ...]:
+        if self.failing_reads > 0:
+            self.failing_reads -= 1
+            raise VenueUnavailableError("503")
+        return await super().open_orders()
+
     async def cancel(self, client_order_id: str, venue_order_id: str, symbol: str) -> None:
         fault = self.cancel_script.pop(0) if self.cancel_script else "sound"
         if fault == "unavailable":

@@ -19,6 +19,7 @@ from gpt_trader.bot.builder import PerpsBotBuilder, RunIdentity
 from gpt_trader.config.bot import BotConfig, ExecutionConfig, RunConfig
 from gpt_trader.core.clock import NS, VirtualClock, run_virtual
 from gpt_trader.core.events import (
+    OrderApproved,
     OrderCancelRequested,
     OrderFilled,
     OrderSubmitted,
@@ -343,6 +344,20 @@ def test_a_market_order_that_must_fill_whole_does_or_does_not(tmp_path: Path) ->
         (submitted,) = house.of(OrderSubmitted)
         assert submitted.time_in_force is TimeInForce.FOK
         check(house, D(20))
+
+
+def test_aggressive_sizing_trades_the_full_size_in_slices_under_the_cap(tmp_path: Path) -> None:
+    """1.2 stays under 1 bp on this book (5/60000 for one, 10/60000 for the next 0.2); 3 goes in three slices of 1."""
+    limits = {"enable_market_impact_guard": True, "sizing_mode": "AGGRESSIVE", "max_market_impact_bps": 1}
+    config = a_config(**limits).model_copy(update={"execution": a_tactic_config().execution})
+    with a_house(tmp_path, config, steady_market(MARKETS["flat"]), cash=10**7) as house:
+        work(house, "", quantity=D(3))
+        (approved,) = house.of(OrderApproved)
+        assert (approved.quantity, approved.tactic) == (D(3), "twap")
+        assert (approved.risk["slices"], approved.risk["slice_quantity"]) == (3, D(1))
+        assert approved.risk["final_impact_bps"] <= 1
+        assert max(event.quantity for event in house.of(OrderSubmitted)) == D(1)
+        assert check(house, D(3)) == D(3)
 
 
 # --- what else may happen while it works ---------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.builders import START_NS, D, an_order
 
@@ -51,3 +52,44 @@ def test_what_it_can_do_passes() -> None:
     broker = BrokerAdapter(SPARSE)
     for order in (an_order(), an_order(**LIMIT, time_in_force=TimeInForce.GTC), an_order(**LIMIT)):
         broker.check(order)
+
+
+ALL = frozenset(TimeInForce)
+EVERYTHING = msgspec.structs.replace(
+    SPARSE,
+    order_types=frozenset(OrderType),
+    limit_times_in_force=ALL,
+    market_times_in_force=ALL,
+    post_only=True,
+)
+GTC, GTD, IOC, FOK = TimeInForce.GTC, TimeInForce.GTD, TimeInForce.IOC, TimeInForce.FOK
+
+
+@pytest.mark.parametrize(
+    ("order_type", "offered"),
+    [
+        (OrderType.MARKET, {IOC, FOK}),
+        (OrderType.LIMIT, {GTC, GTD, IOC, FOK}),
+        (OrderType.STOP_LIMIT, {GTC, GTD}),
+        (OrderType.BRACKET, {GTC, GTD}),
+    ],
+)
+def test_the_table_of_types_and_times(order_type: OrderType, offered: set[TimeInForce]) -> None:
+    """Even a venue that states everything is not asked for what makes no sense, and one that states less offers less."""
+    assert BrokerAdapter(EVERYTHING).offered(order_type) == offered
+    assert BrokerAdapter(SPARSE).offered(order_type) <= offered
+    for time_in_force in TimeInForce:
+        order = an_order(
+            order_type=order_type, time_in_force=time_in_force, limit_price=D(60_000), stop_price=D(61_000)
+        )
+        if time_in_force in offered:
+            BrokerAdapter(EVERYTHING).check(order)
+        else:
+            with pytest.raises(Refused) as caught:
+                BrokerAdapter(EVERYTHING).check(order)
+            assert caught.value.code is Refusal.UNSUPPORTED_TIF
+
+
+def test_a_type_that_the_venue_lacks_offers_no_time() -> None:
+    """Nothing to choose from."""
+    assert BrokerAdapter(SPARSE).offered(OrderType.BRACKET) == frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,8 +12,17 @@ from tests.builders import START_NS, D, a_book, a_market, a_snapshot, an_order
 from gpt_trader.config.risk import PositionSizingMethod, RiskConfig, SizingMode
 from gpt_trader.core.clock import NS, ManualClock
 from gpt_trader.core.errors import Refusal, Refused
-from gpt_trader.core.values import BookView, NormalizedOrderRequest, OrderRequest, Side, Snapshot
+from gpt_trader.core.values import (
+    BookView,
+    NormalizedOrderRequest,
+    OrderRequest,
+    OrderType,
+    Side,
+    Snapshot,
+    TimeInForce,
+)
 from gpt_trader.execution.advanced.sizing import DynamicSizingHelper
+from gpt_trader.execution.handlers.risk import Sized
 
 
 def thin_book(**changes: object) -> BookView:
@@ -152,3 +162,56 @@ def test_half_the_spread_is_part_of_the_impact() -> None:
     """5 above a middle of 60 000 is 0.8333 bps for any size that the first level holds."""
     trace = helper().confirm(request(snapshot=a_snapshot(market=a_market(book=a_book()))), D("0.5"))
     assert trace["final_impact_bps"] == pytest.approx(D("0.8333"), abs=D("0.0001"))
+
+
+# 1 at 3 bp: 0.17 fits, so it takes 6 slices of ceil(100 / 6) = 17 lots, the last with the remaining 15.
+def aggressive(order: OrderRequest) -> Sized:
+    return helper(sizing_mode=SizingMode.AGGRESSIVE).size(request(order))
+
+
+@pytest.mark.parametrize(
+    ("changes", "tactic"),
+    [
+        ({}, "twap"),
+        ({"tactic": "market"}, "twap"),
+        ({"tactic": "iceberg"}, "iceberg"),
+        ({"tactic": "aggressive_limit"}, "twap"),
+        (
+            {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.GTC, "limit_price": D(60_000)},
+            "iceberg",
+        ),
+    ],
+)
+def test_aggressive_takes_all_of_it_in_slices_that_each_fit(changes: dict[str, Any], tactic: str) -> None:
+    """The full size, worked by a slicing tactic; the impact rule then judges one slice."""
+    sized = aggressive(an_order(quantity=D(1), **changes))
+    assert (sized.quantity, sized.slice_quantity_max, sized.tactic) == (D(1), D("0.17"), tactic)
+    assert (sized.trace["slices"], sized.trace["slice_quantity"]) == (6, D("0.17"))
+
+
+def test_aggressive_leaves_alone_what_fits_whole() -> None:
+    """0.17 needs no slices and keeps its tactic."""
+    sized = aggressive(an_order(quantity=D("0.17")))
+    assert (sized.quantity, sized.slice_quantity_max, sized.tactic) == (D("0.17"), None, "")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"time_in_force": TimeInForce.FOK},
+        {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.IOC, "limit_price": D(60_000)},
+    ],
+)
+def test_what_must_go_whole_is_not_sliced(changes: dict[str, Any]) -> None:
+    """It is refused by the impact rule, which says why."""
+    with pytest.raises(Refused) as caught:
+        aggressive(an_order(quantity=D(1), **changes))
+    assert caught.value.code is Refusal.MARKET_IMPACT
+    assert "slicing" in caught.value.numbers
+
+
+def test_aggressive_gives_up_beyond_twenty_slices() -> None:
+    """At 0.9 bp only 0.1 fits: 3 would take thirty orders."""
+    with pytest.raises(Refused) as caught:
+        helper(sizing_mode=SizingMode.AGGRESSIVE, max_market_impact_bps=D("0.9")).size(request(an_order(quantity=D(3))))
+    assert caught.value.code is Refusal.MARKET_IMPACT
