@@ -242,6 +242,52 @@ def diff(
     return OK if comparison.same else DIFFERENT
 
 
+@data.command("calibrate-impact")
+@click.argument("market", metavar="NAME|FILE")
+@click.option("--product", metavar="SYMBOL", help="Which one, where the market has several.")
+@click.option(
+    "--seconds",
+    metavar="N",
+    type=click.IntRange(min=1, max=86_400),
+    default=300,
+    show_default=True,
+    help="Length of the stretches over which flow and price are compared.",
+)
+@range_options
+@reading_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def calibrate_impact_(
+    market: str,
+    *,
+    product: str | None,
+    seconds: int,
+    since: str | None,
+    until: str | None,
+    as_json: bool,
+    **reading: Any,
+) -> int:
+    """Estimate Y of the square-root impact law (risk.impact_coefficient) from a market's trades.
+
+    Needs trades that say who was the taker. Exit 1 when the estimate is not fit to be used.
+    """
+    import msgspec
+
+    from gpt_trader.market.impact_calibration import calibrate_impact
+    from gpt_trader.report.impact_table import fit_lines, impact_table
+
+    with _progress() as progress:
+        stream = _open(progress, market, chosen_reading(**reading), since, until)
+        fit = calibrate_impact(stream, product, seconds=seconds, tell=_time(progress, f"reading {stream.name}", stream))
+    if as_json:
+        click.echo(msgspec.json.encode(fit).decode())
+    else:
+        console = _console()
+        console.print(impact_table(fit))
+        for line in fit_lines(fit):
+            console.print(line, highlight=False)
+    return OK if fit.is_usable else DIFFERENT
+
+
 def _of_file(market: str, reading: FileReading) -> FileReading | None:
     """Of two that are compared, how to read a file says nothing of a dataset."""
     from gpt_trader.config.home import home

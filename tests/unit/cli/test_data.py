@@ -283,3 +283,17 @@ def test_real_data_survives_the_catalog(state_home: Path, shared_data: Path, cap
     assert data("diff", "real", shared_data / name) == 0
     assert data("check", "real") == 0
     assert "fit to trade on" in capsys.readouterr().out
+
+
+def test_calibration_needs_trades(state_home: Path, bars: Path, capsys: Said) -> None:
+    """Bars have no takers: bad input, and what to take instead."""
+    assert data("calibrate-impact", bars, "--stamp", "open") == 2
+    assert "take a market with trades" in capsys.readouterr().err
+
+
+def test_calibration_of_a_recording(state_home: Path, shared_data: Path, capsys: Said) -> None:
+    """The coefficient with its interval, and how to use it."""
+    assert data("calibrate-impact", shared_data / "binance_usdm_btcusdt_20240808_raw.gz", "--seconds", 5) == 0
+    said = capsys.readouterr().out
+    assert "95 % from" in said
+    assert "RISK_IMPACT_COEFFICIENT=1." in said
