@@ -272,6 +272,23 @@ def test_funding_is_paid_and_told(desk: Desk, venue: ServedVenue) -> None:
     assert D(balance["funding_pnl"]["value"]) == -100 * D("0.01") * 60_000 * D("0.001")
 
 
+def test_an_account_is_liquidated_when_the_market_leaves_it(desk: Desk) -> None:
+    """Its orders are cancelled; the venue's own order closes the position, is listed as such, and costs a fee."""
+    for number in range(3):
+        desk.place(f"in-{number}", "BUY", {"market_market_ioc": {"base_size": "5000"}})
+    desk.limit("rest", "SELL", ASK + 500)
+    position = desk.client.get_futures_position(PRODUCT)["position"]
+    assert 0 < D(position["liquidation_price"]["value"]) < BID
+    desk.venue.admin("/market", {"do": "liquidate", "account": 0})
+    desk.venue.advance(5)
+    (forced,) = desk.client.list_orders(order_types=["LIQUIDATION"])["orders"]
+    assert (forced["is_liquidation"], forced["side"], forced["status"]) == (True, "SELL", "FILLED")
+    assert forced["filled_size"] == "15000"
+    assert D(forced["total_fees"]) > 0
+    assert desk.state("rest") == ("CANCELLED", "0")
+    assert desk.client.list_futures_positions()["positions"] == []
+
+
 def test_a_plan_strikes_the_venue_at_its_time(tmp_path: Path) -> None:
     """A jump of a tenth after ten seconds: book, last price and what is still to come stand higher."""
     plan = PlanFile(faults=(Fault(fault=FaultKind.PRICE_JUMP, at_seconds=10, percent=10),))

@@ -250,8 +250,9 @@ def test_a_known_id_may_be_refused(venue: ServedVenue) -> None:
 
 def test_futures_may_refuse_edits(venue: ServedVenue) -> None:
     """Then a client has to cancel and send anew."""
+    order_id = create(venue, "edit")["success_response"]["order_id"]
     venue.admin("/switches", {"edits_refused": True})
-    errors = venue.rest().edit_order(order_ids(venue, "twice")[0], price="60000", size="1")["errors"]
+    errors = venue.rest().edit_order(order_id, price="60000", size="1")["errors"]
     assert errors[0]["edit_failure_reason"] == "CANNOT_EDIT_FUTURES_ORDER"
 
 
@@ -327,21 +328,6 @@ def test_a_margin_window_changes_what_a_position_needs(venue: ServedVenue) -> No
     assert margin() > night * D("0.9")
 
 
-def test_an_account_is_liquidated_when_the_market_leaves_it(venue: ServedVenue) -> None:
-    """The venue's own order closes the position, is listed as such, and nothing is held afterwards."""
-    client = venue.rest()
-    client.close_position("out", PRODUCT)
-    assert client.market_order_sell("deep", PRODUCT, base_size="60")["success"]
-    for number in range(40):
-        venue.advance(5)
-        client.market_order_sell(f"deeper-{number}", PRODUCT, base_size="60")
-    venue.admin("/market", {"do": "liquidate", "account": 0})
-    venue.advance_until(lambda: client.list_futures_positions()["positions"] == [], step=1.0, most=120.0)
-    forced = client.list_orders(order_types=["LIQUIDATION"])["orders"]
-    assert forced
-    assert {(order["is_liquidation"], order["side"], order["status"]) for order in forced} == {(True, "BUY", "FILLED")}
-
-
 def test_a_preview_says_what_the_order_will_cost(venue: ServedVenue) -> None:
     """Fee and average price of the preview are those of the trade that follows at once."""
     client = venue.rest()
@@ -362,6 +348,8 @@ def test_a_preview_of_too_much_names_the_error(venue: ServedVenue) -> None:
 def test_the_admin_sees_what_was_struck(venue: ServedVenue) -> None:
     """Faults that hit and tokens that were refused."""
     venue.get(f"{PREFIX}/accounts")
+    venue.admin("/faults", {"fault": "late_reply", "path": "/portfolios", "seconds": 0})
+    venue.rest().get_portfolios()
     state = venue.admin("/state")
-    assert {"fault": "lost_reply", "what": "POST /orders"} in state["faults_struck"]
+    assert {"fault": "late_reply", "what": "GET /portfolios"} in state["faults_struck"]
     assert "no bearer token" in state["tokens_rejected"]

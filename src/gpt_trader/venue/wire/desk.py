@@ -23,7 +23,7 @@ from gpt_trader.venue.news import FillNews, NewOrder, News, OrderNews, OrderNews
 from gpt_trader.venue.wire.formats import Json, identifier, stamp, text
 from gpt_trader.venue.wire.history import Trade
 from gpt_trader.venue.wire.keys import ApiKey
-from gpt_trader.venue.wire.listing import Listing
+from gpt_trader.venue.wire.listing import Listed, Listing
 from gpt_trader.venue.wire.orders import Part, WireFill, WireOrder
 from gpt_trader.venue.wire.plans import Plan, Working, plan_for, with_changes
 from gpt_trader.venue.wire.quirks import Quirks
@@ -252,6 +252,20 @@ class OrderDesk:
         order.configuration = _edited(order.configuration, price, size, stop)
         self._plans[order_id].replace(with_changes(order.terms, price, size, stop))
         self._running.catch_up()
+
+    def open_quantity(self, account: int, listed: Listed, side: Side) -> Decimal:
+        """Base units that living orders of one side can still add to a position."""
+        contracts = sum(
+            (
+                part.size - part.filled
+                for order in self.by_account[account]
+                if order.listed is listed and order.side is side and not order.ended and not order.terms.reduce_only
+                for part in order.parts
+                if part.state not in TERMINAL
+            ),
+            ZERO,
+        )
+        return listed.quantity(contracts)
 
     # what plans may do
 

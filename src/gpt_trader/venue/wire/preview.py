@@ -81,13 +81,12 @@ class Preview:
         fees = estimate.taken_value * spec.taker_fee_rate + rest_value * spec.maker_fee_rate
         account = self._money.account(key.account)
         held = sum((h.position.quantity for h in self._money.holdings(key.account) if h.listed is listed), ZERO)
-        quantity = listed.quantity(estimate.taken + estimate.rest)
         rates = spec.margin_intraday if self._money.intraday else spec.margin_overnight
         rate = rates.initial_long if side is Side.BUY else rates.initial_short
-        opening = max(ZERO, quantity - max(ZERO, -held * side.sign))
-        margin = ZERO if terms.reduce_only else opening * mark * rate
+        quantity = listed.quantity(terms.size)
+        margin = ZERO if terms.reduce_only else self._more_margin(key.account, listed, held, side, quantity, mark)
         errors = self._errors(listed, terms, side, book, mark, estimate)
-        if margin + listed.quantity(terms.size) * mark * spec.taker_fee_rate * bool(margin) > account.available_margin:
+        if margin and account.available_margin < margin + quantity * mark * spec.taker_fee_rate:
             errors.append("PREVIEW_INSUFFICIENT_FUNDS_FOR_FUTURES")
         after = held + quantity * side.sign
         maintenance = rates.maintenance_long if after > 0 else rates.maintenance_short
@@ -117,6 +116,21 @@ class Preview:
             },
             "commission_detail_total": {"total_commission": text(round(fees, 8))},
         }
+
+    def _more_margin(
+        self, account: int, listed: Listed, held: Decimal, side: Side, quantity: Decimal, mark: Decimal
+    ) -> Decimal:
+        """How much more initial margin the worst exposure needs that open orders can lead to, as the kernel has it."""
+        rates = listed.spec.margin_intraday if self._money.intraday else listed.spec.margin_overnight
+        buys = self._desk.open_quantity(account, listed, Side.BUY)
+        sells = self._desk.open_quantity(account, listed, Side.SELL)
+
+        def needed(buying: Decimal, selling: Decimal) -> Decimal:
+            long, short = max(ZERO, held + buying), max(ZERO, selling - held)
+            return max(long * rates.initial_long, short * rates.initial_short) * mark
+
+        more_buys, more_sells = (quantity, ZERO) if side is Side.BUY else (ZERO, quantity)
+        return max(ZERO, needed(buys + more_buys, sells + more_sells) - needed(buys, sells))
 
     def _errors(
         self, listed: Listed, terms: Terms, side: Side, book: BookView | None, mark: Decimal, estimate: _Estimate
