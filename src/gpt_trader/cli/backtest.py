@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpt_trader.config.load import Loaded
     from gpt_trader.report.comparison import ComparedRun
     from gpt_trader.report.price_path import PricePath
+    from gpt_trader.report.progress import RunProgress
     from gpt_trader.research.backtest import Backtest
 
 __all__ = ["backtest"]
@@ -67,6 +68,7 @@ def backtest(
     if context.invoked_subcommand is not None:
         return OK
     from gpt_trader.config.home import home
+    from gpt_trader.report.progress import RunProgress
 
     _check_outputs(report, export, no_report=no_report, engine=given["engine"])
     engines = ("live", "advanced") if given["engine"] == BOTH else (given["engine"],)
@@ -88,7 +90,10 @@ def backtest(
     ]
     console = console_for_people(stderr=as_json)
     place = home(os.environ)
-    runs = [_run(each, place, console, since, until, prices=not no_report or export is not None) for each in loaded]
+    runs = [
+        _run(each, place, RunProgress(console), since, until, prices=not no_report or export is not None)
+        for each in loaded
+    ]
     if len(runs) == 2:
         return _tell_both(runs, console, report=report, no_report=no_report, export=export, as_json=as_json)
     return _tell_one(runs[0], console, report=report, no_report=no_report, export=export, as_json=as_json)
@@ -142,7 +147,7 @@ def _check_outputs(report: str | None, export: str | None, *, no_report: bool, e
 
 
 def _run(
-    loaded: Loaded, place: Path, console: Console, since: str | None, until: str | None, *, prices: bool
+    loaded: Loaded, place: Path, progress: RunProgress, since: str | None, until: str | None, *, prices: bool
 ) -> Backtest:
     from gpt_trader.market.slicing import utc_ns
     from gpt_trader.research.backtest import run_backtest
@@ -150,7 +155,7 @@ def _run(
     return run_backtest(
         loaded,
         place,
-        console,
+        progress,
         from_ns=None if since is None else utc_ns(since),
         to_ns=None if until is None else utc_ns(until),
         prices=prices,

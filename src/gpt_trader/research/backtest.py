@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gpt_trader.bot.builder import PerpsBotBuilder, check_buildable
 from gpt_trader.bot.simulation import (
@@ -27,14 +25,14 @@ from gpt_trader.bot.simulation import (
     summarise,
 )
 from gpt_trader.config.load import Loaded
-from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, iso, run_virtual
+from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.exchange.paper import PaperExchange, kernel_entry_points
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.records.event_store import EventStore
-from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.facts import RunFacts, write_facts
 from gpt_trader.report.price_path import PricePath, read_prices, watched
+from gpt_trader.report.progress import RunProgress
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET
 
 __all__ = ["Backtest", "open_backtest_market", "prices_again", "run_backtest"]
@@ -65,7 +63,7 @@ def open_backtest_market(
 def run_backtest(
     loaded: Loaded,
     home: Path,
-    console: Console,
+    progress: RunProgress,
     *,
     from_ns: int | None = None,
     to_ns: int | None = None,
@@ -77,7 +75,7 @@ def run_backtest(
     """
     config = loaded.config
     market = open_backtest_market(loaded, home, from_ns=from_ns, to_ns=to_ns)
-    compile_with_progress(console, kernel_entry_points())
+    progress.compile(kernel_entry_points())
     stream, path = watched(market) if prices else (market, None)
     end_ns = stream.end_ns
     if config.run.duration is not None:
@@ -86,7 +84,7 @@ def run_backtest(
     clock = VirtualClock(stream.start_ns)
     adapter = paper_exchange(config, stream, clock)
     check_buildable(config, adapter)  # from here on something is written
-    facts = _trade(loaded, stream, run, adapter=adapter, clock=clock, end_ns=end_ns, console=console)
+    facts = _trade(loaded, stream, run, adapter=adapter, clock=clock, end_ns=end_ns, progress=progress)
     facts = msgspec.structs.replace(facts, from_ns=from_ns, to_ns=to_ns)
     write_facts(run.store, facts)
     return Backtest(facts=facts, store=run.store, prices=path)
@@ -100,7 +98,7 @@ def _trade(
     adapter: PaperExchange,
     clock: VirtualClock,
     end_ns: int,
-    console: Console,
+    progress: RunProgress,
 ) -> RunFacts:
     config, began_ns = loaded.config, SystemClock().now_ns()
     with EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=False) as store:
@@ -115,39 +113,12 @@ def _trade(
             await built.bot.stop(reason)
             return reason
 
-        with stop_on_signal(built.bot), _progress(console) as progress:
-            world = _shown(adapter, clock, progress, stream, end_ns) if console.is_terminal else adapter
+        with stop_on_signal(built.bot), progress.over(f"backtest on {stream.name}", stream.start_ns, end_ns) as tell:
+            world: World = adapter if tell is None else Watched(adapter, lambda: tell(clock.now_ns()))
             reason = run_virtual(clock, world, main)
         summary = summarise(built, loaded, stream, run, reason=reason, end_ns=clock.now_ns())
         marks = built.bot.marks()
     return facts_of(loaded, stream, adapter, summary=summary, marks=marks, end_ns=clock.now_ns(), began_ns=began_ns)
-
-
-def _progress(console: Console) -> Progress:
-    """Gone when the work is done; nothing where no terminal is."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[at]}"),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-def _shown(world: World, clock: VirtualClock, progress: Progress, stream: MarketStream, end_ns: int) -> World:
-    """A world that tells how far in the market's time it is, each hundredth of the way."""
-    length_ns = max(1, end_ns - stream.start_ns)
-    task = progress.add_task(f"backtest on {stream.name}", total=1.0, at="")
-    due_ns = [stream.start_ns]
-
-    def look() -> None:
-        now_ns = clock.now_ns()
-        if now_ns >= due_ns[0]:
-            due_ns[0] = now_ns + length_ns // 100
-            progress.update(task, completed=(now_ns - stream.start_ns) / length_ns, at=iso(now_ns)[:16])
-
-    return Watched(world, look)
 
 
 def prices_again(facts: RunFacts, open_market: Callable[[], MarketStream]) -> PricePath:
