@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.builders import D, Recorder
+from tests.builders import D, Recorder, a_fill
 
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS, ManualClock
@@ -36,12 +36,18 @@ class House:
         self.cancelled = 0
         self.cancel_error: Exception | None = None
         self.read_error: Exception | None = None
+        self.sweeps = 0
+        self.sweep_error: Exception | None = None
+        self.cuts: list[tuple[Decimal, str]] = []
         self.guards = GuardManager(
             config=config,
             clock=self.clock,
             bus=self.recorder.bus,
             read=self.read,
             cancel_entries=self.cancel_entries,
+            sweep=self.sweep,
+            sweep_seconds=120,
+            reduce=self.reduce,
             guards=guards,
         )
 
@@ -56,6 +62,14 @@ class House:
         self.cancelled += 1
         if self.cancel_error is not None:
             raise self.cancel_error
+
+    async def sweep(self) -> None:
+        self.sweeps += 1
+        if self.sweep_error is not None:
+            raise self.sweep_error
+
+    async def reduce(self, share: Decimal, reason: str) -> None:
+        self.cuts.append((share, reason))
 
     def run(self, after_seconds: float = 0) -> None:
         asyncio.run(self.clock.sleep(after_seconds))
@@ -442,3 +456,59 @@ def test_readings_are_frozen_values(make: Any) -> None:
     with pytest.raises(AttributeError):
         house.guards.readings()[0].value = D(1)
     assert msgspec.json.encode(house.guards.readings())
+
+
+# --- what only the venue knows -----------------------------------------------------------------------------------
+def test_the_venue_is_asked_on_its_own_cadence(make: Any) -> None:
+    """Every 120 s, although the guards run every 60."""
+    house = make()
+    for _ in range(5):
+        house.run(60)
+    assert house.sweeps == 3
+
+
+def test_a_sweep_that_fails_now_and_then_is_normal_and_silence_is_not(make: Any) -> None:
+    """The third failure in a row trips; the first answer begins the way back."""
+    house = make()
+    house.sweep_error = VenueUnavailableError("down")
+    house.run()
+    house.run(120)
+    assert house.mode() is Mode.NORMAL
+    house.run(120)
+    assert house.guards_told() == ["+account_sweep_failure"]
+    assert house.mode() is Mode.REDUCE_ONLY
+    house.sweep_error = None
+    house.run(120)
+    house.run(31 * 60)
+    assert house.mode() is Mode.NORMAL
+
+
+def test_drift_shuts_entries_and_is_told_with_both_words(make: Any) -> None:
+    """Ledger 3, venue 2."""
+    house = make()
+    house.symbol |= {"position": D(3), "drift": D(1), "drift_seconds": D(60)}
+    house.run()
+    (trip,) = house.told(GuardTripped)
+    assert (trip.guard, trip.numbers["ledger"], trip.numbers["venue"]) == ("drift", D(3), D(2))
+    assert house.mode() is Mode.REDUCE_ONLY
+
+
+def test_before_a_stricter_margin_window_positions_are_cut(make: Any) -> None:
+    """At each run until they fit, by the share that is too much; entries stay shut meanwhile."""
+    house = make()
+    house.symbol["next_maintenance"] = D(100_000)
+    house.run()
+    assert house.cuts == [(1 - D(85_000) / D(100_000), "margin_window")]
+    assert house.mode() is Mode.REDUCE_ONLY
+    house.symbol["next_maintenance"] = D(85_000)
+    house.run(60)
+    assert len(house.cuts) == 1
+    assert house.mode() is Mode.NORMAL
+
+
+@pytest.mark.parametrize(("cause", "paused"), [("OWN", ""), ("LIQUIDATION", "bot: a liquidation fill")])
+def test_a_trade_that_was_not_ours_pauses_its_symbol(make: Any, cause: str, paused: str) -> None:
+    """Until somebody has looked at it and resumes."""
+    house = make()
+    house.guards.on_fill(a_fill(cause=cause))
+    assert house.guards.pause_reason("BTC-PERP") == paused

@@ -14,7 +14,9 @@ from gpt_trader.core.values import Exposure, Side
 from gpt_trader.risk.rules import (
     Cap,
     caps,
+    check_reward_risk,
     check_signal,
+    check_stop_distance,
     initial_margin,
     is_daytime,
     leverage_cap,
@@ -138,3 +140,79 @@ def test_equity_needed_is_where_the_quantity_just_fits() -> None:
         name="x", code=Refusal.LEVERAGE_CAP, limit=D(0), per_unit=D(100), used=D(400), reach=D(2), equity_share=D("0.2")
     )
     assert cap.equity_needed(D(3)) == 4_500
+
+
+def others(**quantities: int) -> tuple[Exposure, ...]:
+    """Positions in other symbols, each at a mark of 100."""
+    return tuple(Exposure(symbol=f"{name}-PERP", position=D(held), mark=D(100)) for name, held in quantities.items())
+
+
+def cap_named(name: str, config: RiskConfig, side: Side = Side.BUY, **quantities: int) -> Cap:
+    """Equity 10 000, nothing held in BTC, whose mark is 100."""
+    snapshot = a_snapshot(mark=D(100), account=an_account(equity=D(10_000)), others=others(**quantities))
+    (found,) = [cap for cap in caps(a_request(an_order(side=side), snapshot), config, START_NS) if cap.name == name]
+    return found
+
+
+@pytest.mark.parametrize(("side", "room"), [(Side.BUY, 20), (Side.SELL, 80)])
+def test_net_exposure_counts_other_symbols_with_their_sign(side: Side, room: int) -> None:
+    """50 % of 10 000 is 5 000 net; ETH long 3 000 leaves 2 000 to a buy, and 8 000 to a sale."""
+    config = RiskConfig(max_net_exposure_pct=D("0.5"))
+    assert cap_named("net_exposure_cap", config, side, ETH=30).room == D(room)
+
+
+def test_an_order_that_may_turn_another_position_counts_as_if_it_had() -> None:
+    """ETH is short 30, but a buy of 40 works: toward long it counts 10, not minus 30."""
+    other = Exposure(symbol="ETH-PERP", position=D(-30), working_buy=D(40), mark=D(100))
+    snapshot = a_snapshot(mark=D(100), account=an_account(equity=D(10_000)), others=(other,))
+    request = a_request(an_order(), snapshot)
+    (cap,) = [
+        each
+        for each in caps(request, RiskConfig(max_net_exposure_pct=D("0.5")), START_NS)
+        if each.name == "net_exposure_cap"
+    ]
+    assert cap.room == D(40)
+
+
+def test_a_group_shares_its_cap_and_others_do_not_count() -> None:
+    """60 % of 10 000 for majors: ETH takes 3 000 of it, SOL nothing; short or long is the same here."""
+    config = RiskConfig.model_validate(
+        {"exposure_groups": "majors:BTC-PERP+ETH-PERP", "max_exposure_pct_per_group": {"majors": D("0.6")}}
+    )
+    cap = cap_named("group_exposure_cap_majors", config, ETH=-30, SOL=50)
+    assert (cap.room, cap.code) == (D(30), Refusal.GROUP_EXPOSURE_CAP)
+
+
+def test_without_portfolio_limits_there_are_no_such_caps() -> None:
+    """Both are off by default."""
+    names = {cap.name for cap in caps(a_request(), RiskConfig(), START_NS)}
+    assert not {name for name in names if name.startswith(("net_exposure", "group_exposure"))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "distance"),
+    [
+        ({"trailing_stop": D("0.01")}, D("0.01")),
+        ({"trailing_stop": D("0.01"), "protective_stop": D(59_700)}, D("0.005")),
+        ({"trailing_stop": D("0.01"), "protective_stop": D(59_100)}, D("0.01")),
+        ({"trailing_stop": D("0.01"), "side": Side.SELL}, D("0.01")),
+    ],
+)
+def test_a_trailing_stop_is_judged_where_it_begins(changes: dict[str, Any], distance: Any) -> None:
+    """Of two stops the nearer one is what would be lost first."""
+    found = check_stop_distance(an_order(**changes), D(60_000), RiskConfig())
+    assert found["stop_distance"] == distance
+
+
+def test_a_trail_wider_than_allowed_is_too_far() -> None:
+    """3 % against 2 %."""
+    with pytest.raises(Refused) as caught:
+        check_stop_distance(an_order(trailing_stop=D("0.03")), D(60_000), RiskConfig())
+    assert caught.value.code is Refusal.STOP_TOO_FAR
+
+
+def test_reward_is_measured_against_a_trail_too() -> None:
+    """1 % of risk and 1.2 % of reward are 1.2 to 1."""
+    with pytest.raises(Refused) as caught:
+        check_reward_risk(an_order(trailing_stop=D("0.01"), target_price=D(60_720)), D(60_000), RiskConfig())
+    assert caught.value.numbers["reward_risk"] == D("1.2")
