@@ -27,17 +27,24 @@ from tests.command_line import (
     verified,
 )
 
+from gpt_trader.ops.log import LOG_NAME
+
 PACE = "600x"
 """An hour of market in six seconds: time enough to be killed in, with an order every other tenth of a second."""
 KILLED_RUNS = 3
 
 
 def wait_for_trading(home: Path, count: int) -> None:
-    """Until `count` runs have written their first events to the disk."""
+    """Until `count` runs have had their first fill; their orders are on the disk by then."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while sum(store.with_name("events.mark").exists() for store in stores(home)) < count:
-        assert time.monotonic() < deadline, "no run has begun"
+    while sum(has_traded(store) for store in stores(home)) < count:
+        assert time.monotonic() < deadline, "no run has traded"
         time.sleep(0.02)
+
+
+def has_traded(store: Path) -> bool:
+    log = store.with_name(LOG_NAME)
+    return log.exists() and "OrderFilled" in log.read_text()
 
 
 @pytest.fixture
