@@ -11,6 +11,7 @@ from rich.console import Console
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, check_buildable
 from gpt_trader.bot.simulation import (
     Watched,
+    facts_of,
     identify,
     open_configured_market,
     paper_exchange,
@@ -18,12 +19,13 @@ from gpt_trader.bot.simulation import (
     summarise,
 )
 from gpt_trader.config.load import Loaded
-from gpt_trader.core.clock import NS, VirtualClock, World, run_virtual
+from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
 from gpt_trader.exchange.paper import kernel_entry_points
 from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.report.compiling import compile_with_progress
+from gpt_trader.report.facts import write_facts
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, RunSummary
 
 __all__ = ["kernel_entry_points", "run_simulated"]
@@ -31,7 +33,7 @@ __all__ = ["kernel_entry_points", "run_simulated"]
 
 def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) -> RunSummary:
     """Trade a simulated market to its end, a stop signal, or the configured duration. Raises GptTraderError."""
-    config = loaded.config
+    config, began_ns = loaded.config, SystemClock().now_ns()
     stream = open_configured_market(config, home)
     compile_with_progress(console, kernel_entry_points())
     end_ns = stream.end_ns
@@ -82,7 +84,18 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
                 return reason
 
             reason = run_virtual(clock, world, main, config.run.pace_factor)
-        return summarise(built, loaded, stream, run, reason=reason, end_ns=clock.now_ns())
+        summary = summarise(built, loaded, stream, run, reason=reason, end_ns=clock.now_ns())
+        facts = facts_of(
+            loaded,
+            stream,
+            adapter,
+            summary=summary,
+            marks=built.bot.marks(),
+            end_ns=clock.now_ns(),
+            began_ns=began_ns,
+        )
+        write_facts(run.store, facts)  # what `gpt-trader report` needs beside the log
+        return summary
 
 
 def say_what_stopping_waits_for(console: Console, built: BuiltBot, reason: str) -> None:
