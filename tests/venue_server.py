@@ -70,6 +70,10 @@ class ServedVenue:
         found: dict[str, Any] = answer.json()
         return found
 
+    def numbered(self, channel: str) -> int:
+        """Number of the newest frame of the connection that subscribed to a channel."""
+        return max(each.sequence for each in self.server.sockets.connections if channel in each.channels) - 1
+
     def advance(self, seconds: float) -> None:
         """Move the market by hand."""
         self.admin("/time", {"advance_seconds": seconds})
@@ -132,14 +136,9 @@ class Frames:
             assert self._changed.wait_for(there, WAIT_SECONDS), f"no {what} in {len(self.all)} frames"
         return found[0]
 
-    def wait_until_quiet(self, seconds: float = 0.3) -> None:
-        """Nothing but heartbeats comes any more: a client of the SDK that is behind cannot be closed in time."""
-        with self._changed:
-            while True:
-                before = len(self.all)
-                self._changed.wait_for(lambda: False, seconds)
-                if all(frame.get("channel") == "heartbeats" for frame in self.all[before:]):
-                    return
+    def wait_for_number(self, number: int) -> None:
+        """Everything up to a sequence number has come."""
+        self.wait_for(lambda frame: frame.get("sequence_num", -1) >= number, f"frame {number}")
 
     def wait_for_channel(self, channel: str) -> dict[str, Any]:
         return self.wait_for(lambda frame: frame.get("channel") == channel, channel)

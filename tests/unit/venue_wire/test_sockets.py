@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from gpt_trader.market.memory import ArrayStream
+from gpt_trader.venue.wire.formats import stamp_ns
 
 D = Decimal
 WAIT: Final = 10.0
@@ -276,6 +277,29 @@ def test_heartbeats_come_every_second(venue: ServedVenue) -> None:
         counters = [frame["events"][0]["heartbeat_counter"] for frame in beats]
         assert counters[1] == counters[0] + 1
         assert counters[0] > 0
+
+    talk(venue, what)
+
+
+def test_a_long_way_is_told_step_by_step(venue: ServedVenue) -> None:
+    """Ten minutes in one move of the admin: trades in batches of a quarter of a second, candles every second."""
+
+    async def what(peer: Peer) -> None:
+        for channel in ("market_trades", "candles"):
+            await peer.subscribe(channel, PRODUCT)
+        await peer.admin("/time", {"advance_seconds": 600})
+        await peer.subscribe("status")
+        batches: list[list[int]] = []
+        candles = 0
+        while (frame := await peer.hear())["channel"] != "status":
+            for event in frame["events"] if frame["channel"] == "market_trades" else ():
+                if event["type"] == "update":
+                    batches += [[stamp_ns(trade["time"]) or 0 for trade in event["trades"]]]
+            candles += frame["channel"] == "candles"
+        assert len(batches) > 200
+        assert all(max(times) - min(times) < 250_000_000 for times in batches)
+        assert [times[-1] for times in batches] == sorted(times[-1] for times in batches)
+        assert candles > 100
 
     talk(venue, what)
 

@@ -89,6 +89,7 @@ class Publisher:
         face.greet_with(self.greet)
         desk.listen(self.on_order)
         running.listen(self)
+        running.watched_by(lambda: bool(face.connections))
 
     # the market
 

@@ -16,6 +16,7 @@ from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.values import ProductSpec
 from gpt_trader.market.stream import MarketStream, Rows
 from gpt_trader.venue.exchange import SimulatedVenue
+from gpt_trader.venue.layout import NEVER
 from gpt_trader.venue.news import News
 from gpt_trader.venue.settings import VenueSettings
 from gpt_trader.venue.wire.history import MarketHistory, Trade
@@ -26,6 +27,7 @@ __all__ = ["Listener", "RunningVenue"]
 HOUR_NS: Final = 3600 * NS
 STEP_SECONDS: Final = 0.01
 """How often the market moves when it moves by the clock."""
+PULSE_NS: Final = NS // 4
 STEP_MARKET_NS: Final = 60 * NS
 """Longest way that is gone without letting others compute, when the market moves faster than the clock."""
 
@@ -76,6 +78,7 @@ class RunningVenue:
         self.venue.wake_on_bars(False)
         self.products: tuple[ProductSpec, ...] = stream.products
         self._listeners: list[Listener] = []
+        self._watched: Callable[[], bool] = lambda: False
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._timer_numbers = itertools.count()
         self.move_to(live_ns)
@@ -104,13 +107,23 @@ class RunningVenue:
         """Go on to `until_ns` and tell everything that happens on the way; at least what is due already."""
         while True:
             self._run_timers()
-            limit_ns = min(until_ns, self._timers[0][0]) if self._timers else until_ns
-            self.venue.advance(max(limit_ns, self.now_ns))
+            self.venue.advance(max(self.now_ns, min(until_ns, self._next_stop_ns())))
             told = self._tell()
+            for listener in self._listeners:
+                listener.on_time(self.now_ns)
             if self.now_ns >= until_ns and not told and not self._timer_due():
-                break
-        for listener in self._listeners:
-            listener.on_time(self.now_ns)
+                return
+
+    def _next_stop_ns(self) -> int:
+        """The next timer, or the next moment at which somebody wants to be told of the market."""
+        stops = [self.now_ns // PULSE_NS * PULSE_NS + PULSE_NS] if self._watched() else []
+        if self._timers:
+            stops.append(self._timers[0][0])
+        return min(stops, default=NEVER)
+
+    def watched_by(self, watched: Callable[[], bool]) -> None:
+        """While `watched` says so, `on_time` comes at least four times a second of the market."""
+        self._watched = watched
 
     def jump_to(self, until_ns: int) -> None:
         """Go on to `until_ns`, whatever the clock says; a market that moves by itself goes on from there."""
