@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from gpt_trader.core.clock import iso
+from gpt_trader.core.clock import NS, iso
 from gpt_trader.core.events import (
     Event,
     OrderApproved,
@@ -48,6 +48,7 @@ from gpt_trader.report.telling import Numbers, Story, as_number, bps, exact, fig
 __all__ = ["explain_intent", "story_object", "story_text"]
 
 WIDTH: Final = 100
+YEAR_NS: Final = 365 * 86_400 * NS
 MOVES_SHOWN_MAX: Final = 3
 SIDES: Final = {Side.BUY: "buy", Side.SELL: "sell"}
 DONE: Final = {Side.BUY: "bought", Side.SELL: "sold"}
@@ -285,10 +286,11 @@ def _submitted(event: OrderSubmitted, unit: Units) -> str:
     price = "at any price" if event.limit_price is None else f"at {exact(event.limit_price)} or better"
     trigger = "" if event.stop_price is None else f", once the market trades at {exact(event.stop_price)}"
     ways = [word for flag, word in ((event.post_only, "post-only"), (event.reduce_only, "reduce-only")) if flag]
+    until = "" if event.expire_ns is None else f" until {_clock(event.expire_ns)}"
     quotes = f"; the market stood at {exact(event.bid)} / {exact(event.ask)}" if event.bid and event.ask else ""
     return (
         f"Sent as {event.client_order_id}: {SIDES[event.side]} {exact(event.quantity)} {unit.base} {price}{trigger}, "
-        f"{event.order_type.value} {event.time_in_force.value}{', ' if ways else ''}{', '.join(ways)}{quotes}."
+        f"{event.order_type.value} {event.time_in_force.value}{until}{', ' if ways else ''}{', '.join(ways)}{quotes}."
     )
 
 
@@ -338,7 +340,7 @@ def _planned(event: StopPlanned, _: Units) -> str:
 
 def _plan(event: TacticStarted, unit: Units) -> str:
     plan = ", ".join(
-        f"{_words(name.removesuffix('_ns'))} {_clock(int(value)) if name.endswith('_ns') else _value(value)}"
+        f"{_words(name.removesuffix('_ns'))} {_moment(int(value)) if name.endswith('_ns') else _value(value)}"
         for name, value in event.plan.items()
     )
     return f"The tactic {event.tactic} began with {exact(event.quantity)} {unit.base}{': ' if plan else ''}{plan}."
@@ -449,6 +451,13 @@ def _words(name: str) -> str:
 def _value(value: Any) -> str:
     number = as_number(value) if not isinstance(value, bool) else None
     return str(value) if number is None else exact(number) if len(exact(number)) <= 12 else figure(number)
+
+
+def _moment(nanoseconds: int) -> str:
+    """A time of day, or a span where it lies before there were computers."""
+    if nanoseconds < YEAR_NS:
+        return f"{figure(Decimal(nanoseconds) / NS)} s"
+    return _clock(nanoseconds)
 
 
 def _time(at_ns: int) -> str:
