@@ -314,8 +314,13 @@ def _fill_words(fill: FillLine, before: Decimal) -> str:
     how = "liquidated" if fill.cause == LIQUIDATION else f"{fill.order_type.lower()}, {fill.tactic or 'no tactic'}"
     return (
         f"{fill.side.value.lower()} {fill.quantity:f} at {fill.price:f}<br>{how}, {fill.liquidity.lower()}"
-        f"<br>fee {fill.fee:,.4f}<br>position {before:+f} to {fill.position:+f}<br>{iso(fill.at_ns)[:19]}"
+        f"<br>fee {fill.fee:,.4f}<br>position {_held(before)} to {_held(fill.position)}"
+        f"<br>{iso(fill.at_ns)[:19]}"
     )
+
+
+def _held(quantity: Decimal) -> str:
+    return f"{quantity:+f}" if quantity else "flat"
 
 
 def _refusal_marks(refusals: Sequence[RefusalLine], curve: SymbolCurve, times: Times) -> list[dict[str, Any]]:
