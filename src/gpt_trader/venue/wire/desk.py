@@ -20,6 +20,7 @@ from gpt_trader.core.errors import InvalidOrderError
 from gpt_trader.core.values import ZERO, OrderState, OrderType, Side, TradingStatus
 from gpt_trader.market.stream import Rows
 from gpt_trader.venue.news import FillNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
+from gpt_trader.venue.wire.admission import Placed, admit
 from gpt_trader.venue.wire.formats import Json, identifier, stamp, text
 from gpt_trader.venue.wire.history import Trade
 from gpt_trader.venue.wire.keys import ApiKey
@@ -29,28 +30,14 @@ from gpt_trader.venue.wire.plans import Plan, Working, plan_for, with_changes
 from gpt_trader.venue.wire.quirks import Quirks
 from gpt_trader.venue.wire.reasons import UNKNOWN_REASON, Rejection, rejection_of
 from gpt_trader.venue.wire.running import RunningVenue
-from gpt_trader.venue.wire.terms import Terms, read_terms
+from gpt_trader.venue.wire.terms import Terms
 
-__all__ = ["OrderDesk", "Placed"]
+__all__ = ["OrderDesk"]
 
 OrderListener = Callable[[WireOrder], None]
 TERMINAL: Final = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 EDITS_MAX: Final = 100
 CANCEL_DELAY_NS: Final = NS // 4
-
-
-class Placed(msgspec.Struct):
-    """A request for a new order, as it came."""
-
-    client_order_id: str
-    product_id: str
-    side: str
-    configuration: object
-    leverage: str = ""
-    margin_type: str = ""
-    reduce_only: bool = False
-    attached: bool = False
-    source: str = "create"
 
 
 class OrderDesk:
@@ -115,21 +102,7 @@ class OrderDesk:
 
     def check(self, placed: Placed) -> Terms:
         """Whether the order is well formed, without placing it. Raises Rejection."""
-        listed = self.listing.get(placed.product_id)
-        if listed is None:
-            raise Rejection("INVALID_PRODUCT_ID", f"no product {placed.product_id}")
-        if placed.side not in {"BUY", "SELL"}:
-            raise Rejection("INVALID_SIDE", "side must be BUY or SELL")
-        if placed.margin_type not in {"", "CROSS"}:
-            raise Rejection("INVALID_MARGIN_TYPE", "futures are held on cross margin")
-        if placed.reduce_only and placed.source == "create" and not self._quirks.live:
-            raise Rejection("REDUCE_ONLY_NOT_ALLOWED_ON_VENUE", "reduce_only is no field of this venue")
-        if placed.attached:
-            raise Rejection("UNSUPPORTED_ORDER_CONFIGURATION", "attached orders are not offered; place a bracket")
-        terms = read_terms(placed.configuration, listed, Side(placed.side), self.now_ns)
-        if not self.session_open(listed.symbol):
-            raise Rejection("INVALID_FCM_TRADING_SESSION", "the trading session is closed")
-        return terms
+        return admit(placed, self.listing, self._quirks, self.now_ns)
 
     def _repeated(self, known: tuple[WireOrder, str], digest: str) -> WireOrder:
         order, before = known

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Final
 
 from gpt_trader.core.values import ZERO, Side
+from gpt_trader.venue.wire.admission import Placed
 from gpt_trader.venue.wire.calls import ApiError, Call, Endpoint, cursor_page
-from gpt_trader.venue.wire.desk import OrderDesk, Placed
+from gpt_trader.venue.wire.desk import OrderDesk
 from gpt_trader.venue.wire.formats import Json, stamp_ns, text
 from gpt_trader.venue.wire.orders import WireFill, WireOrder, fill_json, order_json
 from gpt_trader.venue.wire.preview import Preview

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gpt_trader.core.values import ZERO, BookView, OrderType, Side, TimeInForce, TradingStatus
-from gpt_trader.venue.wire.desk import OrderDesk, Placed
+from gpt_trader.venue.wire.admission import Placed
+from gpt_trader.venue.wire.desk import OrderDesk
 from gpt_trader.venue.wire.formats import Json, identifier, text
 from gpt_trader.venue.wire.keys import ApiKey
 from gpt_trader.venue.wire.listing import Listed

@@ -14,6 +14,7 @@ from gpt_trader.core.values import ZERO, Liquidity, Side
 from gpt_trader.market.rows import BAR, CLEAR, LEVEL, QUOTE
 from gpt_trader.market.stream import Rows
 from gpt_trader.venue.news import FillNews, FundingNews, News, StatusNews
+from gpt_trader.venue.wire.connection import Connection
 from gpt_trader.venue.wire.desk import OrderDesk
 from gpt_trader.venue.wire.formats import Json, stamp, text
 from gpt_trader.venue.wire.history import Trade
@@ -24,7 +25,7 @@ from gpt_trader.venue.wire.orders import WireOrder, user_order_json
 from gpt_trader.venue.wire.product_json import best, price_text, status_json
 from gpt_trader.venue.wire.quirks import Quirks
 from gpt_trader.venue.wire.running import RunningVenue
-from gpt_trader.venue.wire.sockets import Connection, SocketFace
+from gpt_trader.venue.wire.sockets import SocketFace
 
 __all__ = ["Publisher"]
 
