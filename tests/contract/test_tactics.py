@@ -356,7 +356,9 @@ def test_aggressive_sizing_trades_the_full_size_in_slices_under_the_cap(tmp_path
         assert (approved.quantity, approved.tactic) == (D(3), "twap")
         assert (approved.risk["slices"], approved.risk["slice_quantity"]) == (3, D(1))
         assert approved.risk["final_impact_bps"] <= 1
-        assert max(event.quantity for event in house.of(OrderSubmitted)) == D("0.75"), "twap_slices asks for four, none above the cap"
+        assert max(event.quantity for event in house.of(OrderSubmitted)) == D("0.75"), (
+            "twap_slices asks for four, none above the cap"
+        )
         assert check(house, D(3)) == D(3)
 
 
