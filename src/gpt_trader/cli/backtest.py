@@ -99,7 +99,7 @@ def backtest(
     return _tell_one(runs[0], console, report=report, no_report=no_report, export=export, as_json=as_json)
 
 
-@backtest.command()
+@backtest.command(short_help="Put two stored runs side by side.")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--report", metavar="FILE", help="Write a page with both curves to this file.")
