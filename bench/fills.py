@@ -149,7 +149,7 @@ def ours(market: Market, orders: Any, model: QueueModel) -> Fills:
 def theirs(market: Market, orders: Any, model: QueueModel, kind: str) -> tuple[str, Fills]:
     peer = PEERS["hftbacktest"]
     if not peer.python().exists():
-        raise Failed(f"{peer.name} is not installed; `bench/peers {peer.environment}` does it")
+        raise Failed(f"{peer.name} is not installed; `bench/peers {peer.name}` does it")
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "rows.npy", market.rows)
         np.save(Path(folder) / "orders.npy", orders)
