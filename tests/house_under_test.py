@@ -34,15 +34,19 @@ LOTS_PER_LEVEL = 100
 TICK = 5
 
 
-def steady_market(prices: Sequence[int], *, seconds_each: float = 1.0) -> ArrayStream:
+def steady_market(
+    prices: Sequence[int], *, seconds_each: float = 1.0, silence: tuple[int, float] = (0, 0.0)
+) -> ArrayStream:
     """A book of ten levels of one unit around each price in turn, and a trade of 0.01 at the price.
 
-    The best prices are one tick (5) from the price. Prices are multiples of 5.
+    The best prices are one tick (5) from the price. Prices are multiples of 5. `silence` is a number of steps after
+    which nothing is said for so many seconds.
     """
     rows: list[tuple[Any, ...]] = []
     shown: dict[tuple[int, int], int] = {}
     for step, price in enumerate(prices):
-        at_ns = START_NS + round(step * seconds_each * NS)
+        late_seconds = silence[1] if step >= silence[0] else 0.0
+        at_ns = START_NS + round((step * seconds_each + late_seconds) * NS)
         wanted = {
             (side, price // TICK - side * level): LOTS_PER_LEVEL for side in (1, -1) for level in range(1, LEVELS + 1)
         }

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.builders import D, an_order
+from tests.builders import START_NS, D, an_order
 from tests.house_under_test import BadWire, House, a_config, a_house, steady_market
 
 from gpt_trader.bot.builder import PerpsBotBuilder, RunIdentity
@@ -28,6 +28,7 @@ from gpt_trader.core.events import (
     TacticStarted,
 )
 from gpt_trader.core.values import ExecutionReport, Liquidity, Mode, OrderRequest, OrderType, Side, TimeInForce
+from gpt_trader.execution.factory import EngineChoice, ExecutionEngineFactory
 from gpt_trader.records.event_store import EventStore
 
 TACTICS = ("market", "simple_limit", "aggressive_limit", "post_only_chase", "twap", "iceberg")
@@ -483,6 +484,38 @@ def test_a_stop_of_the_bot_leaves_no_working_order(tmp_path: Path, tactic: str) 
         house.run(scenario)
         assert house.bot.tracker.working() == ()
         assert house.adapter.venue.open_orders() == ()
+
+
+@pytest.mark.parametrize("tactic", ["aggressive_limit", "post_only_chase", "twap", "iceberg"])
+def test_no_entry_is_priced_by_a_stale_book(tmp_path: Path, tactic: str) -> None:
+    """The market says nothing for 40 s: after the first 15 nothing is sent until it speaks again."""
+    market = steady_market([60_000 + 10 * step for step in range(16)], silence=(8, 40.0))
+    times: dict[str, Any] = {"aggressive_limit_timeout_seconds": 60, "post_only_chase_timeout_seconds": 60}
+    with a_house(tmp_path, a_tactic_config(**times, twap_duration_seconds=60), market) as house:
+        work(house, tactic, quantity=D("0.4"), seconds=50)
+        quiet = [event for event in house.of(OrderSubmitted) if START_NS + 23 * NS < event.at_ns < START_NS + 48 * NS]
+        assert quiet == []
+        check(house, D("0.4"), ended=False)
+
+
+def test_a_working_tactic_goes_on_under_another_engine(tmp_path: Path) -> None:
+    """TWAP began under the advanced engine; the baseline takes over, which has no TWAP, and it ends as planned."""
+    with a_house(tmp_path, a_tactic_config(), steady_market(MARKETS["rising"])) as house:
+
+        async def scenario() -> ExecutionReport:
+            await house.clock.sleep(1)
+            await house.bot.engine.place_order(order(house, "twap", quantity=D("0.4")))
+            await house.clock.sleep(7)
+            selection = ExecutionEngineFactory.select(a_config().risk, EngineChoice.LIVE)
+            house.bot.engine = ExecutionEngineFactory.create_engine(selection, house.built.parts)
+            refused = await house.bot.engine.place_order(order(house, "market", "2"))
+            await house.clock.sleep(60)
+            return refused
+
+        refused = house.run(scenario)
+        assert refused.code == "slot_busy"
+        assert house.bot.engine.name == "LiveExecutionEngine"
+        assert check(house, D("0.4")) == D("0.4")
 
 
 # --- restart -------------------------------------------------------------------------------------------------------

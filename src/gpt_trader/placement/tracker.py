@@ -94,6 +94,7 @@ class OrderTracker:
         clock: Clock,
         run_tag: str,
         poll_seconds: float,
+        book_age_seconds_max: float,
     ) -> None:
         self._executor = executor
         self._orders = orders
@@ -104,6 +105,7 @@ class OrderTracker:
         self._clock = clock
         self._run_tag = run_tag
         self._poll_ns = round(poll_seconds * NS)
+        self._book_age_ns_max = round(book_age_seconds_max * NS)
         self._tactics: dict[str, Tactic] = {}
         self._working: dict[str, Working] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -225,7 +227,7 @@ class OrderTracker:
 
     def _decide(self, working: Working) -> Action:
         """What holds for every tactic, then the tactic's own opinion."""
-        work, moment = working.work, self._moment(working.work.started.symbol)
+        work, moment = working.work, self._moment(working.work)
         living = work.living
         action = self._of_living(working, living, moment) if living is not None else self._of_settled(working, moment)
         return action or working.tactic.next(work, moment)
@@ -262,9 +264,17 @@ class OrderTracker:
             return End(reason=f"{STEPS_MAX} steps")
         return None
 
-    def _moment(self, symbol: str) -> Moment:
-        bid, ask = self._adapter.market.touch(symbol) or (None, None)
-        return Moment(now_ns=self._clock.now_ns(), product=self._adapter.products()[symbol], bid=bid, ask=ask)
+    def _moment(self, work: Work) -> Moment:
+        """No entry is priced by a stale book; an exit goes on with the last one, since it must get out. A book that
+        is modelled from bars is as old as its bar by nature, and is traded on in simulations only."""
+        symbol, now_ns = work.started.symbol, self._clock.now_ns()
+        book = self._adapter.market.book(symbol, 1)
+        bid = ask = None
+        if book is not None and book.bids and book.asks:
+            fresh = book.modelled or now_ns - book.received_ns <= self._book_age_ns_max
+            if fresh or work.purpose is Purpose.EXIT:
+                bid, ask = book.bids[0][0], book.asks[0][0]
+        return Moment(now_ns=now_ns, product=self._adapter.products()[symbol], bid=bid, ask=ask)
 
     async def _ask_where_silent(self, working: Working) -> None:
         """A cancel or a trade that the stream has not brought after one poll interval is asked for."""
@@ -290,7 +300,7 @@ class OrderTracker:
 
     async def _place(self, working: Working, action: Place, *, first: bool) -> Wait | None:
         """Refused before the first order is the answer to the intent; later it is the end of the tactic."""
-        work, moment = working.work, self._moment(working.work.started.symbol)
+        work, moment = working.work, self._moment(working.work)
         assert work.living is None, "never two living orders of one tactic"
         assert ZERO < action.quantity <= work.left, "never more than is left to do"
         if action.step:

@@ -31,7 +31,8 @@ LOOK_AGAIN_NS: Final = NS
 
 
 class Moment(Value, frozen=True, kw_only=True):
-    """What was known of the market when a tactic was asked. Prices are None while a side of the book is empty."""
+    """What was known of the market when a tactic was asked. Prices are None while a side of the book is empty,
+    and for an entry also while the book is stale."""
 
     now_ns: int
     product: ProductSpec

@@ -79,6 +79,7 @@ def furnish_workshop(
         clock=clock,
         run_tag=run_tag,
         poll_seconds=execution.fill_poll_seconds,
+        book_age_seconds_max=risk.max_book_staleness_seconds,
     )
     simple_limit = SimpleLimitExecutionStrategy(
         tracker=tracker,
