@@ -15,7 +15,7 @@ from coinbase import jwt_generator
 from tests.builders import MINUTE_NS, a_product, some_bars
 from tests.venue_server import PRODUCT, ServedVenue, served
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.venue.wire.formats import stamp_ns
@@ -333,3 +333,35 @@ def test_a_modelled_book_is_told_whole(tmp_path: Path) -> None:
 
     with served(tmp_path, market, cash=D(1_000_000), history_seconds=600) as venue:
         talk(venue, what)
+
+
+def test_an_idle_connection_is_closed(venue: ServedVenue) -> None:
+    """Nothing sent for 75 seconds and no heartbeats: 1000, after which a client may believe that all is well."""
+
+    async def what(peer: Peer) -> None:
+        await peer.subscribe("status")
+        await peer.hear_of("status")
+        (connection,) = peer.venue.server.sockets.connections
+        connection.last_sent_ns -= 80 * 10**9
+        await peer.hear()
+
+    assert closes_with(venue, what) == 1000
+
+
+def test_connections_are_limited_too(venue: ServedVenue) -> None:
+    """Eight a second from one address, when limits are on."""
+    venue.server.limits.sockets = 2
+
+    async def main() -> list[bool]:
+        trust = ssl.create_default_context(cafile=venue.ready["ca"])
+        opened = []
+        for _ in range(3):
+            try:
+                async with connect(venue.ready["ws"], ssl=trust):
+                    opened.append(True)
+            except InvalidStatus as error:
+                opened.append(error.response.status_code != 429)
+        return opened
+
+    assert asyncio.run(main()) == [True, True, False]
+    venue.server.limits.sockets = 0

@@ -102,7 +102,9 @@ class SocketFace:
         if not socket.can_prepare(request):
             return web.Response(status=426, text="this address speaks WebSocket")
         if not self._limits.connects(str(request.remote)):
-            return web.Response(status=429, text="too many connections")
+            refusal = web.Response(status=429, text="too many connections")
+            refusal.force_close()
+            return refusal
         await socket.prepare(request)
         connection = Connection(socket, self, user_only=user_only)
         connection.last_sent_ns = self.clock.now_ns()
