@@ -102,6 +102,7 @@ class StopTriggerManager:
         self._settings = settings
         self._legs = record.legs
         self._tasks: dict[Leg, asyncio.Task[None]] = {}
+        self._closing = False
         bus.subscribe(OrderFilled, "stop keeper", self._on_fill)
         bus.subscribe(PositionClosed, "stop keeper", self._on_closed)
 
@@ -201,8 +202,8 @@ class StopTriggerManager:
             self._failed(error)
 
     async def _keep(self, leg: Leg) -> None:
-        """One leg, from its first fill to the end of its position."""
-        while not leg.gone:
+        """One leg, from its first fill to the end of its position, or of the bot."""
+        while not (leg.gone or (self._closing and leg.fired is None)):
             leg.nudged = asyncio.get_running_loop().create_future()
             leg.wait_seconds = 0.0
             if self._record.open_quantity(leg):
@@ -218,7 +219,19 @@ class StopTriggerManager:
                 self._forget(leg, "no position")
             await until(leg.nudged, max(leg.wait_seconds, self._settings.watch_seconds))
         async with leg.venue_turn:
-            await self._cancel_at_venue(leg, "position closed")
+            if leg.gone:
+                await self._cancel_at_venue(leg, "position closed")
+            else:
+                await self._hand_over(leg)
+
+    async def _hand_over(self, leg: Leg) -> None:
+        """The bot goes: what it kept itself rests at the venue meanwhile, where that can keep it. A trail stands still
+        until somebody is back to take it from there."""
+        stop, product = leg.stop, self._adapter.products()[leg.symbol]
+        fits = product.min_quantity <= self._record.open_quantity(leg) <= product.max_quantity
+        if stop is None or stop.keeper is Keeper.VENUE or not fits or not self._adapter.capabilities.venue_stops:
+            return
+        await self._give_to_venue(leg, stop)
 
     def _entry_lives(self, leg: Leg) -> bool:
         return any(order.submitted.intent_id in leg.intents for order in self._orders.living(leg.symbol))
@@ -478,9 +491,11 @@ class StopTriggerManager:
                 self._forget(leg, "closed while the bot was down")
 
     async def settle(self, timeout_seconds: float) -> None:
-        """The bot stops: let exits that were fired come to their end, then watch no more. Stops at the venue stay."""
-        deadline_ns = self._clock.now_ns() + round(timeout_seconds * NS)
-        while any(leg.fired for leg in self._legs.values()) and self._clock.now_ns() < deadline_ns:
-            await self._clock.sleep(self._settings.watch_seconds)
+        """The bot stops: exits that were fired come to their end, stops of ours go to the venue, nobody watches on."""
+        self._closing = True
+        for leg in tuple(self._legs.values()):
+            leg.nudge()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks.values()), timeout=timeout_seconds)
         for task in tuple(self._tasks.values()):
             task.cancel()

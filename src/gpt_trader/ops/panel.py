@@ -33,6 +33,7 @@ from gpt_trader.core.events import (
     OrderRefused,
     OrderRejected,
     OrderSightedLate,
+    StopEscalated,
     StopTriggered,
     SymbolPaused,
     SystemError,  # noqa: A004 - the event, not the builtin
@@ -277,8 +278,10 @@ def decision_line(event: Event) -> Text | None:
             return Text(f"seen at the venue after all: order {event.client_order_id}", "bold red")
         case OrderOutcomeUnknown():
             return Text(f"outcome unknown: order {event.client_order_id}", "bold red")
+        case StopEscalated():
+            return Text(f"stop of {event.symbol}: attempt {event.attempt}, {event.reason}", "bold red")
         case StopTriggered():
-            return Text(f"trailing stop of {event.symbol} at {event.trigger_price:,f} reached", "magenta")
+            return Text(f"stop of {event.symbol} at {event.trigger_price:,f} reached", "magenta")
         case _:
             return _alarm_line(event)
 

@@ -325,6 +325,22 @@ def test_a_fired_stop_cancels_what_still_adds_to_the_position(open_advanced: Ope
         house.check_invariants()
 
 
+def test_a_bot_that_stops_leaves_its_trail_with_the_venue(open_advanced: Open) -> None:
+    """Nobody watches any more: where the trail stood, the venue keeps it."""
+    with open_advanced([60_000] * 100) as house:
+
+        async def scenario() -> None:
+            await house.bot.engine.place_order(order(house, "i0", quantity=D("0.3"), trailing_stop=D("0.005")))
+            await house.clock.sleep(3)
+            await house.bot.stop("test")
+
+        house.run(scenario)
+        assert [event.keeper for event in house.of(StopKept)] == ["LOCAL", "VENUE"]
+        (resting,) = house.of(OrderSubmitted)[1:]
+        assert (resting.order_type, resting.stop_price) == (OrderType.STOP_LIMIT, D(59_705))
+        assert len(house.adapter.venue.open_orders()) == 1
+
+
 # --- what the baseline says of what it does not offer ------------------------------------------------------------
 def test_the_baseline_refuses_a_trailing_stop_by_name(tmp_path: Path) -> None:
     """What an engine cannot do is refused, never downgraded."""

@@ -255,7 +255,7 @@ LINES: tuple[tuple[Event, str], ...] = (
     (OrderOutcomeUnknown(at_ns=0, client_order_id="gt-1"), "outcome unknown: order gt-1"),
     (
         StopTriggered(at_ns=0, symbol="BTC-PERP", stop_id="s", trigger_price=D(59_000), price=D(58_990)),
-        "trailing stop of BTC-PERP at 59,000 reached",
+        "stop of BTC-PERP at 59,000 reached",
     ),
     (
         ModeChanged(at_ns=0, mode=Mode.REDUCE_ONLY, was=Mode.NORMAL, reason="daily_loss", who="guard"),
