@@ -203,6 +203,7 @@ class PerpsBot:
         if self._intents:
             await asyncio.wait(self._intents, timeout=self.settings.stop_timeout_seconds)
         await self.tracker.finish(self.settings.stop_timeout_seconds)
+        self._report_tactics()
         await self.stops.settle(self.settings.stop_timeout_seconds)
         for counter in self._counters.values():
             counter.tell()
@@ -415,12 +416,16 @@ class PerpsBot:
     async def _watch(self) -> None:
         """Run the guards, and find out when they must look again."""
         await self.engine.run_runtime_guards()
-        for intent, failure in self.tracker.failures:
-            self._report(f"tactic of {intent}", failure)
-        self.tracker.failures.clear()
+        self._report_tactics()
         now_ns = self.clock.now_ns()
         self._watch_due_ns = now_ns + round(self.settings.guard_interval_seconds * NS)
         self._quiet = self._quiet_bands(now_ns) if self.adapter.simulated else {}
+
+    def _report_tactics(self) -> None:
+        """Those that ended by an error of ours; their orders were taken back."""
+        for intent, failure in self.tracker.failures:
+            self._report(f"tactic of {intent}", failure)
+        self.tracker.failures.clear()
 
     def _quiet_bands(self, now_ns: int) -> dict[str, tuple[float, float]]:
         """In a simulation the cadence is skipped while it is proven that a run would change nothing.

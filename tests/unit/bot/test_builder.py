@@ -77,6 +77,17 @@ def test_an_unknown_strategy_is_refused_with_those_there_are() -> None:
         check_buildable(configured(strategy={"name": "astrology"}), an_exchange())
 
 
+@pytest.mark.parametrize("tactic", ["aggressive_limit", "post_only_chase", "twap", "iceberg"])
+def test_a_tactic_that_the_baseline_lacks_is_refused(tactic: str) -> None:
+    """When the bot is built, not order by order; the advanced engine has it."""
+    strategy = {"entry_tactic_per_symbol": {"BTC-PERP": tactic}}
+    with pytest.raises(
+        ConfigError, match=rf"entry_tactic = '{tactic}' \(BTC-PERP\): the baseline engine offers market"
+    ):
+        check_buildable(configured(strategy=strategy, run={"engine": "live"}), an_exchange())
+    assert check_buildable(configured(strategy=strategy, run={"engine": "advanced"}), an_exchange()).advanced
+
+
 def test_a_preview_that_the_venue_lacks_is_refused() -> None:
     """Rather than trading without what was asked for."""
     with pytest.raises(
