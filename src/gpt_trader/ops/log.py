@@ -31,6 +31,8 @@ from gpt_trader.core.events import (
     OrderRejected,
     OrderSightedLate,
     RunEnded,
+    SlippageExceeded,
+    StopEscalated,
     SymbolPaused,
     SystemError,  # noqa: A004 - the event, not the builtin
 )
@@ -87,7 +89,7 @@ def level_of(event: Event) -> int:
     match event:
         case SystemError() | OrderFailed() | OrderSightedLate():
             return ERROR
-        case GuardTripped() | OrderOutcomeUnknown() | OrderRejected():
+        case GuardTripped() | OrderOutcomeUnknown() | OrderRejected() | StopEscalated() | SlippageExceeded():
             return WARNING
         case ModeChanged():
             return INFO if event.mode is Mode.NORMAL else WARNING

@@ -33,6 +33,7 @@ from gpt_trader.core.events import (
     OrderRefused,
     OrderRejected,
     OrderSightedLate,
+    SlippageExceeded,
     StopEscalated,
     StopTriggered,
     SymbolPaused,
@@ -162,7 +163,7 @@ class LivePanel:
         for row in shown:
             table.add_row(*row)
         if len(rows) > len(shown):
-            table.add_row(Text(f"and {len(rows) - len(shown)} more", "dim"))
+            table.add_row(Text(f"and {len(rows) - len(shown)} more", "dim", no_wrap=True))
         return table
 
     def _symbols(self) -> Iterator[RenderableType]:
@@ -280,6 +281,9 @@ def decision_line(event: Event) -> Text | None:
             return Text(f"outcome unknown: order {event.client_order_id}", "bold red")
         case StopEscalated():
             return Text(f"stop of {event.symbol}: attempt {event.attempt}, {event.reason}", "bold red")
+        case SlippageExceeded():
+            found = f"{event.slippage_bps:.1f} bps against the arrival, limit {event.limit_bps:.1f}"
+            return Text(f"slippage of {event.side} {event.symbol}: {found}", "bold red")
         case StopTriggered():
             return Text(f"stop of {event.symbol} at {event.trigger_price:,f} reached", "magenta")
         case _:

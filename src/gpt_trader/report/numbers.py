@@ -33,9 +33,11 @@ def share(value: Decimal, places: int = 1) -> str:
 
 
 def measured(value: Decimal, unit: str) -> str:
-    """A reading of a guard with its unit, short: `43.94 USD`, `1.8%`, `0.1 s`."""
+    """A reading of a guard with its unit, short: `43.94 USD`, `1.8%`, `0.1 s`, `5`."""
     if "share" in unit or "volatility" in unit:
         return share(value)
     if unit == "seconds":
         return f"{value:,.1f} s" if value < 10 else f"{value:,.0f} s"
+    if unit.endswith("rejects"):  # a count: its guard's name says of what
+        return f"{value:,.0f}"
     return f"{money(value)} {unit}"

@@ -53,6 +53,7 @@ def test_a_share_is_shown_in_percent() -> None:
         ("0.65", "annual volatility", "65.0%"),
         ("0.06", "seconds", "0.1 s"),
         ("120", "seconds", "120 s"),
+        ("5", "venue rejects", "5"),
     ],
 )
 def test_a_reading_carries_its_unit(value: str, unit: str, text: str) -> None:
