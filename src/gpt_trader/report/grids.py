@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Final
 
 from gpt_trader.core.clock import iso
-from gpt_trader.records.metrics import Cost
 from gpt_trader.report.facts import RunFacts, SettingLine
 from gpt_trader.report.numbers import money, moved, price
 from gpt_trader.report.round_trips import RoundTrip
 from gpt_trader.report.run_story import PnlSplit, RunStory
 from gpt_trader.report.statistics import Figure, MonthReturns
 from gpt_trader.report.summary import RunSummary, meaning_of
+from gpt_trader.report.tca_tables import CostTable, cost_section
 
 __all__ = [
     "TRIPS_SHOWN",
@@ -116,33 +116,14 @@ def iso_text(moment: str) -> str:
 
 
 def cost_grids(story: RunStory) -> list[Grid]:
-    """By order type, tactic and engine; empty when nothing was filled."""
-    metrics = story.metrics
-    return [
-        _cost_grid(name, costs)
-        for name, costs in (
-            ("By order type", metrics.cost_by_order_type),
-            ("By tactic", metrics.cost_by_tactic),
-            ("By engine", metrics.cost_by_engine),
-        )
-        if costs
-    ]
+    """By engine, tactic, symbol, hour and order type; empty when nothing was wanted."""
+    return [_cost_grid(table) for table in cost_section(story.costs)]
 
 
-def _cost_grid(title: str, costs: Mapping[str, Cost]) -> Grid:
-    rows = [
-        Row(
-            (
-                Cell(name),
-                Cell("" if cost.bps is None else f"{cost.bps:.2f}"),
-                Cell(moved(cost.amount)),
-                Cell(money(cost.notional), "dim"),
-            )
-        )
-        for name, cost in sorted(costs.items())
-    ]
-    columns = (Column(""), *(Column(name, number=True) for name in ("bps", "amount", "of notional")))
-    return Grid("", title, columns, rows)
+def _cost_grid(table: CostTable) -> Grid:
+    columns = tuple(Column(name, number=number >= table.text_columns) for number, name in enumerate(table.headers))
+    rows = [Row(tuple(Cell(text) for text in row)) for row in table.rows]
+    return Grid("", table.title, columns, rows, " ".join(table.notes))
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from gpt_trader.report.price_path import PricePath
 from gpt_trader.report.run_story import RunStory
 from gpt_trader.report.statistics import Figure, month_table, statistics_of
 from gpt_trader.report.summary import STOPPED_BY, RunSummary
+from gpt_trader.report.tca_tables import SIGNS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -93,6 +94,7 @@ def run_page(facts: RunFacts, story: RunStory, prices: PricePath) -> str:
         statement=statement_grid(summary, split),
         statistics=statistics_grid(figures),
         costs=cost_grids(story),
+        cost_signs=SIGNS,
         refusals=refusal_grid(summary),
         guards=guard_grid(story),
         months=month_rows(month_table(curves.times_ns, fallen, start)),

@@ -28,6 +28,7 @@ from gpt_trader.core.journal import Recorded
 from gpt_trader.core.values import ZERO, OrderType, Purpose, Side, Value
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.records.metrics import OrderMetricsReporter
+from gpt_trader.records.tca import CostAnalysis
 from gpt_trader.report.round_trips import LIQUIDATION, RoundTrip, TripBook
 
 __all__ = ["Decision", "FillLine", "PnlSplit", "RefusalLine", "RunStory", "tell_story"]
@@ -148,6 +149,7 @@ class RunStory:
         self._closed: list[Event] = []
         self.ledger = Ledger(publish=self._closed.append)
         self.metrics = OrderMetricsReporter()
+        self.costs = CostAnalysis()
         self.book = TripBook()
         self.steps = _Steps()
         self.held: dict[str, _Held] = {}
@@ -195,6 +197,7 @@ class RunStory:
         self.last_ns = event.at_ns
         self.event_counts[type(event).__name__] += 1
         self.metrics.on_event(event)
+        self.costs.take(event)
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
