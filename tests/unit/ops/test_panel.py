@@ -22,6 +22,8 @@ from gpt_trader.core.events import (
     OrderOutcomeUnknown,
     OrderRefused,
     OrderRejected,
+    SlippageExceeded,
+    StopEscalated,
     StopTriggered,
     SymbolPaused,
     SystemError,  # noqa: A004 - the event, not the builtin
@@ -256,6 +258,23 @@ LINES: tuple[tuple[Event, str], ...] = (
     (
         StopTriggered(at_ns=0, symbol="BTC-PERP", stop_id="s", trigger_price=D(59_000), price=D(58_990)),
         "stop of BTC-PERP at 59,000 reached",
+    ),
+    (
+        StopEscalated(at_ns=0, symbol="BTC-PERP", stop_id="s", attempt=2, open_quantity=D("0.1"), reason="gapped"),
+        "stop of BTC-PERP: attempt 2, gapped",
+    ),
+    (
+        SlippageExceeded(
+            at_ns=0,
+            symbol="BTC-PERP",
+            side=Side.BUY,
+            filled=D("0.1"),
+            average_price=D(60_900),
+            arrival_mid=D(60_000),
+            slippage_bps=D(150),
+            limit_bps=D(100),
+        ),
+        "slippage of BUY BTC-PERP: 150.0 bps against the arrival, limit 100.0",
     ),
     (
         ModeChanged(at_ns=0, mode=Mode.REDUCE_ONLY, was=Mode.NORMAL, reason="daily_loss", who="guard"),
