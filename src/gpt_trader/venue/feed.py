@@ -56,10 +56,10 @@ class MarketFeed:
             rows = np.ascontiguousarray(chunk)
             self._check(rows)
             rows = self._with_timetable(rows, int(rows["ts"][-1]))
-            if len(self._kept) == 0 and self._found[2] == 0:
+            if len(self._kept) or self._found[2]:
+                rows = self._unfold(rows)
+            if len(rows):
                 yield rows
-            else:
-                yield self._unfold(rows)
         if len(self._kept):
             yield self._kept
         if len(self._timetable):
