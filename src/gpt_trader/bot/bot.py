@@ -141,7 +141,7 @@ class PerpsBot:
                 strategy.restore({"anchor": kept.anchor})
         await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
         if isinstance(self.adapter, ReadsAhead):
-            self.adapter.read_ahead(self._look_ahead)
+            self.adapter.read_ahead(self._look_ahead, self._stretch.passed)
         await self._recovery.catch_up()
         self._caught_up = True
         self._say_products()

@@ -63,6 +63,7 @@ class QuietStretch:
         self._counters = counters
         self._last_bars = last_bars
         self._decided: dict[str, tuple[int, Decision]] = {}
+        self._to_sample: BarsAhead | None = None
 
     def decision(self, bar: Bar) -> Decision | NotAsked:
         """What the strategy wanted at this bar, if it was asked ahead; taken once."""
@@ -77,8 +78,10 @@ class QuietStretch:
         if self._decided or not self._may_look(ahead, bands):
             return 0
         count = _within_bands(ahead, bands)
+        if count == 0 or (ahead.marks_later and not self._whole_moments(ahead)):
+            return 0
         change = self._equity_change(ahead)
-        if count == 0 or change is None:
+        if change is None:
             return 0
         count = self._ask(ahead, count)
         if count:
@@ -142,6 +145,8 @@ class QuietStretch:
             quantity = self._ledger.position(symbol).quantity
             value = quantity * ahead.ticks[place] / GRAIN
             most = int(ahead.close_ticks.max()) * abs(value)
+            if ahead.marks_later:
+                continue
             if quantity and (not ahead.marks_follow or value != int(value) or most > EXACT_MAX):
                 return None
             values[place] = int(value)
@@ -156,7 +161,10 @@ class QuietStretch:
                 own = [bars[each] for each in np.flatnonzero(ahead.products[:count] == place).tolist()]
                 if own:
                     self._take_in_one(symbol, own)
-        self._sample(ahead, count, values)
+        if ahead.marks_later:
+            self._to_sample = ahead.part(0, count)
+        else:
+            self._sample(ahead, count, values)
 
     def _take_in_one(self, symbol: str, bars: Sequence[Bar]) -> None:
         self._last_bars[symbol] = bars[-1]
@@ -181,6 +189,52 @@ class QuietStretch:
                 moved[own] = np.diff(ahead.close_ticks[own], prepend=before) * values[place]
         ends = np.flatnonzero(np.diff(ahead.close_ns[:count], append=-1))
         self._equity.sample_many(int(ahead.close_ns[count - 1]), worth + np.cumsum(moved)[ends])
+
+    # --- where marks are known when the bars have passed -----------------------------------------------------------
+    def _whole_moments(self, ahead: BarsAhead) -> bool:
+        """Everything that is held has a bar at every moment, and so a mark."""
+        moments = np.count_nonzero(np.diff(ahead.close_ns, append=-1))
+        return all(np.count_nonzero(ahead.products == place) == moments for place, _ in self._held(ahead))
+
+    def _held(self, ahead: BarsAhead) -> list[tuple[int, Decimal]]:
+        """Place and quantity of what is held."""
+        quantities = [self._ledger.position(symbol).quantity for symbol in ahead.symbols]
+        return [(place, quantity) for place, quantity in enumerate(quantities) if quantity]
+
+    def passed(self, marks: NDArray[np.int64]) -> None:
+        """Equity at every moment of the bars that have passed, by the marks of then."""
+        ahead, self._to_sample = self._to_sample, None
+        assert ahead is not None, "bars were looked at before they passed"
+        held = self._held(ahead)
+        paths = {ahead.symbols[place]: marks[ahead.products == place] for place, _ in held}
+        changes = [_value_path(paths[ahead.symbols[place]], quantity) for place, quantity in held]
+        now_ns = int(ahead.close_ns[-1])
+        if any(change is None for change in changes):
+            self._sample_each(ahead, paths)
+            return
+        first = self._ledger.equity({symbol: int(path[0]) * GRAIN for symbol, path in paths.items()})
+        moments = np.count_nonzero(np.diff(ahead.close_ns, append=-1))
+        worth = np.full(moments, int((first - self._ledger.transfers) / GRAIN), np.int64)
+        for change in changes:
+            if change is not None:
+                worth += change - change[0]
+        self._equity.sample_many(now_ns, worth)
+
+    def _sample_each(self, ahead: BarsAhead, paths: Mapping[str, NDArray[np.int64]]) -> None:
+        """One after another, in Decimal."""
+        times = ahead.close_ns[np.flatnonzero(np.diff(ahead.close_ns, append=-1))]
+        for moment, at_ns in enumerate(times.tolist()):
+            marks = {symbol: int(path[moment]) * GRAIN for symbol, path in paths.items()}
+            if all(marks.values()):  # without a mark for everything held there is no equity
+                self._equity.sample(at_ns, self._ledger.equity(marks), self._ledger.transfers)
+
+
+def _value_path(marks: NDArray[np.int64], quantity: Decimal) -> NDArray[np.int64] | None:
+    """Value of a position in GRAIN along its marks; None where that is no whole number, or a mark is missing."""
+    above, below = quantity.as_integer_ratio()
+    if not marks.all() or int(marks.max()) * abs(above) > EXACT_MAX or (marks * above % below).any():
+        return None
+    return marks * above // below
 
 
 def _within_bands(ahead: BarsAhead, bands: Mapping[str, Band]) -> int:

@@ -26,7 +26,7 @@ from gpt_trader.core.values import (
     TradingStatus,
     Value,
 )
-from gpt_trader.market.view import BarsAhead, MarketView
+from gpt_trader.market.view import BarsAhead, Ints, MarketView
 
 __all__ = [
     "AccountListener",
@@ -140,9 +140,10 @@ class ReadsAhead(Protocol):
     """An adapter over a market that is known further than its clock: while nothing can happen, it shows the bars to
     come in one piece, so that a backtest does not stop at each of them."""
 
-    def read_ahead(self, look: Callable[[BarsAhead], int]) -> None:
+    def read_ahead(self, look: Callable[[BarsAhead], int], passed: Callable[[Ints], None]) -> None:
         """Before it goes on to a bar it may call `look`, which answers how many of them it has dealt with; these are
-        passed without being told."""
+        passed without being told. Then `passed` is told the mark of each (1e-8, 0 where nothing is held) if there was
+        to be one later."""
         ...
 
 

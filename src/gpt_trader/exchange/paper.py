@@ -51,7 +51,7 @@ from gpt_trader.exchange.base import (
 )
 from gpt_trader.market.compiled import EntryPoint
 from gpt_trader.market.stream import MarketStream
-from gpt_trader.market.view import BarsAhead, MarketView
+from gpt_trader.market.view import BarsAhead, Ints, MarketView
 from gpt_trader.venue.assumptions import assumptions_of, overnight_spans
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
@@ -123,6 +123,7 @@ class PaperExchange:
         self._on_market: MarketListener | None = None
         self._on_account: AccountListener | None = None
         self._look: Callable[[BarsAhead], int] | None = None
+        self._passed: Callable[[Ints], None] | None = None
         self._sends: dict[int, deque[asyncio.Future[OrderNews]]] = {}
         self._cancels: dict[int, deque[asyncio.Future[OrderNews]]] = {}
 
@@ -267,17 +268,19 @@ class PaperExchange:
 
     # time
 
-    def read_ahead(self, look: Callable[[BarsAhead], int]) -> None:
-        self._look = look
+    def read_ahead(self, look: Callable[[BarsAhead], int], passed: Callable[[Ints], None]) -> None:
+        self._look, self._passed = look, passed
 
     def _pass_quiet_bars(self, until_ns: int) -> None:
-        if self._look is None or not self._symbols.issuperset(self._venue.products()):
+        if self._look is None or self._passed is None or not self._symbols.issuperset(self._venue.products()):
             return
         ahead = self._venue.bars_ahead(until_ns)
         passed = 0 if ahead is None else self._look(ahead)
         if ahead is not None and passed:
-            self._venue.pass_bars(int(ahead.close_ns[passed - 1]))
+            marks = self._venue.pass_bars(int(ahead.close_ns[passed - 1]))
             self._clock.move_to(self._venue.now_ns)
+            if ahead.marks_later:
+                self._passed(marks)
 
     def advance(self, until_ns: int | None) -> int:
         """Move market and clock to the next moment at which somebody is told something; see core.clock.World."""
@@ -326,8 +329,9 @@ def kernel_entry_points() -> tuple[EntryPoint, ...]:
     """Everything that a simulation calls in machine code."""
     from gpt_trader.market.synthetic_kernel import ENTRY_POINTS as synthetic  # noqa: N811, PLC0415 - heavy
     from gpt_trader.venue.kernel import ENTRY_POINTS as venue  # noqa: N811, PLC0415 - heavy
+    from gpt_trader.venue.trades_ahead import ENTRY_POINTS as ahead  # noqa: N811, PLC0415 - heavy
 
-    return (*venue, *synthetic)
+    return (*venue, *ahead, *synthetic)
 
 
 def venue_settings(venue: VenueConfig, seed: int) -> VenueSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gpt_trader.core.values import Bar, BookView, Mark
 
-__all__ = ["BarsAhead", "MarketView"]
+__all__ = ["BarsAhead", "Floats", "Ints", "MarketView"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -53,3 +53,17 @@ class BarsAhead:
     close_ticks: Ints
     marks_follow: bool
     """The mark of every product is the close of its last bar."""
+    marks_later: bool = False
+    """The marks of these moments are told when the bars have passed."""
+
+    def part(self, start: int, end: int) -> BarsAhead:
+        """Some of them."""
+        return replace(
+            self,
+            bars=self.bars[start:end],
+            products=self.products[start:end],
+            close_ns=self.close_ns[start:end],
+            low=self.low[start:end],
+            high=self.high[start:end],
+            close_ticks=self.close_ticks[start:end],
+        )

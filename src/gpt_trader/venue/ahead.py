@@ -54,7 +54,8 @@ class RowsAhead:
         self._breaks = np.flatnonzero((kinds != BAR) & (kinds != PATH)) if len(self._places) else self._places
         self._close_ns = rows["ts"][self._places]
         self._break_ns = rows["ts"][self._breaks]
-        self._last_ns = int(rows["ts"][-1])  # more of that moment may come with the next rows
+        # more of the last moment may come with the next rows
+        self._last_ns = int(rows["ts"][-1]) if len(rows) else 0
         self._start = self._end = 0
 
     def find(self, row_next: int, until_ns: int, *, marks_follow: bool) -> BarsAhead | None:

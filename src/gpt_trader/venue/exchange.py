@@ -29,7 +29,7 @@ from gpt_trader.core.values import (
 )
 from gpt_trader.market.rows import STATUSES
 from gpt_trader.market.stream import MarketStream
-from gpt_trader.market.view import BarsAhead
+from gpt_trader.market.view import BarsAhead, Ints
 from gpt_trader.venue import layout
 from gpt_trader.venue.ahead import RowsAhead
 from gpt_trader.venue.delayed import DelayedMarket
@@ -49,6 +49,7 @@ from gpt_trader.venue.settings import NS_PER_MS, Latency, VenueSettings
 from gpt_trader.venue.setup import venue_memory
 from gpt_trader.venue.specification import whole
 from gpt_trader.venue.timetable import timetable_rows
+from gpt_trader.venue.trades_ahead import TradesAhead
 
 __all__ = ["SimulatedVenue"]
 
@@ -155,6 +156,7 @@ class SimulatedVenue:
         self._face = MarketFace(self._memory, self._products)
         self._delayed = self._delayed_market(stream)
         self._ahead = RowsAhead(self._products)
+        self._trades_ahead = TradesAhead(self._memory, self._products)
         self._next_rows()
 
     def _set_up_accounts(self, cash: Sequence[Decimal], start_ns: int) -> None:
@@ -236,25 +238,32 @@ class SimulatedVenue:
             header[NOTICES_HEAD] == header[NOTICES_TAIL]
             and header[REQUESTS_HEAD] == header[REQUESTS_TAIL]
             and header[BARS_HEAD] == header[BARS_TAIL]
-            and header[BAR_NEXT] == layout.NEVER
             and header[WAKE_ON_BARS] == 1
             and self._delayed is None
         )
         if not quiet or any(self._of_products[product.place + at] for product in self._products for at in LIVING):
             return None
+        if header[BAR_NEXT] != layout.NEVER:
+            return self._trades_ahead.find(header[NOW], until_ns)
         # On bars the mark is their close, unless the market publishes a mark of its own.
         follow = all(self._of_products[product.place + MARK_ROW] == 0 for product in self._products)
         return self._ahead.find(header[ROW_NEXT], until_ns, marks_follow=follow)
 
-    def pass_bars(self, close_ns: int) -> None:
-        """Move to the close of a bar of `bars_ahead` without telling of those up to it."""
+    def pass_bars(self, close_ns: int) -> Ints:
+        """Move to the close of a bar of `bars_ahead` without telling of those up to it.
+
+        Returns the mark of what is held at each bar built from trades, in 1e-8; 0 otherwise.
+        """
         self.wake_on_bars(wanted=False)
         self.advance(close_ns)
         self.wake_on_bars(wanted=True)
         header = self._numbers_of_header
+        bars = self._memory.bars
+        marks: Ints = bars["mark"][np.arange(header[BARS_HEAD], header[BARS_TAIL]) % len(bars)]
         header[BARS_HEAD] = header[BARS_TAIL]
         if header[NOW] != close_ns or header[NOTICES_HEAD] != header[NOTICES_TAIL]:
             raise RuntimeError(f"bars up to {close_ns} were passed as quiet, and something happened at {header[NOW]}")
+        return marks
 
     def _next_rows(self) -> None:
         rows = self._feed.next()
@@ -263,6 +272,7 @@ class SimulatedVenue:
         else:
             self._memory.give_rows(rows)
             self._ahead.give(rows)
+            self._trades_ahead.forget()
             if self._delayed is not None:
                 self._delayed.move_to(self.now_ns)
                 self._delayed.give(rows)
@@ -379,7 +389,7 @@ class SimulatedVenue:
         found = []
         for place in range(head, tail):
             start = place * BAR_WIDTH % len(bars)
-            index, close_ns, o, high, low, close, volume = bars[start : start + BAR_WIDTH]
+            index, close_ns, o, high, low, close, volume, _ = bars[start : start + BAR_WIDTH]
             product = self._products[index]
             price = product.price_float
             found.append(

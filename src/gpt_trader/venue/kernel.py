@@ -75,6 +75,15 @@ def _put_bar(v: Any, pi: int, close_ns: int, o: int, high: int, low: int, close:
     b.low = low
     b.close = close
     b.volume = volume
+    b.mark = 0
+
+
+@part
+def _mark_bar(v: Any, pi: int, p: Any) -> None:
+    """Nobody will ask at this moment for the mark of what is held: write it down beside the bar."""
+    if v.wake_on_bars == 0 and p.interest > 0:
+        model_book(v, pi, p)
+        bars_of(v)[(v.bars_tail - 1) % v.bars_capacity].mark = mark_of(p)
 
 
 @part
@@ -91,8 +100,10 @@ def _close_bars(v: Any) -> None:
             continue
         if p.bar_whole == 1 and p.bar_volume > 0:
             _put_bar(v, pi, v.bar_next, p.bar_open, p.bar_high, p.bar_low, p.bar_close, p.bar_volume)
+            _mark_bar(v, pi, p)
         elif p.bar_whole == 1 and p.last != 0 and p.fed_by != BY_BARS:
             _put_bar(v, pi, v.bar_next, p.last, p.last, p.last, p.last, 0)
+            _mark_bar(v, pi, p)
         p.bar_whole = 1
         p.bar_volume = 0
     v.bar_next += v.bar_ns

@@ -224,5 +224,5 @@ ORDER: Final = _ints(
 REQUEST: Final = _ints("due kind order")
 NOTICE: Final = _ints("due at kind account product order state filled value reason fill amount rate lots price")
 FILL: Final = _ints("order account product side lots price fee maker at liquidation")
-BAR_OUT: Final = _ints("product close_ns open high low close volume")
+BAR_OUT: Final = _ints("product close_ns open high low close volume mark")
 TIER: Final = _ints("volume maker taker")

@@ -16,7 +16,7 @@ from gpt_trader.core.errors import Number
 from gpt_trader.core.events import SymbolPaused
 from gpt_trader.core.values import Bar
 from gpt_trader.market.memory import ArrayStream
-from gpt_trader.market.rows import BAR, FUNDING, ROW, STATUS
+from gpt_trader.market.rows import BAR, CLEAR, FUNDING, INDEX, LEVEL, MONEY_SCALE, QUOTE, ROW, STATUS, TRADE
 from gpt_trader.strategies.base import Signal, StopMove, Want
 
 MINUTE_NS = 60 * NS
@@ -44,6 +44,41 @@ def bars_market(symbols: int, *, seed: int, events: bool) -> ArrayStream:
     array = array[np.argsort(array["ts"], kind="stable")]
     products = [a_product(symbol=f"C{place}-PERP", venue_symbol=f"C{place}") for place in range(symbols)]
     return ArrayStream(products, array, name="bars", bar_seconds=60, start_ns=START_NS)
+
+
+def trades_market(symbols: int, *, seed: int, events: bool, depth: bool) -> ArrayStream:
+    """Quotes (or levels) and trades around a walk, now and then exactly where a minute ends; with `events` also
+    index prices, funding and a halt."""
+    draw = np.random.default_rng(seed)
+    rows: list[tuple[Any, ...]] = []
+    for product in range(symbols):
+        middle = 12_000
+        for step in range(BARS * 6):
+            at_ns = START_NS + step * 10 * NS + (int(draw.integers(1, 9 * NS)) if draw.random() < 0.95 else 0)
+            middle = max(1000, middle + int(draw.integers(-4, 5)))
+            size = int(draw.integers(1000, 90_000))
+            if depth:
+                rows.append((at_ns, at_ns, CLEAR, 0, product, 0, 0, 0, 0, 0, 0))
+                rows.extend(
+                    (at_ns, at_ns, LEVEL, side, product, 0, middle + (-side) * distance, size, 0, 0, 0)
+                    for side in (1, -1)
+                    for distance in (1, 2, 4)
+                )
+            else:
+                rows.append((at_ns, at_ns, QUOTE, 0, product, 0, middle - 1, size, middle + 1, size, 0))
+            if draw.random() < 0.4:
+                side = int(draw.choice([-1, 1]))
+                rows.append((at_ns, at_ns, TRADE, side, product, 0, middle + side, size // 10, 0, 0, 0))
+            if events and step % 50 == 13:
+                rows.append((at_ns, at_ns, INDEX, 0, product, 0, middle * 5 * MONEY_SCALE, 0, 0, 0, 0))
+            if events and step % 360 == 42:
+                rows.append((at_ns, at_ns, FUNDING, 0, product, 0, 100_000_000, 0, 0, 0, 0))
+            if events and step in (1206, 1266):
+                rows.append((at_ns, at_ns, STATUS, 0, product, 0, 4 if step == 1206 else 0, 0, 0, 0, 0))
+    array = np.array(rows, dtype=ROW)
+    array = array[np.argsort(array["ts"], kind="stable")]
+    products = [a_product(symbol=f"C{place}-PERP", venue_symbol=f"C{place}") for place in range(symbols)]
+    return ArrayStream(products, array, name="trades", bar_seconds=60, start_ns=START_NS, chunk_rows=5000)
 
 
 class Crosser:
@@ -86,7 +121,7 @@ def played(folder: Path, market: ArrayStream, *, ahead: bool, raise_at: int = 0)
     shown = 0
     with a_house(folder, config, market, strategy=lambda _: Crosser(raise_at)) as house:
         if not ahead:
-            house.adapter.read_ahead = lambda look: None  # type: ignore[method-assign] # the slow way, to compare with
+            house.adapter.read_ahead = lambda look, passed: None  # type: ignore[method-assign] # the slow way, to compare with
         else:
             look = house.bot._stretch.look
 
@@ -120,6 +155,21 @@ def played(folder: Path, market: ArrayStream, *, ahead: bool, raise_at: int = 0)
 def test_reading_ahead_gives_the_same_run(tmp_path: Path, symbols: int, events: bool, seed: int) -> None:
     """Log, drawdown, statistics and last bars are equal to the last digit, and bars were really passed."""
     market = bars_market(symbols, seed=seed, events=events)
+    _, slow = played(tmp_path / "slow", market, ahead=False)
+    _, quick = played(tmp_path / "quick", market, ahead=True)
+    passed = quick.pop("shown")
+    assert slow.pop("shown") == 0
+    assert quick == slow
+    assert quick["orders"] > 5
+    assert passed > (100 if symbols == 1 else 5)
+
+
+@pytest.mark.parametrize("symbols", [1, 3])
+@pytest.mark.parametrize("events", [False, True])
+@pytest.mark.parametrize("depth", [False, True])
+def test_bars_made_from_trades_are_read_ahead_too(tmp_path: Path, symbols: int, events: bool, depth: bool) -> None:
+    """With positions held, whose marks are not the closes: equity is that of every moment."""
+    market = trades_market(symbols, seed=5, events=events, depth=depth)
     _, slow = played(tmp_path / "slow", market, ahead=False)
     _, quick = played(tmp_path / "quick", market, ahead=True)
     passed = quick.pop("shown")
