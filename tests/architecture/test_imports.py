@@ -16,7 +16,10 @@ WINGS: Final = {
     "ccxt": ("exchange/ccxt/",),
     "numba": ("venue/", "market/"),
     "llvmlite": ("venue/", "market/"),
-    "numpy": ("venue/", "market/", "research/", "report/", "exchange/paper", "exchange/coinbase/", "exchange/ccxt/"),
+    "numpy": (
+        *("venue/", "market/", "research/", "report/", "exchange/paper", "exchange/coinbase/", "exchange/ccxt/"),
+        *("bot/quiet.py", "records/ledger.py"),  # many bars at once
+    ),
     "pydantic": ("config/",),
     "pydantic_settings": ("config/",),
     "yaml": ("config/",),
