@@ -69,7 +69,12 @@ def require_report() -> None:
 
 
 def curves_of(facts: RunFacts, story: RunStory, prices: PricePath) -> Curves:
-    """Of the symbols that were traded."""
+    """Of the symbols that were traded. Raises ConfigError where not one bar closed."""
+    if prices.times_ns[0] > facts.end_ns:
+        raise ConfigError(
+            f"run {facts.summary.run} ended before its first bar of {facts.bar_seconds} s closed: there is nothing to "
+            "report on. Fix: trade longer, or --no-report"
+        )
     traded = {product.symbol for product in facts.products}
     chosen = [each for each in prices.symbols() if each.symbol in traded]
     return draw_curves(story, chosen, facts.products, facts.overnight, facts.end_ns)
