@@ -422,6 +422,22 @@ def test_a_guard_that_cancels_entries_stops_the_tactic_too(tmp_path: Path, tacti
     assert len(house.of(TacticEnded)) == 1
 
 
+@pytest.mark.parametrize("tactic", WORKED)
+def test_a_pause_of_the_symbol_ends_its_entries(tmp_path: Path, tactic: str) -> None:
+    """Paused by a guard or a person: the tactic is told at once and places nothing more."""
+    at: list[int] = []
+
+    async def then(house: House) -> None:
+        at.append(house.clock.now_ns())
+        house.bot.guards.pause("BTC-PERP", "a drill", "test")
+
+    house = while_working(tmp_path, tactic, then)
+    (end,) = house.of(TacticEnded)
+    assert "paused" in end.reason
+    assert all(event.at_ns <= at[0] for event in house.of(OrderSubmitted))
+    assert end.at_ns - at[0] < NS
+
+
 @pytest.mark.parametrize("tactic", ["aggressive_limit", "post_only_chase", "twap"])
 def test_a_cancel_that_fails_or_vanishes_is_asked_again_and_nothing_is_doubled(tmp_path: Path, tactic: str) -> None:
     """Twice unreachable, once swallowed: no replacement before the proof."""

@@ -183,6 +183,7 @@ class PerpsBotBuilder:
             clock=clock,
             run_tag=self._run_tag,
             position=lambda symbol: ledger.position(symbol).quantity,
+            pause_reason=guards.pause_reason,
         )
         stops = StopTriggerManager(
             record=StopRecord(bus=bus, clock=clock, ledger=ledger),

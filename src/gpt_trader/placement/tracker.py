@@ -16,7 +16,7 @@ from typing import Final
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, call_after, until
 from gpt_trader.core.errors import ConfigError, ExchangeError, Number, Refusal, Refused, Stage
-from gpt_trader.core.events import Event, OrderSubmitted, TacticEnded, TacticProgressed, TacticStarted
+from gpt_trader.core.events import Event, OrderSubmitted, SymbolPaused, TacticEnded, TacticProgressed, TacticStarted
 from gpt_trader.core.ids import client_order_id
 from gpt_trader.core.values import (
     ZERO,
@@ -95,7 +95,9 @@ class OrderTracker:
         run_tag: str,
         poll_seconds: float,
         book_age_seconds_max: float,
+        pause_reason: Callable[[str], str],
     ) -> None:
+        """`pause_reason` says why entries of a symbol are paused, and nothing when they are not."""
         self._executor = executor
         self._orders = orders
         self._stream = stream
@@ -106,6 +108,7 @@ class OrderTracker:
         self._run_tag = run_tag
         self._poll_ns = round(poll_seconds * NS)
         self._book_age_ns_max = round(book_age_seconds_max * NS)
+        self._pause_reason = pause_reason
         self._tactics: dict[str, Tactic] = {}
         self._working: dict[str, Working] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,6 +116,7 @@ class OrderTracker:
         """Tactics that ended by an error, with the intent; the bot reports and clears them."""
         orders.count_in(self)
         bus.subscribe(OrderSubmitted, "order tracker", self._adopt)
+        bus.subscribe(SymbolPaused, "order tracker", self._on_pause)
 
     def register(self, tactic: Tactic) -> None:
         """Make it known by name, so that its work can be taken up again."""
@@ -229,6 +233,8 @@ class OrderTracker:
         """What holds for every tactic, then the tactic's own opinion."""
         work, moment = working.work, self._moment(working.work)
         living = work.living
+        if work.purpose is Purpose.ENTRY and (why := self._pause_reason(work.started.symbol)):
+            working.stopping = working.stopping or f"entries are paused: {why}"
         action = self._of_living(working, living, moment) if living is not None else self._of_settled(working, moment)
         return action or working.tactic.next(work, moment)
 
@@ -415,6 +421,11 @@ class OrderTracker:
         else:
             working.stopping = f"failed: {type(error).__name__}"
             self._wake(working)  # its order is taken back, if that still goes
+
+    def _on_pause(self, event: SymbolPaused) -> None:
+        for working in tuple(self._working.values()):
+            if working.work.started.symbol == event.symbol:
+                self._wake(working)
 
     def _adopt(self, event: OrderSubmitted) -> None:
         """An order of a worked intent, live or replayed."""

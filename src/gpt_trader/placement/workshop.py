@@ -55,8 +55,10 @@ def furnish_workshop(
     clock: Clock,
     run_tag: str,
     position: Callable[[str], Decimal],
+    pause_reason: Callable[[str], str],
 ) -> Workshop:
-    """Wire it. `position` is what the ledger holds of a symbol, signed, in base units."""
+    """Wire it. `position` is what the ledger holds of a symbol, signed, in base units; `pause_reason` why its entries
+    are paused."""
     stream = EventBasedReconciler(orders)
     reconciler = OrderReconciler(
         orders=orders,
@@ -80,6 +82,7 @@ def furnish_workshop(
         run_tag=run_tag,
         poll_seconds=execution.fill_poll_seconds,
         book_age_seconds_max=risk.max_book_staleness_seconds,
+        pause_reason=pause_reason,
     )
     simple_limit = SimpleLimitExecutionStrategy(
         tracker=tracker,
