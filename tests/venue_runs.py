@@ -174,7 +174,7 @@ class House:
                 for each in (0, 1)
                 for kind in (12, 13)
             ]
-        return sorted(rows, key=lambda each: (each[0], each[4]))
+        return sorted((each for each in rows if each[0] <= START + end_ms * MS), key=lambda each: (each[0], each[4]))
 
 
 def run_kernel(

@@ -281,7 +281,7 @@ def test_kernel_and_reference_agree_on_long_busy_markets(seed: int) -> None:
     assert kernel.bars == reference.bars
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_kernel_and_reference_agree_on_long_busy_bars(seed: int) -> None:
     """The same for bars, where every price inside a bar may liquidate."""
