@@ -58,6 +58,8 @@ class Leg(msgspec.Struct, kw_only=True, eq=False):
     low: Decimal | None = None
     high: Decimal | None = None
     """Extremes of closed bars since the last look."""
+    at_venue: str = ""
+    """Client order id of the order that the venue was last given to keep the stop."""
     venue_tries: int = 0
     making_way: int = 0
     """Exits of others that are in the hallway now."""
@@ -82,6 +84,8 @@ class StopRecord:
         self._clock = clock
         self._ledger = ledger
         self._plans: OrderedDict[str, StopPlanned] = OrderedDict()
+        self._held: dict[str, Decimal] = {}
+        """Position by symbol as of the fill at hand; the ledger is ahead of it when the log is replayed."""
         self.legs: dict[str, Leg] = {}
         self.strategy_stops: dict[str, StopKept] = {}
 
@@ -117,9 +121,11 @@ class StopRecord:
             self._plans.popitem(last=False)
 
     def cover(self, event: OrderFilled) -> None:
-        """A fill: where its entry was planned to be protected, the position has a leg from now on."""
+        """A fill: where its entry was planned to be protected, the position has a leg from now on. An entry that so far
+        only made an opposite position smaller has none of its own to protect."""
+        held = self._held[event.symbol] = self._held.get(event.symbol, ZERO) + event.side.sign * event.quantity
         plan = self._plans.get(event.intent_id)
-        if plan is None or event.side is plan.side:
+        if plan is None or event.side is plan.side or held * plan.side.sign >= 0:
             return
         leg = self.legs.get(plan.symbol)
         if leg is None or leg.side is not plan.side:

@@ -139,7 +139,7 @@ class StopTriggerManager:
         if leg not in self._tasks:
             self._start(leg)
         stop = leg.stop
-        if stop is not None and leg.fired is None and event.client_order_id == self._venue_name(stop):
+        if stop is not None and leg.fired is None and event.client_order_id == leg.at_venue:
             self._fire(leg, stop, event.price)
         leg.nudge()
 
@@ -254,12 +254,14 @@ class StopTriggerManager:
 
     def _trail(self, leg: Leg, stop: StopTrigger, best: Decimal) -> None:
         leg.stop = moved = trailed(stop, best)
+        if stop.keeper is Keeper.VENUE or leg.changed:
+            return  # taken back and written down first
         if abs(moved.trigger_price - leg.told_price) >= TRAIL_STEP * moved.distance * moved.anchor and stop.revision:
             leg.stop = self._say_kept(leg, moved, Keeper.LOCAL, "trails")
 
     def _fire(self, leg: Leg, trigger: StopTrigger, price: Decimal) -> None:
         """From here on the leg has one aim: out. The other of the pair is released."""
-        at_venue = self._orders.find(self._venue_name(trigger)) is not None
+        at_venue = trigger is leg.stop and self._living_at_venue(leg) is not None
         leg.fired, leg.attempt, leg.attempt_ns = trigger, int(at_venue), self._clock.now_ns()
         self._record.say_triggered(leg.symbol, trigger.stop_id, trigger.trigger_price, price)
         other = leg.target if trigger is leg.stop else leg.stop
@@ -279,7 +281,7 @@ class StopTriggerManager:
         stop = leg.stop
         if stop is None:
             return
-        order = self._living_at_venue(stop)
+        order = self._living_at_venue(leg)
         if order is None:
             await self._settle_here(leg, stop, quantity, changed=changed)
         elif changed or not self._venue_can_keep(leg, stop, quantity):
@@ -309,7 +311,7 @@ class StopTriggerManager:
             and stop.kind in (StopKind.STOP, StopKind.STOP_LIMIT)
             and leg.venue_tries < VENUE_TRIES_MAX
             and product.min_quantity <= quantity <= product.max_quantity
-            and not self._closers(leg, but=self._venue_name(stop))
+            and not self._closers(leg, but=leg.at_venue)
             and not self._worked(leg)
         )
 
@@ -317,6 +319,7 @@ class StopTriggerManager:
         """Written down first, then sent; a venue that will not have it leaves it with the bot."""
         product = self._adapter.products()[leg.symbol]
         leg.stop = kept = self._say_kept(leg, stop, Keeper.VENUE)
+        leg.at_venue = self._venue_name(kept)
         report = await self._place_order(
             self._exit(
                 leg,
@@ -331,7 +334,7 @@ class StopTriggerManager:
         if report.outcome in RESTS or leg.fired is not None:
             return
         leg.venue_tries += 1
-        order = self._orders.find(self._venue_name(kept))
+        order = self._orders.find(leg.at_venue)
         why = report.code or (order.reason if order is not None else "") or report.outcome
         leg.stop = self._say_kept(leg, kept, Keeper.LOCAL, f"the venue does not keep it: {why}")
         leg.nudge()
@@ -351,7 +354,7 @@ class StopTriggerManager:
 
     async def _cancel_at_venue(self, leg: Leg, reason: str) -> bool:
         """True once no order of the stop can fill any more."""
-        order = None if leg.stop is None else self._living_at_venue(leg.stop)
+        order = self._living_at_venue(leg)
         return order is None or await self._cancel(order, reason)
 
     async def _cancel(self, order: ManagedOrder, reason: str) -> bool:
@@ -365,8 +368,8 @@ class StopTriggerManager:
     def _venue_name(self, stop: StopTrigger) -> str:
         return client_order_id(self._run_tag, stop.intent_id)
 
-    def _living_at_venue(self, stop: StopTrigger) -> ManagedOrder | None:
-        order = self._orders.find(self._venue_name(stop))
+    def _living_at_venue(self, leg: Leg) -> ManagedOrder | None:
+        order = self._orders.find(leg.at_venue) if leg.at_venue else None
         return None if order is None or order.is_settled else order
 
     def _closers(self, leg: Leg, but: str = "") -> list[ManagedOrder]:
@@ -406,7 +409,8 @@ class StopTriggerManager:
     async def _clear_away(self, leg: Leg, order: ManagedOrder) -> None:
         """Immediate orders and our own exits get their time; whatever else rests there is cancelled at once."""
         assert leg.fired is not None
-        ours = order.submitted.intent_id in (leg.fired.intent_id, self._exit_id(leg))
+        of_the_stop = leg.fired is leg.stop and order.client_order_id == leg.at_venue
+        ours = of_the_stop or order.submitted.intent_id == self._exit_id(leg)
         if ours or order.submitted.time_in_force in IMMEDIATE or order.state is OrderState.UNKNOWN:
             left = self._grace(leg)
             if left > 0 and await self._waiter.until_settled(order, left):
@@ -484,6 +488,8 @@ class StopTriggerManager:
     def resume(self) -> None:
         """After a restart, once orders and positions are those of the venue: watch again what is still open."""
         for symbol, leg in tuple(self._legs.items()):
+            if leg.stop is not None and leg.stop.keeper is Keeper.VENUE:
+                leg.at_venue = self._venue_name(leg.stop)
             if self._record.open_quantity(leg) or self._entry_lives(leg):
                 self._start(leg)
             else:
