@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ class Failed(Exception):
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Run it and return what it told, with `process_s`, the whole life of the process. Raises Failed."""
-    began = time.monotonic()
+    """Run it and return what it told, with `process_s` and `process_processor_s`, wall and processor seconds of its
+    whole life. Raises Failed."""
+    began, used = time.monotonic(), _children_s()
     try:
         ended = subprocess.run(
             command,
@@ -34,4 +36,10 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
         words = (ended.stderr.strip() or ended.stdout.strip() or "no output").splitlines()
         raise Failed(f"failed ({ended.returncode}): {words[-1][:300]}")
     told: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
-    return told | {"process_s": round(time.monotonic() - began, 2)}
+    lived = {"process_s": time.monotonic() - began, "process_processor_s": _children_s() - used}
+    return told | {name: round(seconds, 2) for name, seconds in lived.items()}
+
+
+def _children_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -232,6 +232,7 @@ def _tell(built: BuiltBot, store: EventStore, timer: Timer, units: int, *, durab
         fees=str(bot.ledger.fees),
         events=store.head.sequence,
         event_hash=store.head.digest,
+        drawdown_max=str(bot.equity.max_drawdown),
         durable=durable,
         switched_on=SWITCHED_ON,
         **facts,
