@@ -176,7 +176,7 @@ def test_times_go_there_and_back() -> None:
     assert [stamp_ns(value) for value in ("yesterday", 5, None, "2026-13-01T00:00:00Z")] == [None] * 4
 
 
-@pytest.mark.parametrize("value", ["", "NaN", "Infinity", "1" * 50, True, None, [], "0x10"])
+@pytest.mark.parametrize("value", ["", "NaN", "Infinity", "1" * 50, True, None, [], "0x10", "1e15", "1e-13", "9" * 39])
 def test_what_is_no_number_is_none(value: object) -> None:
     """A client's text cannot smuggle in what Decimal would take."""
     assert decimal_of(value) is None

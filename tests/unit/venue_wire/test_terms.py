@@ -95,6 +95,11 @@ def test_a_scaled_order_is_a_ladder_of_whole_contracts() -> None:
             "END_TIME_IS_IN_THE_PAST",
         ),
         (
+            "limit_limit_gtd",
+            {"base_size": "1", "limit_price": "60000", "end_time": "9999-12-31T23:59:59Z"},
+            "END_TIME_TOO_FAR_IN_FUTURE",
+        ),
+        (
             "stop_limit_stop_limit_gtc",
             {"base_size": "1", "limit_price": "61000", "stop_price": "61005"},
             "INVALID_LIMIT_PRICE",

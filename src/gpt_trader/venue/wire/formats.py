@@ -19,6 +19,9 @@ Json = dict[str, object]
 NAMESPACE: Final = uuid.UUID("6f1c3a53-3f0b-5c55-9d5a-0c1b6f3f7a11")
 TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 DIGITS_MAX: Final = 40
+WHOLE_DIGITS_MAX: Final = 15
+DECIMALS_MAX: Final = 12
+"""Together less than the 28 digits that decimal arithmetic carries."""
 
 
 def text(number: Decimal) -> str:
@@ -29,7 +32,7 @@ def text(number: Decimal) -> str:
 
 
 def decimal_of(value: object) -> Decimal | None:
-    """A finite decimal from a JSON string or number; None where there is none."""
+    """A decimal from a JSON string or number; None where there is none, or one that nobody could mean."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
     written = str(value)
@@ -39,7 +42,10 @@ def decimal_of(value: object) -> Decimal | None:
         number = Decimal(written)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    if not number.is_finite() or number.adjusted() >= WHOLE_DIGITS_MAX:
+        return None
+    exponent = number.normalize().as_tuple().exponent
+    return number if isinstance(exponent, int) and exponent >= -DECIMALS_MAX else None
 
 
 def amount(value: Decimal, currency: str = "USD") -> Json:

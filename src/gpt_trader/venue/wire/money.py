@@ -33,7 +33,8 @@ BUFFER_WHEN_FLAT: Final = Decimal(1000)
 class _Tally:
     """What one account's trades in one product came to."""
 
-    contracts: Decimal = ZERO
+    quantity: Decimal = ZERO
+    """Base units, signed."""
     cost: Decimal = ZERO
     realised: Decimal = ZERO
     fees: Decimal = ZERO
@@ -116,18 +117,22 @@ class MoneyBook:
             tally.realised_day, tally.realised_today = day, ZERO
         tally.fees += news.fee
         signed = news.quantity if news.side is Side.BUY else -news.quantity
-        closing = min(abs(signed), abs(tally.contracts)) if tally.contracts * signed < 0 else ZERO
-        if closing:
-            average = tally.cost / tally.contracts
-            gain = closing * (news.price - average) * (1 if tally.contracts > 0 else -1)
+        closing = min(abs(signed), abs(tally.quantity)) if tally.quantity * signed < 0 else ZERO
+        if closing:  # the share of the cost is rounded as in the kernel
+            direction = 1 if tally.quantity > 0 else -1
+            moved = round(abs(tally.cost) * closing / abs(tally.quantity), 8)
+            gain = (closing * news.price - moved) * direction
             tally.realised += gain
             tally.realised_today += gain
-            moved = closing if tally.contracts > 0 else -closing
-            tally.cost -= average * moved
-            tally.contracts -= moved
+            tally.cost -= moved * direction
+            tally.quantity -= closing * direction
         rest = signed + closing if signed < 0 else signed - closing
-        tally.contracts += rest
+        tally.quantity += rest
         tally.cost += rest * news.price
+
+    def realised(self, account: int) -> Decimal:
+        """What closing trades gained, fees apart."""
+        return sum((tally.realised for (owner, _), tally in self._tallies.items() if owner == account), ZERO)
 
     def holdings(self, account: int) -> list[Holding]:
         found = []

@@ -44,7 +44,7 @@ class RestFace:
         catch_up: Callable[[], None],
         fail_next: Callable[[int], None],
     ) -> None:
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         self._tokens = tokens
         self._limits = limits
         self._faults = faults
@@ -56,7 +56,7 @@ class RestFace:
         """Why tokens were refused, for the venue's owner."""
 
     def add_to(self, app: web.Application) -> None:
-        for endpoint in self._endpoints:
+        for endpoint in self.endpoints:
             app.router.add_route(endpoint.method, PREFIX + endpoint.path, self._handler(endpoint))
         app.router.add_route("*", PREFIX + "/{rest:.*}", self._not_found)
 

@@ -15,6 +15,7 @@ from gpt_trader.venue.wire.reasons import Rejection
 
 __all__ = ["CONFIGURATIONS", "Leg", "Terms", "read_terms"]
 
+END_NS_MAX: Final = 366 * 86_400 * NS
 LEGS_MAX: Final = 50
 BUCKETS_MAX: Final = 500
 SECONDS: Final = re.compile(r"(\d{1,6})s?")
@@ -109,6 +110,8 @@ class _Reader:
         end_ns = self.time("end_time")
         if end_ns <= self.now_ns:
             raise Rejection("END_TIME_IS_IN_THE_PAST", "end_time is in the past")
+        if end_ns > self.now_ns + END_NS_MAX:
+            raise Rejection("END_TIME_TOO_FAR_IN_FUTURE", "end_time is more than a year away")
         return end_ns
 
     def terms(self, order_type: str, kernel_type: OrderType, **fields: object) -> Terms:
