@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -139,7 +140,7 @@ def test_the_seeds_show_what_they_are_about(tmp_path: Path) -> None:
         folder = tmp_path / str(seed)
         folder.mkdir()
         with a_house(folder, config, steady_market(a_path(draw)), cash=1_000_000, wire=wire) as house:
-            house.run(lambda house=house, draw=draw: play(house, draw, "advanced"))
+            house.run(functools.partial(play, house, draw, "advanced"))
             kept |= {event.keeper for event in house.of(StopKept)}
             fired += len(house.of(StopTriggered))
             released += len(house.of(StopReleased))
