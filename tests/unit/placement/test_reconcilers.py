@@ -221,3 +221,38 @@ def test_the_stream_wakes_at_once_and_the_poll_only_when_it_is_silent(tmp_path: 
         assert done
         assert not settled
         assert waited == pytest.approx(3)
+
+
+def test_when_the_stream_is_silent_the_poll_finds_state_and_trades(tmp_path: Path) -> None:
+    """Nothing is told any more: the fill of a market order is found by asking, within a poll or two."""
+    with a_long_house(tmp_path, []) as house:
+
+        async def scenario() -> tuple[ExecutionReport, float]:
+            await house.adapter.close()  # from here on it answers, and tells nothing by itself
+            began_ns = house.clock.now_ns()
+            report = await place(house)
+            return report, (house.clock.now_ns() - began_ns) / NS
+
+        report, seconds = house.run(scenario)
+        assert (report.outcome, report.filled) == ("FILLED", D("0.1"))
+        assert seconds < 2
+        assert house.bot.ledger.position("BTC-PERP").quantity == D("0.1")
+
+
+def test_a_tactic_finds_its_end_without_a_stream(tmp_path: Path) -> None:
+    """Cancels and fills of a worked order are asked for when nobody tells them."""
+    with a_long_house(tmp_path, []) as house:
+
+        async def scenario() -> None:
+            await house.adapter.close()
+            now_ns = house.clock.now_ns()
+            await house.bot.engine.place_order(
+                an_order(intent_id="test:w", tactic="simple_limit", created_ns=now_ns, valid_until_ns=now_ns + 60 * NS)
+            )
+            await house.clock.sleep(60)
+
+        house.run(scenario)
+        assert house.bot.tracker.working() == ()
+        assert the_order(house).is_settled
+        venue = sum(abs(position.quantity) for position in house.adapter.venue.positions())
+        assert venue == house.bot.ledger.position("BTC-PERP").quantity
