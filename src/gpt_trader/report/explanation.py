@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from gpt_trader.core.clock import NS, iso
+from gpt_trader.core.errors import Refusal
 from gpt_trader.core.events import (
     Event,
     OrderApproved,
@@ -50,6 +51,10 @@ __all__ = ["explain_intent", "story_object", "story_text"]
 WIDTH: Final = 100
 YEAR_NS: Final = 365 * 86_400 * NS
 MOVES_SHOWN_MAX: Final = 3
+BY_MODE: Final = frozenset(
+    refusal.value for refusal in (Refusal.REDUCE_ONLY_MODE, Refusal.NOT_ALLOWED_BY_MODE, Refusal.KILL_SWITCH)
+)
+"""Refusals whose reason is the mode, and so whatever set it."""
 SIDES: Final = {Side.BUY: "buy", Side.SELL: "sell"}
 DONE: Final = {Side.BUY: "bought", Side.SELL: "sold"}
 
@@ -273,6 +278,8 @@ def _tell_decision(story: Story, around: Around, decision: OrderApproved | Order
     numbers = Numbers({**decision.before, **decision.numbers}, around.settings)
     tell_rules(story, numbers, decision, product)
     tell_refusal(story, decision, numbers)
+    if decision.code in BY_MODE and around.mode_reason:
+        story.say(f"The bot was in mode {around.mode.value}: {around.mode_reason}.")
 
 
 # --- what happened, event by event --------------------------------------------------------------------------------

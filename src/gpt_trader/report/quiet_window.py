@@ -92,6 +92,9 @@ def _reasons(window: Window, *, traded: bool) -> Iterator[str]:
         yield f"{_many(len(sent), 'order')} went out, and the market did not come to the price."
     if window.before.mode is not Mode.NORMAL:
         yield f"The bot was in mode {window.before.mode.value} when it began: {window.before.mode_reason}."
+    for change in window.of(ModeChanged):
+        if change.mode is not Mode.NORMAL:
+            yield f"From {_clock(change.at_ns)} on it was in mode {change.mode.value}: {change.reason}."
 
 
 def _warm_until(window: Window) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Context, Decimal, localcontext
@@ -25,7 +26,7 @@ from gpt_trader.core.events import (
     StopTriggered,
     TradingSignalGenerated,
 )
-from gpt_trader.core.values import ZERO, Liquidity, OrderType
+from gpt_trader.core.values import ZERO, Liquidity, Mode, OrderType
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.records.trace import IntentTrace, TraceReader, resolve
 from gpt_trader.report.explanation import explain_intent, story_object, story_text
@@ -106,7 +107,20 @@ def stopped_out(folder: Path) -> IntentTrace:
 STORIES: dict[str, Callable[[Path], IntentTrace]] = {
     story.__name__: story for story in (filled, filled_by_live, walked_deep, resized, refused, too_small, stopped_out)
 }
-each_story = pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+each_story = pytest.mark.parametrize("story", STORIES)
+
+Get = Callable[[str], IntentTrace]
+
+
+@pytest.fixture(scope="module")
+def get(tmp_path_factory: pytest.TempPathFactory) -> Get:
+    """The trace of a story, lived once for all tests of this file."""
+
+    @functools.cache
+    def lived(story: str) -> IntentTrace:
+        return STORIES[story](tmp_path_factory.mktemp(story))
+
+    return lived
 
 
 # --- every number -------------------------------------------------------------------------------------------------
@@ -217,9 +231,9 @@ def is_told_truly(shown: str, known: set[Decimal]) -> bool:
 
 
 @each_story
-def test_every_number_is_of_the_log_or_follows_from_it(story: Callable[[Path], IntentTrace], tmp_path: Path) -> None:
+def test_every_number_is_of_the_log_or_follows_from_it(story: str, get: Get) -> None:
     """No number comes from nowhere: stored, or worked out by this test from what is stored."""
-    trace = story(tmp_path)
+    trace = get(story)
     known = stored(trace) | set(computed(trace))
     text = story_text(explain_intent(trace))
     assert len(printed(text)) > 10
@@ -228,22 +242,22 @@ def test_every_number_is_of_the_log_or_follows_from_it(story: Callable[[Path], I
 
 
 @each_story
-def test_every_sum_comes_out(story: Callable[[Path], IntentTrace], tmp_path: Path) -> None:
+def test_every_sum_comes_out(story: str, get: Get) -> None:
     """What the log has as a result is what its inputs in the log give."""
-    told_story = explain_intent(story(tmp_path))
+    told_story = explain_intent(get(story))
     assert [check for check in told_story.checks if not check.agrees] == []
     assert "does not follow" not in story_text(told_story)
 
 
 @each_story
-def test_nothing_that_was_written_down_is_kept_back(story: Callable[[Path], IntentTrace], tmp_path: Path) -> None:
+def test_nothing_that_was_written_down_is_kept_back(story: str, get: Get) -> None:
     """Each number of a decision has its sentence; what has none would stand under "Also written down"."""
-    assert "Also written down" not in story_text(explain_intent(story(tmp_path)))
+    assert "Also written down" not in story_text(explain_intent(get(story)))
 
 
-def test_the_results_follow_from_their_inputs(tmp_path: Path) -> None:
+def test_the_results_follow_from_their_inputs(get: Get) -> None:
     """The same sums by hand: asked size, limits, final size, impact of two levels."""
-    trace = walked_deep(tmp_path)
+    trace = get("walked_deep")
     (approved,) = [event for event in trace.events if isinstance(event, OrderApproved)]
     risk = {name: Decimal(text) for name, text in approved.risk.items() if _is_number(text)}
     assert approved.asked == risk["equity"] * D(1) / risk["mark"]
@@ -270,9 +284,9 @@ def flat(story: Story) -> str:
     return " ".join(story_text(story).split())
 
 
-def test_a_filled_intent_is_told_in_order(tmp_path: Path) -> None:
+def test_a_filled_intent_is_told_in_order(get: Get) -> None:
     """Wanted, checked, sent, answered, cost; the end stands in the first sentence."""
-    story = explain_intent(filled(tmp_path))
+    story = explain_intent(get("filled"))
     assert [title for title, _ in story.sections] == [
         f"Intent {INTENT}",
         "What was wanted",
@@ -294,32 +308,41 @@ def test_a_filled_intent_is_told_in_order(tmp_path: Path) -> None:
         assert sentence in text, text
 
 
-def test_a_resized_intent_names_the_limit(tmp_path: Path) -> None:
+def test_a_resized_intent_names_the_limit(get: Get) -> None:
     """Which limit cut it, by which sum, and to what."""
-    text = flat(explain_intent(resized(tmp_path)))
+    text = flat(explain_intent(get("resized")))
     assert "the order notional cap: 3,000, at 60,000 for each BTC, leaves room for 0.05 BTC" in text
     assert "So 0.16 BTC was cut to 0.05 BTC by the order notional cap." in text
 
 
-def test_a_refused_intent_says_by_which_number(tmp_path: Path) -> None:
+def test_a_refused_intent_says_by_which_number(get: Get) -> None:
     """The code, its meaning, and the number that was too large beside the one that was allowed."""
-    text = flat(explain_intent(refused(tmp_path)))
+    text = flat(explain_intent(get("refused")))
     assert "Refused by slippage_guard (validation): The expected slippage exceeds the guard." in text
     assert "Expected were 0.83 bps" in text
     assert "allowed are 0.5 bps." in text
 
 
-def test_an_intent_that_is_too_small_says_what_it_would_need(tmp_path: Path) -> None:
+def test_an_intent_that_is_too_small_says_what_it_would_need(get: Get) -> None:
     """0.1 % of 100,000 is less than one contract of 0.01 BTC; the equity that would do is named."""
-    text = flat(explain_intent(too_small(tmp_path)))
+    text = flat(explain_intent(get("too_small")))
     assert "Refused by below_one_contract" in text
     assert "the smallest order here is 0.01." in text
     assert "With equity of 600,000 it would fit; there is 100,000." in text
 
 
-def test_a_stopped_out_intent_tells_how_it_ended(tmp_path: Path) -> None:
+def test_a_refusal_by_the_mode_says_who_set_it(tmp_path: Path) -> None:
+    """The mode is only the messenger: the guard, operator or setting behind it is the reason."""
+    trace = told(tmp_path, steady_market([60_000] * 9), wish={}, seconds=5, reduce_only_mode=True)
+    trace.around.mode, trace.around.mode_reason = Mode.REDUCE_ONLY, "daily_loss 100.57 USD"
+    text = flat(explain_intent(trace))
+    assert "Refused by reduce_only_mode" in text
+    assert "The bot was in mode REDUCE_ONLY: daily_loss 100.57 USD." in text
+
+
+def test_a_stopped_out_intent_tells_how_it_ended(get: Get) -> None:
     """The plan, who keeps the stop, that it was reached, the exit, and what the position came to."""
-    trace = stopped_out(tmp_path)
+    trace = get("stopped_out")
     text = flat(explain_intent(trace))
     assert "Planned protection, once it fills: a stop at 59,400." in text
     assert "Protection: stop to sell 0.16 BTC at 59,400; the venue keeps it." in text
@@ -351,9 +374,9 @@ def test_a_wish_that_is_fulfilled_already_says_so(tmp_path: Path) -> None:
     assert "Nothing had to be done: the position was already 0.16 BTC." in text
 
 
-def test_json_has_every_sum(tmp_path: Path) -> None:
+def test_json_has_every_sum(get: Get) -> None:
     """For machines: what the log says, what comes out again, and whether it agrees."""
-    found = story_object(explain_intent(filled(tmp_path)))
+    found = story_object(explain_intent(get("filled")))
     sums = {each["what"]: each for each in found["sums"]}
     assert sums["asked size"]["recorded"] == sums["asked size"]["recomputed"]
     assert all(each["agrees"] for each in found["sums"])

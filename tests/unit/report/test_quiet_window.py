@@ -148,6 +148,7 @@ def test_guards_modes_and_pauses_are_told_with_their_numbers() -> None:
     assert "The bot was in mode REDUCE_ONLY when it began: guard daily_loss." in text
     assert "Entries paused: strategy raised." in text
     text = told(trip, mode, bars(1, 60))
+    assert "From 06-15 15:11:40 on it was in mode REDUCE_ONLY: guard daily_loss." in text
     assert "The guard daily_loss_utc_day tripped: 100.57 USD, threshold 100; it did: cancel entries" in text
 
 
