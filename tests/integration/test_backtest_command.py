@@ -341,3 +341,17 @@ def test_bad_input_is_refused_before_anything_is_written(
 
     assert (done.code, stores(state_home)) == (2, [])
     assert words in done.err
+
+
+def test_a_profile_for_real_money_is_tried_on_the_simulated_exchange(
+    crashed: Ran, state_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever venue it names: nothing can be sent from a backtest."""
+    market = ("--market", str(crashed.folder / "btc_perp_crash.csv"))
+
+    done = here(capsys, "backtest", "--profile", "prod", *market, "--no-report", "--json")
+
+    assert done.code == 0, done.err
+    assert done.summary["profile"] == "prod"
+    (store,) = stores(state_home)
+    assert next(of_type(events_of(store), "RunStarted"))["environment"] == "simulated"

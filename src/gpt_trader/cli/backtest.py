@@ -78,6 +78,9 @@ def backtest(
             env_file,
             risk_file,
             {
+                # the settings of a profile for a real venue are tried on the simulated one
+                "venue.kind": "simulated",
+                "run.pace": "max",
                 "venue.market": given["market"],
                 "venue.starting_cash": given["cash"],
                 "symbols": given["symbols"],
