@@ -278,7 +278,7 @@ def test_both_engines_are_put_side_by_side(
 
     assert done.code == 0, done.err
     found = done.summary
-    assert (found["a"], found["b"]) == ("LiveExecutionEngine", "AdvancedExecutionEngine")
+    assert (found["a"], found["b"]) == ("Live", "Advanced")
     assert (found["same_market"], found["same_log"]) == (True, False)
     assert found["divergence"]["what"] in {"decision", "fill"}
     assert [line["name"] for line in found["settings"]] == ["run.engine"]

@@ -128,7 +128,9 @@ def compare(a: str, b: str, *, report: str | None, market: str | None, as_json: 
 
 def _labels(a: str, b: str, folder_a: str, folder_b: str) -> tuple[str, str]:
     """Engines where they differ, else the folders."""
-    return (a, b) if a != b else (folder_a, folder_b)
+    from gpt_trader.report.comparison import short_engine
+
+    return (short_engine(a), short_engine(b)) if a != b else (folder_a, folder_b)
 
 
 def _check_outputs(report: str | None, export: str | None, *, no_report: bool, engine: str | None) -> None:
@@ -201,11 +203,13 @@ def _tell_both(
     as_json: bool,
 ) -> int:
     from gpt_trader.records.reader import read_run
-    from gpt_trader.report.comparison import ComparedRun
+    from gpt_trader.report.comparison import ComparedRun, short_engine
     from gpt_trader.report.run_story import tell_story
 
     assert export is None
-    first, second = (ComparedRun(run.facts.summary.engine, run.facts, tell_story(read_run(run.store))) for run in runs)
+    first, second = (
+        ComparedRun(short_engine(run.facts.summary.engine), run.facts, tell_story(read_run(run.store))) for run in runs
+    )
     prices = None
     if not no_report and runs[0].prices is not None and runs[1].prices is not None:
         prices = runs[0].prices, runs[1].prices

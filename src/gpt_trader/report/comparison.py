@@ -14,7 +14,7 @@ from gpt_trader.report.facts import RunFacts
 from gpt_trader.report.numbers import money, moved, share
 from gpt_trader.report.run_story import PnlSplit, RunStory
 
-__all__ = ["ComparedRun", "Comparison", "Divergence", "FigureLine", "compare_runs", "told"]
+__all__ = ["ComparedRun", "Comparison", "Divergence", "FigureLine", "compare_runs", "short_engine", "told"]
 
 AGREEMENTS: Final = (
     "approved alike",
@@ -86,10 +86,15 @@ def compare_runs(a: ComparedRun, b: ComparedRun) -> Comparison:
     )
 
 
+def short_engine(name: str) -> str:
+    """`Live` of LiveExecutionEngine: columns beside one another are narrow."""
+    return name.removesuffix("ExecutionEngine")
+
+
 # --- figures ----------------------------------------------------------------------------------------------------------
 def _lines(a: ComparedRun, b: ComparedRun) -> Iterator[FigureLine]:
     first, second = a.facts.summary, b.facts.summary
-    yield FigureLine(name="Engine", a=first.engine, b=second.engine)
+    yield FigureLine(name="Engine", a=short_engine(first.engine), b=short_engine(second.engine))
     splits = a.story.split(a.facts.marks), b.story.split(b.facts.marks)
     yield _amounts("Equity at end", first.equity_end, second.equity_end)
     yield _amounts("Net result", *(split.total - split.transfers for split in splits), signed=True)
