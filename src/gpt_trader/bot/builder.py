@@ -168,7 +168,7 @@ class PerpsBotBuilder:
             orders=orders,
             clock=clock,
             mode=lambda: guards.mode,
-            pause_reason=guards.pause_reason,
+            pause_reason=lambda symbol: guards.pause_reason(symbol) or stops.pause_reason(symbol),
             drawdown=lambda: equity.drawdown,
             statistics=lambda symbol: statistics[symbol].values(),
             windows=windows,
@@ -183,7 +183,7 @@ class PerpsBotBuilder:
             clock=clock,
             run_tag=self._run_tag,
             position=lambda symbol: ledger.position(symbol).quantity,
-            pause_reason=guards.pause_reason,
+            pause_reason=lambda symbol: guards.pause_reason(symbol) or stops.pause_reason(symbol),
         )
         stops = StopTriggerManager(
             record=StopRecord(bus=bus, clock=clock, ledger=ledger),

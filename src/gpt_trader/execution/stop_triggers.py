@@ -111,6 +111,11 @@ class StopTriggerManager:
         """Every stop and target of an open position, for people."""
         return tuple(trigger for leg in self._legs.values() for trigger in leg.triggers())
 
+    def pause_reason(self, symbol: str) -> str:
+        """Why nothing may be added to the symbol's position: its stop is getting out. Empty mostly."""
+        leg = self._legs.get(symbol)
+        return "" if leg is None or leg.fired is None else f"{leg.fired.stop_id} fired and is getting out"
+
     def strategy_stop(self, symbol: str) -> StopKept | None:
         """The stop that the symbol's strategy trails by itself, as last written down."""
         return self._record.strategy_stops.get(symbol)
@@ -390,7 +395,7 @@ class StopTriggerManager:
         """One step: end what adds to the position, clear away other closers, then send the next exit."""
         await self._tracker.wind_down(FIRED, symbol=leg.symbol, exits=not leg.attempt or self._grace(leg) <= 0)
         for order in self._orders.living(leg.symbol):
-            if not order.submitted.reduce_only and order.submitted.intent_id in leg.intents:
+            if not order.submitted.reduce_only and order.submitted.side is not leg.side:
                 await self._cancel(order, FIRED)
         closers = self._closers(leg)
         for order in closers:
@@ -484,12 +489,14 @@ class StopTriggerManager:
     def restore(self, event: Event) -> None:
         """Take one stored event back in, oldest first, before `resume`. Nothing is told."""
         self._record.restore(event)
+        if isinstance(event, StopKept) and event.keeper == Keeper.VENUE:
+            leg = self._legs[event.symbol]
+            assert leg.stop is not None, "a stop that was kept is in its leg"
+            leg.at_venue = self._venue_name(leg.stop)
 
     def resume(self) -> None:
         """After a restart, once orders and positions are those of the venue: watch again what is still open."""
         for symbol, leg in tuple(self._legs.items()):
-            if leg.stop is not None and leg.stop.keeper is Keeper.VENUE:
-                leg.at_venue = self._venue_name(leg.stop)
             if self._record.open_quantity(leg) or self._entry_lives(leg):
                 self._start(leg)
             else:
