@@ -254,3 +254,30 @@ def test_inside_the_band_no_verdict_changes(data: st.DataObject) -> None:
         maintenance_margin=abs(position) * moved * rate,
     )
     assert not any(each.tripped for each in all_readings(after, config, baselines))
+
+
+def test_drift_or_a_margin_window_in_sight_leave_no_quiet() -> None:
+    """Both change with time alone, so the guards keep looking."""
+    for restless in (a_symbol(drift=D("0.1")), a_symbol(next_maintenance=D(1))):
+        assert quiet_band(figures(restless), BASELINES, RiskConfig(), "BTC-PERP") is None
+
+
+def test_quiet_ends_where_the_next_margin_window_comes_near() -> None:
+    """Before the hour, if that is sooner."""
+    band = quiet_band(figures(window_lead_ns=START_NS + 5), BASELINES, RiskConfig(), "BTC-PERP")
+    assert band is not None
+    assert band.until_ns == START_NS + 5
+
+
+def test_portfolio_caps_narrow_the_band() -> None:
+    """Long 1 BTC, equity 100 000: a net cap of 60 % and its slack is met where (40 000 + p) * 0.66 = p, at about 77 647."""
+    held = a_symbol(position=D(1), worst_notional=D(60_000))
+    limits = {"max_exposure_pct": D(5), "max_position_pct_per_symbol": D(5), "daily_loss_limit": D(0)}
+    wide = quiet_band(figures(held), BASELINES, RiskConfig.model_validate(limits), "BTC-PERP")
+    narrow = quiet_band(
+        figures(held), BASELINES, RiskConfig.model_validate({**limits, "max_net_exposure_pct": D("0.6")}), "BTC-PERP"
+    )
+    assert wide is not None
+    assert narrow is not None
+    assert wide.high == D("Infinity")
+    assert narrow.high == pytest.approx(D("0.66") * 40_000 / (1 - D("0.66")), rel=D("1e-9"))
