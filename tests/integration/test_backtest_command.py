@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.command_line import (
+    BUSY_PROFILE,
     Done,
     a_busy_profile,
     a_home,
@@ -127,7 +129,7 @@ def fills_of(ran: Ran, cause: str) -> list[dict[str, Any]]:
     return [fill for fill in of_type(ran.events, "OrderFilled") if fill.get("cause", "OWN") == cause]  # type: ignore[misc]
 
 
-def total(fills: list[dict[str, Any]], what: str = "fee") -> Decimal:
+def total(fills: Sequence[Mapping[str, Any]], what: str = "fee") -> Decimal:
     return sum((Decimal(fill[what]) for fill in fills), ZERO)
 
 
@@ -263,6 +265,38 @@ def test_a_backtest_writes_the_log_that_run_writes(
     assert tested.summary["event_hash"] == traded.summary["event_hash"]
     first, second = stores(state_home)
     assert hashes_of(first) == hashes_of(second)
+
+
+def test_the_split_is_reckoned_anew_from_fills_and_funding(
+    tmp_path: Path, state_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two symbols over funding hours: what was paid and got, and what is still held at the exchange's last mark."""
+    page = tmp_path / "report.html"
+    profile = tmp_path / "patient.yaml"
+    profile.write_text(BUSY_PROFILE.replace("risk:\n", "risk:\n  daily_loss_limit: 0\n  daily_loss_limit_pct: 0\n"))
+    chosen = ("--symbols", "BTC-PERP,ETH-PERP", "--duration", "150m", "--report", str(page))
+
+    done = here(capsys, "backtest", "--profile", str(profile), *chosen, "--json")
+
+    assert done.code == 0, done.err
+    (store,) = stores(state_home)
+    events, facts = events_of(store), json.loads(store.with_name("facts.json").read_bytes())
+    fills, funding = list(of_type(events, "OrderFilled")), list(of_type(events, "FundingApplied"))
+    held: dict[str, Decimal] = {}
+    price = ZERO
+    for fill in fills:
+        signed = Decimal(fill["quantity"]) * (1 if fill["side"] == "BUY" else -1)
+        held[fill["symbol"]] = held.get(fill["symbol"], ZERO) + signed
+        price -= signed * Decimal(fill["price"])
+    price += sum((each * Decimal(facts["marks"][symbol]) for symbol, each in held.items() if each), ZERO)
+    parts = {"price": price, "fees": -total(fills), "funding": total(funding, "amount")}
+    split = {chart["id"]: chart for chart in charts_of(page.read_text(encoding="utf8"))}["split"]["data"][0]
+    assert len(held) == 2
+    assert funding
+    assert dict(zip(split["x"], split["text"], strict=True)) == {
+        name: f"{amount:+,.2f}" for name, amount in {**parts, "net": sum(parts.values(), ZERO)}.items()
+    }
+    assert Decimal(done.summary["equity_end"]) == Decimal(done.summary["equity_start"]) + sum(parts.values(), ZERO)
 
 
 def test_both_engines_are_put_side_by_side(
