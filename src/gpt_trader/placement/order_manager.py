@@ -356,6 +356,7 @@ class OrderManager:
                 order.state = event.state
             case OrderCancelled() | OrderExpired():
                 order.claimed = max(order.claimed, event.filled)
+                self._reopen(order)  # a later word may claim trades that are still on their way
                 order.state = OrderState.CANCELLED if isinstance(event, OrderCancelled) else OrderState.EXPIRED
             case OrderRejected() | OrderFailed():
                 order.state = OrderState.REJECTED if isinstance(event, OrderRejected) else OrderState.FAILED

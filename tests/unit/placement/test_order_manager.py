@@ -120,6 +120,16 @@ def test_an_end_that_later_names_more_fills_counts_them(recorder: Recorder, orde
     assert order.may_still_fill == D("0.2")
 
 
+def test_a_closed_order_counts_again_when_its_end_names_more(recorder: Recorder, orders: OrderManager) -> None:
+    """Cancelled with nothing, then a trade, then a cancel that names more trades than have come."""
+    recorder.bus.publish(a_submitted())
+    orders.apply(says(OrderState.CANCELLED))
+    orders.apply(a_fill_update())
+    assert open_buys(orders) == 0
+    orders.apply(says(OrderState.CANCELLED, filled=D("0.15")))
+    assert open_buys(orders) == D("0.05")
+
+
 def test_a_late_sighting_of_a_failed_order_is_applied_in_full(recorder: Recorder, orders: OrderManager) -> None:
     """FAILED was our belief; a fill is a fact."""
     recorder.bus.publish(a_submitted())
