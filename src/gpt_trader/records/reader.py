@@ -36,8 +36,8 @@ __all__ = [
 APPLICATION_ID: Final = 0x67745472
 """Marks the SQLite file as ours ("gtTr")."""
 
-STORE_VERSION: Final = 1
-"""Layout of the tables; events have their own schema version."""
+STORE_VERSION: Final = 2
+"""Layout of the tables; events have their own schema version. 2: simulated runs store blocks."""
 
 BREAKS_MAX: Final = 100
 """So many breaks are named, then the walk stops: the file is beyond reading."""
