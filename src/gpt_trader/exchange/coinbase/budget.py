@@ -1,0 +1,51 @@
+"""May a request leave now? A bucket of requests per second, with a reserve that only cancels and exits may use."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpt_trader.core.clock import NS, Clock
+from gpt_trader.core.errors import RateLimitError
+
+__all__ = ["RequestBudget"]
+
+WAIT_SECONDS_MAX: Final = 10.0
+"""Who would wait longer is told so instead."""
+ROUNDING: Final = 1e-6
+"""Of a request: a wait in whole nanoseconds never fills the bucket to the last digit."""
+
+
+class RequestBudget:
+    """Fills by `per_second`, holds as much as one second gives; the last `reserve` requests are for urgent ones."""
+
+    def __init__(self, clock: Clock, *, per_second: int = 30, reserve: int = 10) -> None:
+        if not 0 <= reserve < per_second:
+            raise ValueError(f"reserve must be at least 0 and below {per_second}, not {reserve}")
+        self._clock = clock
+        self._per_second = per_second
+        self._reserve = reserve
+        self._tokens = float(per_second)
+        self._filled_ns = clock.now_ns()
+        self._shut_until_ns = 0
+
+    def shut(self, seconds: float) -> None:
+        """The venue asked to wait: nothing leaves before."""
+        self._shut_until_ns = max(self._shut_until_ns, self._clock.now_ns() + round(seconds * NS))
+
+    async def take(self, *, urgent: bool = False) -> None:
+        """Wait for one request's worth. Raises RateLimitError when that would take too long."""
+        deadline_ns = self._clock.now_ns() + round(WAIT_SECONDS_MAX * NS)
+        while (seconds := self._wait_seconds(urgent=urgent)) > 0:
+            if self._clock.now_ns() + seconds * NS > deadline_ns:
+                raise RateLimitError(f"no request may leave for {seconds:.1f} s", seconds)
+            await self._clock.sleep(seconds)
+        self._tokens -= 1
+
+    def _wait_seconds(self, *, urgent: bool) -> float:
+        """How long until this one may leave; zero when it may now."""
+        now_ns = self._clock.now_ns()
+        gained = (now_ns - self._filled_ns) / NS * self._per_second
+        self._tokens, self._filled_ns = min(float(self._per_second), self._tokens + gained), now_ns
+        shut = max(0, self._shut_until_ns - now_ns) / NS
+        missing = 1 + (0 if urgent else self._reserve) - self._tokens
+        return max(shut, missing / self._per_second) if missing > ROUNDING else shut

@@ -1,0 +1,229 @@
+"""How does a request reach Coinbase, and what does its failure prove? The official SDK's client, in threads.
+
+The SDK signs and sends; deadlines, limits and the meaning of failures are ours. Nothing is sent again here. A request
+that changes something and whose answer is missing, late or unreadable raises OutcomeUnknownError: only what surely
+never left raises VenueUnavailableError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from http import HTTPStatus
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+import requests
+from coinbase.rest import RESTClient
+from urllib3.exceptions import HTTPError as PoolError
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from gpt_trader.core.clock import until
+from gpt_trader.core.errors import (
+    ExchangeError,
+    InvalidOrderError,
+    OrderNotFoundError,
+    OutcomeUnknownError,
+    RateLimitError,
+    VenueUnavailableError,
+)
+from gpt_trader.exchange.coinbase.budget import RequestBudget
+from gpt_trader.exchange.coinbase.credentials import ApiKey
+from gpt_trader.exchange.coinbase.decoding import WireError, read
+from gpt_trader.exchange.coinbase.replies import ErrorReply
+
+__all__ = ["HOST", "PREFIX", "Transport"]
+
+T = TypeVar("T")
+HOST: Final = "api.coinbase.com"
+PREFIX: Final = "/api/v3/brokerage"
+ORDER_THREADS: Final = 4
+READ_THREADS: Final = 2
+CONNECT_SECONDS: Final = 3.0
+RETRY_AFTER_SECONDS: Final = 1.0
+"""Where a 429 does not say how long."""
+RETRY_AFTER_SECONDS_MAX: Final = 60.0
+TEXT_MAX: Final = 200
+FAILURES: Final = (requests.RequestException, PoolError, OSError, ValueError)
+"""What the SDK lets through."""
+
+
+class Transport:
+    """Connections of one key. Requests that change something have threads that reading cannot occupy."""
+
+    def __init__(
+        self,
+        key: ApiKey,
+        budget: RequestBudget,
+        *,
+        host: str = HOST,
+        ca_file: str | None = None,
+        deadline_seconds: float = 5.0,
+    ) -> None:
+        """`host` with its port and without a scheme; `ca_file` replaces the public authorities."""
+        # the SDK writes every refusal to standard error, and errors are told by raising
+        logging.getLogger("coinbase.RESTClient").setLevel(logging.CRITICAL)
+        self._budget = budget
+        self._deadline_seconds = deadline_seconds
+        self._orders = _Lane(
+            "coinbase-orders", [_client(key, host, ca_file, deadline_seconds) for _ in range(ORDER_THREADS)]
+        )
+        self._reads = _Lane(
+            "coinbase-reads", [_client(key, host, ca_file, deadline_seconds) for _ in range(READ_THREADS)]
+        )
+
+    async def get(self, path: str, shape: type[T], query: Mapping[str, object] | None = None) -> T:
+        """Read. Raises OrderNotFoundError (404), RateLimitError, VenueUnavailableError."""
+        await self._budget.take()
+        asked = dict(query or {})
+        future = self._reads.submit("GET", path, asked, None)
+        try:
+            return read(await self._answer(future, path), shape)
+        except FAILURES as error:
+            raise self._failure(error, path, changing=False) from error
+        except WireError as error:
+            raise VenueUnavailableError(f"{path}: {error}") from error
+
+    async def post(self, path: str, body: Mapping[str, Any], shape: type[T], *, urgent: bool = False) -> T:
+        """Change something. Raises InvalidOrderError, RateLimitError, VenueUnavailableError, OutcomeUnknownError."""
+        await self._budget.take(urgent=urgent)
+        future = self._orders.submit("POST", path, None, dict(body))
+        try:
+            return read(await self._answer(future, path), shape)
+        except FAILURES as error:
+            raise self._failure(error, path, changing=True) from error
+        except WireError as error:
+            raise OutcomeUnknownError(f"{path}: {error}") from error
+
+    async def ask(self, path: str, body: Mapping[str, Any], shape: type[T]) -> T:
+        """A POST that changes nothing. Raises InvalidOrderError, RateLimitError, VenueUnavailableError."""
+        try:
+            return await self.post(path, body, shape)
+        except OutcomeUnknownError as error:
+            raise VenueUnavailableError(str(error)) from error
+
+    def close(self) -> None:
+        """What is on its way is not waited for."""
+        self._orders.close()
+        self._reads.close()
+
+    async def _answer(self, future: Future[dict[str, object]], path: str) -> dict[str, object]:
+        waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(_heard)
+        if await until(waiting, self._deadline_seconds):
+            return waiting.result()
+        if future.cancel():  # it never got a thread
+            raise VenueUnavailableError(f"{path}: not sent in {self._deadline_seconds:g} s, too many requests wait")
+        raise requests.Timeout(f"no answer in {self._deadline_seconds:g} s")
+
+    def _failure(self, error: Exception, path: str, *, changing: bool) -> ExchangeError:
+        if isinstance(error, requests.HTTPError) and error.response is not None:
+            return self._refusal(error.response, path, changing=changing)
+        text = f"{path}: {type(error).__name__}: {str(error)[:TEXT_MAX]}"
+        if changing and not _never_left(error):
+            return OutcomeUnknownError(text)
+        return VenueUnavailableError(text)
+
+    def _refusal(self, response: requests.Response, path: str, *, changing: bool) -> ExchangeError:
+        """What a status other than 2xx means."""
+        status = response.status_code
+        reason, told = _told(response)
+        text = f"{path}: HTTP {status} {told}".rstrip()
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            seconds = _retry_after(response)
+            self._budget.shut(seconds)
+            return RateLimitError(text, seconds)
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            return VenueUnavailableError(f"{text}; the key was not accepted")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+            return OutcomeUnknownError(text) if changing else VenueUnavailableError(text)
+        if status == HTTPStatus.NOT_FOUND and not changing:
+            return OrderNotFoundError(text)
+        return InvalidOrderError(text, reason)
+
+
+class _Lane:
+    """Some threads, and a client for each: the SDK's client is not promised to be safe in two."""
+
+    def __init__(self, name: str, clients: list[Any]) -> None:
+        self._clients = clients
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for client in clients:
+            self._free.put(client)
+        self._threads = ThreadPoolExecutor(len(clients), name)
+
+    def submit(
+        self, method: str, path: str, query: dict[str, object] | None, body: dict[str, Any] | None
+    ) -> Future[dict[str, object]]:
+        return self._threads.submit(self._send, method, path, query, body)
+
+    def _send(
+        self, method: str, path: str, query: dict[str, object] | None, body: dict[str, Any] | None
+    ) -> dict[str, object]:
+        client = self._free.get_nowait()
+        try:
+            answer: dict[str, object] = client.prepare_and_send_request(method, PREFIX + path, query, body)
+        finally:
+            self._free.put(client)
+        return answer
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for client in self._clients:
+            client.session.close()
+
+
+def _client(key: ApiKey, host: str, ca_file: str | None, deadline_seconds: float) -> Any:
+    client = RESTClient(api_key=key.name, api_secret=key.secret, base_url=host)
+    client.timeout = (CONNECT_SECONDS, deadline_seconds)
+    client.session.trust_env = False  # a proxy or an authority of the shell must not come between
+    client.session.verify = ca_file or True
+    client.session.max_redirects = 0  # the venue never redirects, and a token goes nowhere else
+    return client
+
+
+def _heard(late: asyncio.Future[dict[str, object]]) -> None:
+    """Nobody may be left to hear it, after a deadline; its error is then not reported as forgotten."""
+    if not late.cancelled():
+        late.exception()
+
+
+def _never_left(error: Exception) -> bool:
+    """No connection was made: nobody listened, or it was not the venue that did."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause: object = error
+    for _ in range(5):  # requests wraps the pool's error, which names a reason
+        if isinstance(cause, NewConnectionError | ssl.SSLCertVerificationError):
+            return True
+        if isinstance(cause, MaxRetryError):
+            cause = cause.reason
+        elif isinstance(cause, Exception) and cause.args and isinstance(cause.args[0], Exception):
+            cause = cause.args[0]
+        else:
+            return False
+    return False
+
+
+def _told(response: requests.Response) -> tuple[str, str]:
+    """(the venue's reason, what it says) of an error body, which may be text or a page."""
+    try:
+        body = read(response.content, ErrorReply)
+    except WireError:
+        return f"http_{response.status_code}", ""
+    refusal = body.error_response
+    reason = (refusal and (refusal.new_order_failure_reason or refusal.error)) or body.error
+    said = (refusal and refusal.message) or body.error_details or body.message or ""
+    return reason or f"http_{response.status_code}", f"{reason or ''}: {said[:TEXT_MAX]}"
+
+
+def _retry_after(response: requests.Response) -> float:
+    written = response.headers.get("retry-after", "")
+    try:
+        seconds = float(written)
+    except ValueError:
+        return RETRY_AFTER_SECONDS
+    return seconds if 0 <= seconds <= RETRY_AFTER_SECONDS_MAX else RETRY_AFTER_SECONDS_MAX
