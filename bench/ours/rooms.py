@@ -32,7 +32,7 @@ def room_of(function: tuple[str, int, str]) -> str:
     if "gpt_trader" not in path.parts:
         return "asyncio" if "asyncio" in path.parts else "other"
     inside = path.parts[path.parts.index("gpt_trader") + 1 :]
-    return "/".join(inside).removesuffix(".py")
+    return ".".join(inside).removesuffix(".py")
 
 
 def shares() -> Counter[str]:
