@@ -8,7 +8,6 @@ never left raises VenueUnavailableError.
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 import requests
-from coinbase.rest import RESTClient
+from coinbase.rest import RESTClient, rest_base
 from urllib3.exceptions import HTTPError as PoolError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
@@ -64,8 +63,7 @@ class Transport:
         deadline_seconds: float = 5.0,
     ) -> None:
         """`host` with its port and without a scheme; `ca_file` replaces the public authorities."""
-        # the SDK writes every refusal to standard error, and errors are told by raising
-        logging.getLogger("coinbase.RESTClient").setLevel(logging.CRITICAL)
+        rest_base.logger.disabled = True  # it writes every refusal to standard error; here errors are raised
         self._budget = budget
         self._deadline_seconds = deadline_seconds
         self._orders = _Lane(

@@ -314,3 +314,11 @@ def test_account_fees_and_permissions(venue: ServedVenue) -> None:
     assert margin
     assert fees.taker > fees.maker > 0
     assert not may_transfer
+
+
+def test_the_sdk_writes_nothing_of_its_own(venue: ServedVenue, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its log of every refusal would go to the trader's terminal, body and all."""
+    fault(venue, "server_error", "/key_permissions", method="GET", status=500)
+    with pytest.raises(VenueUnavailableError):
+        ask(venue, lambda rest: rest.key_permissions())
+    assert capfd.readouterr() == ("", "")
