@@ -34,17 +34,17 @@ PACE = "600x"
 KILLED_RUNS = 3
 
 
-def wait_for_trading(home: Path, count: int) -> None:
-    """Until `count` runs have had their first fill; their orders are on the disk by then."""
+def wait_for_trading(home: Path, count: int, fills: int = 1) -> None:
+    """Until `count` runs have had so many fills; their orders are on the disk by then."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while sum(has_traded(store) for store in stores(home)) < count:
-        assert time.monotonic() < deadline, "no run has traded"
+    while sum(fills_told(store) >= fills for store in stores(home)) < count:
+        assert time.monotonic() < deadline, f"fewer than {count} runs have had {fills} fills"
         time.sleep(0.02)
 
 
-def has_traded(store: Path) -> bool:
+def fills_told(store: Path) -> int:
     log = store.with_name(LOG_NAME)
-    return log.exists() and "OrderFilled" in log.read_text()
+    return log.read_text().count("OrderFilled") if log.exists() else 0
 
 
 @pytest.fixture
@@ -62,17 +62,19 @@ def running(state_home: Path, tmp_path: Path) -> Iterator[list[subprocess.Popen[
             run.communicate()
 
 
-def kill_at_random_instants(runs: Sequence[subprocess.Popen[str]]) -> None:
+def kill_at_random_instants(runs: Sequence[subprocess.Popen[str]], home: Path) -> None:
+    """One after another, each after one fill more than the one before."""
     instants = random.Random(20240808)
-    for run in runs:
-        time.sleep(instants.uniform(0.1, 0.7))
+    for number, run in enumerate(runs):
+        wait_for_trading(home, KILLED_RUNS - number, fills=number + 1)
+        time.sleep(instants.uniform(0.0, 0.1))
         run.send_signal(signal.SIGKILL)
         run.wait(TIMEOUT_SECONDS)
 
 
 def test_killed_runs_leave_whole_logs(running: list[subprocess.Popen[str]], state_home: Path, tmp_path: Path) -> None:
     """Each log verifies, gives a ledger and its orders, and is the beginning of the log of the unbroken run."""
-    kill_at_random_instants(running)
+    kill_at_random_instants(running, state_home)
     whole = command("run", "--profile", a_busy_profile(tmp_path), "--duration", "1h", "--json").summary
     unbroken = hashes_of(whole["store"])
 
