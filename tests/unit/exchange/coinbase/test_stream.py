@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,8 +15,11 @@ from gpt_trader.config.bot import CredentialsConfig
 from gpt_trader.core.clock import SystemClock
 from gpt_trader.exchange.coinbase.credentials import key_of
 from gpt_trader.exchange.coinbase.frames import BookEvent, Frame, SubscriptionsEvent, UserEvent
+from gpt_trader.exchange.coinbase.live_market import LiveMarket
 from gpt_trader.exchange.coinbase.stream import CoinbaseSocket, Subscription
+from gpt_trader.market.products import simulated_product
 
+BTC = simulated_product("BTC-PERP")
 LEVELS = Subscription(channel="level2", product_ids=(PRODUCT,))
 ORDERS = Subscription(channel="user")
 WAIT_SECONDS = 15.0
@@ -68,13 +72,15 @@ def listen(
     *,
     meanwhile: Callable[[], object] | None = None,
     subscriptions: tuple[Subscription, ...] = (LEVELS, ORDERS),
+    heard: Heard | None = None,
     **options: Any,
 ) -> Heard:
     """Run a connection until something was heard; `meanwhile` is done once it is up."""
-    heard = Heard()
+    heard = heard or Heard()
 
     async def go() -> None:
         chosen: dict[str, Any] = {
+            "on_frame": heard.frame,
             "on_state": heard.state,
             "url": venue.ready["ws"],
             "ca_file": venue.ready["ca"],
@@ -82,9 +88,7 @@ def listen(
             **options,
         }
         key = key_of(CredentialsConfig(coinbase_api_key_file=venue.ready["keys"][0]))
-        socket = CoinbaseSocket(
-            subscriptions=subscriptions, key=key, clock=SystemClock(), on_frame=heard.frame, **chosen
-        )
+        socket = CoinbaseSocket(subscriptions=subscriptions, key=key, clock=SystemClock(), **chosen)
         task = asyncio.ensure_future(socket.run())
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -187,3 +191,36 @@ def test_what_a_listener_raises_is_heard(venue: ServedVenue) -> None:
 
     with pytest.raises(KeyError, match="ours"):
         listen(venue, lambda heard: False, on_state=on_state)
+
+
+def test_the_book_follows_the_venue(venue: ServedVenue) -> None:
+    """After a minute of market and a broken connection, our book is the one that the venue shows."""
+    market = LiveMarket([BTC])
+    shown: dict[str, Any] = {}
+
+    def on_state(up: bool, reason: str) -> None:
+        if not up:
+            market.lost()
+        heard.state(up, reason)
+
+    def a_minute() -> None:
+        venue.advance(30)
+        venue.admin("/sockets", {"code": 1006})
+        venue.advance(30)
+        shown.update(
+            venue.get("/api/v3/brokerage/market/product_book", product_id=PRODUCT, limit=5).json()["pricebook"]
+        )
+
+    def same(_: Heard) -> bool:
+        book = market.book("BTC-PERP", 5)
+        return book is not None and [top(shown, "bids"), top(shown, "asks")] == [list(book.bids), list(book.asks)]
+
+    heard = Heard()
+    listen(venue, same, heard=heard, meanwhile=a_minute, on_frame=market.hear, on_state=on_state)
+    assert heard.ups >= 2
+    assert market.mark("BTC-PERP") is not None
+
+
+def top(shown: dict[str, Any], side: str) -> list[tuple[Decimal, Decimal]]:
+    """Levels of the venue's own book, in base units."""
+    return [(Decimal(level["price"]), Decimal(level["size"]) * BTC.contract_size) for level in shown[side]]
