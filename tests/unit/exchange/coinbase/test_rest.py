@@ -28,7 +28,7 @@ from gpt_trader.core.errors import (
 )
 from gpt_trader.core.values import OrderTicket, OrderType, ProductSpec, Purpose, Side, TimeInForce
 from gpt_trader.exchange.base import PreparedOrder
-from gpt_trader.exchange.coinbase.bodies import prepare
+from gpt_trader.exchange.coinbase.bodies import CONFIGURATIONS, prepare
 from gpt_trader.exchange.coinbase.budget import RequestBudget
 from gpt_trader.exchange.coinbase.credentials import key_of
 from gpt_trader.exchange.coinbase.products import Catalogue, FeeRates
@@ -322,3 +322,29 @@ def test_the_sdk_writes_nothing_of_its_own(venue: ServedVenue, capfd: pytest.Cap
     with pytest.raises(VenueUnavailableError):
         ask(venue, lambda rest: rest.key_permissions())
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("kind", "tif"), CONFIGURATIONS)
+def test_the_venue_takes_every_configuration(venue: ServedVenue, kind: OrderType, tif: TimeInForce) -> None:
+    """What the table says is what a strict venue understands: no configuration is refused."""
+    base = low(venue)
+    prices: dict[OrderType, dict[str, Any]] = {
+        OrderType.MARKET: {"limit_price": None},
+        OrderType.LIMIT: {"limit_price": base * D("1.04") // 5 * 5},
+        OrderType.STOP_LIMIT: {"stop_price": base * D("1.06") // 5 * 5, "limit_price": base * D("1.07") // 5 * 5},
+        OrderType.BRACKET: {"side": Side.SELL, "limit_price": base * D("1.06") // 5 * 5, "stop_price": base},
+    }
+    now_ns = venue.server.running.now_ns
+    expiry = {"expire_ns": now_ns + 3600 * 1_000_000_000} if tif is TimeInForce.GTD else {}
+    prepared = an_order(
+        venue, f"every-{kind.value}-{tif.value}".lower(), order_type=kind, time_in_force=tif, **prices[kind], **expiry
+    )
+
+    if kind is OrderType.BRACKET:  # it closes a position
+        market = {"order_type": OrderType.MARKET, "time_in_force": TimeInForce.IOC, "limit_price": None}
+        ask(venue, partial(CoinbaseRest.create, prepared=an_order(venue, f"before-{tif.value}", **market)))
+
+    async def go(rest: CoinbaseRest) -> str:
+        return (await rest.order(await rest.create(prepared))).status
+
+    assert ask(venue, go) in {"OPEN", "FILLED", "PENDING"}
