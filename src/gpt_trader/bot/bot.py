@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bars_seen import BarCounter
+from gpt_trader.bot.preflight import PreflightPassed, check_preflight
 from gpt_trader.bot.quiet import Decision, NotAsked, QuietStretch
 from gpt_trader.bot.recovery import Recovery
 from gpt_trader.core.bus import EventBus
@@ -61,6 +62,10 @@ class BotSettings:
     """Share of equity that an entry gets whose signal states no size."""
     entry_tactics: Mapping[str, str] = field(default_factory=dict)
     """By symbol: placement of entries whose signal names none."""
+    config_digest: str = ""
+    """What a preflight must have looked at."""
+    sends: bool = True
+    """Orders may leave; at a venue with real money that needs a preflight."""
 
 
 class PerpsBot:
@@ -132,8 +137,18 @@ class PerpsBot:
         )
 
     # --- life -----------------------------------------------------------------------------------------------------
-    async def start(self) -> None:
-        """Connect, begin to listen, and catch up with what happened since an earlier boot."""
+    async def start(self, preflight: PreflightPassed | None = None) -> None:
+        """Connect, begin to listen, and catch up with what happened since an earlier boot.
+
+        Raises ConfigError, before anything is connected, where real orders could leave without a preflight.
+        """
+        if self.settings.sends and not self.adapter.simulated:
+            check_preflight(
+                preflight,
+                venue=self.adapter.name,
+                config_digest=self.settings.config_digest,
+                now_ns=self.clock.now_ns(),
+            )
         self._stop_reason = asyncio.get_running_loop().create_future()
         for symbol, strategy in self._strategies.items():
             kept = self.stops.strategy_stop(symbol)

@@ -248,6 +248,8 @@ class PerpsBotBuilder:
                 stop_timeout_seconds=STOP_TIMEOUT_SECONDS,
                 default_fraction=config.risk.default_position_size_pct,
                 entry_tactics={symbol: config.strategy.of(symbol).entry_tactic for symbol in config.symbols},
+                config_digest=self._identity.config_digest,
+                sends=not (config.run.dry_run or config.venue.read_only),
             ),
             adapter=adapter,
             journal=self._journal,
