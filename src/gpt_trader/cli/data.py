@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpt_trader.cli.console import console_for_people
+from gpt_trader.cli.data_import import import_
 from gpt_trader.cli.data_options import (
     chosen_limits,
     chosen_reading,
@@ -17,10 +18,10 @@ from gpt_trader.cli.data_options import (
     range_options,
     reading_options,
 )
+from gpt_trader.cli.progress import progress_bars, progress_share, progress_until
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     from gpt_trader.market.importing import FileReading
     from gpt_trader.market.quality import QualityReport
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["data"]
 
 OK, DIFFERENT, REFUSED = 0, 1, 2
-PIPE_WIDTH: Final = 200
-"""Columns of a table that no terminal shows, so that lines stay whole."""
 
 
 @click.group()
@@ -42,65 +41,7 @@ def data() -> None:
     """
 
 
-@data.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--name", metavar="NAME", help="Name of the dataset [default: after the first file].")
-@click.option("--replace", is_flag=True, help="Take the place of the dataset of that name.")
-@reading_options
-@limit_options
-def import_(
-    files: tuple[str, ...],
-    *,
-    name: str | None,
-    replace: bool,
-    silence: float | None,
-    jump: float | None,
-    **reading: Any,
-) -> None:
-    """Check files from end to end and keep them as one dataset.
-
-    Raw Binance USD-M captures (`local_ns {json}`) and CSV files of bars, plain or gzip. Several files of different
-    products become one market, merged by time. What must not be traded on is refused with file, line and reason,
-    and then nothing is kept; what is doubtful is marked in the dataset's notes. Nothing is repaired.
-    """
-    from gpt_trader.config.home import home
-    from gpt_trader.core.clock import SystemClock
-    from gpt_trader.market.catalog_writer import import_market, require_free
-    from gpt_trader.market.importing import dataset_name, open_files
-    from gpt_trader.market.parquet import require_parquet
-    from gpt_trader.report.data_tables import findings_table, size_text
-
-    require_parquet()
-    place = home(os.environ)
-    paths = [Path(file) for file in files]
-    chosen = name or dataset_name(paths[0])
-    require_free(place, chosen, replace=replace)
-    clock = SystemClock()
-    started_ns = clock.now_ns()
-    with _progress() as progress:
-        tells = [_share(progress, f"checking {path.name}") for path in paths]
-        stream, sources = open_files(paths, chosen_reading(**reading), chosen, tells)
-        tell = _time(progress, f"importing {chosen}", stream)
-        manifest = import_market(
-            place,
-            chosen,
-            stream,
-            now_ns=started_ns,
-            sources=sources,
-            replace=replace,
-            limits=chosen_limits(silence, jump),
-            tell=tell,
-        )
-    seconds = (clock.now_ns() - started_ns) / 1e9
-    console = _console()
-    for note in manifest.notes:
-        console.print(f"note: {note}", style="dim", highlight=False)
-    console.print(findings_table(manifest.quality.findings))
-    console.print(
-        f"imported {chosen}: {manifest.rows:,} rows, {size_text(manifest.size_bytes)}, in {seconds:.1f} s, "
-        f"sha256:{manifest.digest}",
-        highlight=False,
-    )
+data.add_command(import_)
 
 
 @data.command("list")
@@ -125,7 +66,7 @@ def list_(*, as_json: bool) -> int:
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
     elif found:
-        _console().print(datasets_table(found))
+        console_for_people().print(datasets_table(found))
     elif not damaged:
         click.echo(f"no datasets yet in {catalog_folder(place)}; gpt-trader data import FILE makes one")
     for fault in damaged:
@@ -151,13 +92,17 @@ def check(market: str, *, silence: float | None, jump: float | None, as_json: bo
     from gpt_trader.market.importing import check_market
     from gpt_trader.report.data_tables import facts_table, findings_table
 
-    with _progress() as progress:
+    with progress_bars() as progress:
         stream = _open(progress, market, chosen_reading(**reading))
-        report = check_market(stream, chosen_limits(silence, jump), _time(progress, f"checking {stream.name}", stream))
+        report = check_market(
+            stream,
+            chosen_limits(silence, jump),
+            _time(progress, f"checking {stream.name}", stream),
+        )
     if as_json:
         click.echo(msgspec.json.encode(report).decode())
     else:
-        console = _console()
+        console = console_for_people()
         console.print(facts_table(stream, report))
         console.print(findings_table(report.findings))
         console.print(_verdict(report))
@@ -180,12 +125,12 @@ def show(market: str, *, rows: int, plot: str | None, since: str | None, until: 
     from gpt_trader.report.data_plot import save_plot
     from gpt_trader.report.data_tables import facts_table, findings_table
 
-    with _progress() as progress:
+    with progress_bars() as progress:
         stream = _open(progress, market, chosen_reading(**reading), since, until)
         report = check_market(stream, None, _time(progress, f"reading {stream.name}", stream))
         if plot:
             save_plot(Path(plot), stream, sketch_market(stream), report.findings)
-    console = _console()
+    console = console_for_people()
     console.print(facts_table(stream, report))
     console.print(findings_table(report.findings))
     for line in first_rows(stream, rows):
@@ -232,13 +177,13 @@ def diff(
     from gpt_trader.report.data_tables import comparison_table
 
     how = chosen_reading(**reading)
-    with _progress() as progress:
+    with progress_bars() as progress:
         left, right = (_open(progress, market, _of_file(market, how), since, until) for market in (a, b))
         comparison = compare(left, right, tolerance=tolerance, time_tolerance_ns=round(time_tolerance * 1e9))
     if as_json:
         click.echo(msgspec.json.encode(comparison).decode())
     else:
-        _console().print(comparison_table(comparison, a, b))
+        console_for_people().print(comparison_table(comparison, a, b))
     return OK if comparison.same else DIFFERENT
 
 
@@ -275,13 +220,18 @@ def calibrate_impact_(
     from gpt_trader.market.impact_calibration import calibrate_impact
     from gpt_trader.report.impact_table import fit_lines, impact_table
 
-    with _progress() as progress:
+    with progress_bars() as progress:
         stream = _open(progress, market, chosen_reading(**reading), since, until)
-        fit = calibrate_impact(stream, product, seconds=seconds, tell=_time(progress, f"reading {stream.name}", stream))
+        fit = calibrate_impact(
+            stream,
+            product,
+            seconds=seconds,
+            tell=_time(progress, f"reading {stream.name}", stream),
+        )
     if as_json:
         click.echo(msgspec.json.encode(fit).decode())
     else:
-        console = _console()
+        console = console_for_people()
         console.print(impact_table(fit))
         for line in fit_lines(fit):
             console.print(line, highlight=False)
@@ -309,57 +259,12 @@ def _open(
         reading,
         from_ns=None if since is None else utc_ns(since),
         to_ns=None if until is None else utc_ns(until),
-        tell=_share(progress, f"reading {Path(market).name}"),
+        tell=progress_share(progress, f"reading {Path(market).name}"),
     )
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Bars on stderr, gone when the work is done; nothing where no terminal is."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield progress
-
-
-def _share(progress: Progress, what: str) -> Callable[[float], None]:
-    """Shows the share of a file that is read, from the first word on."""
-    tasks: list[TaskID] = []
-
-    def tell(share: float) -> None:
-        if not tasks:
-            tasks.append(progress.add_task(what, total=1.0))
-        progress.update(tasks[0], completed=share)
-
-    return tell
 
 
 def _time(progress: Progress, what: str, stream: MarketStream) -> Callable[[int], None]:
-    """Shows how far in the market's time a pass has come."""
-    length_ns = max(1, stream.end_ns - stream.start_ns)
-    task = progress.add_task(what, total=1.0)
-
-    def tell(at_ns: int) -> None:
-        progress.update(task, completed=(at_ns - stream.start_ns) / length_ns)
-
-    return tell
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, PIPE_WIDTH)
-    return console
+    return progress_until(progress, what, stream.start_ns, stream.end_ns)
 
 
 def _verdict(report: QualityReport) -> str:

@@ -31,7 +31,7 @@ from gpt_trader.market.recording import FETCH_AGAIN, LOTS_MAX, UNITS, Floats, Gr
 from gpt_trader.market.rows import BAR, ROW
 from gpt_trader.market.stream import Rows
 
-__all__ = ["HEADER", "Stamp", "Volume", "is_bar_header", "is_time", "open_bar_file"]
+__all__ = ["GAP_BARS_MAX", "HEADER", "Stamp", "Volume", "carried", "is_bar_header", "is_time", "open_bar_file"]
 
 Stamp = Literal["open", "close"]
 Volume = Literal["quote", "base"]
@@ -340,11 +340,11 @@ def _rows(source: SourceFile, reading: _Reading) -> Iterator[Rows]:
         lots = np.rint(batch.values[:, 4] / typical / lot)
         reader.require(batch, lots < LOTS_MAX, 4, f"more than {LOTS_MAX:,} lots of {lot:g}")
         rows["e"] = lots
-        yield _carried(before, rows, reading.step_ns)
+        yield carried(before, rows, reading.step_ns)
         before = rows[-1:]
 
 
-def _carried(before: Rows, rows: Rows, step_ns: int) -> Rows:
+def carried(before: Rows, rows: Rows, step_ns: int) -> Rows:
     """Fill holes with bars that carry the close and have no volume."""
     known = np.concatenate([before, rows])
     repeats = np.diff(known["ts"]) // step_ns

@@ -50,11 +50,6 @@ def dataset_name(path: Path) -> str:
 
 def open_file(path: Path, reading: FileReading, tell: Tell | None = None) -> RecordedMarket:
     """Read and check a whole file. Raises MarketDataError with file, line, value and fix, or ConfigError."""
-    if path.name == "coinbase" or str(path).startswith("coinbase:"):
-        raise ConfigError(
-            "importing candles and trades from Coinbase is not built yet: it comes with the Coinbase adapter. "
-            "Fix: give a file of bars or a raw capture"
-        )
     options = msgspec.structs.asdict(reading)
     columns = options.pop("columns")
     if columns is not None:
@@ -113,7 +108,7 @@ def open_named(
         if how != FileReading(bar_seconds=how.bar_seconds):
             raise ConfigError(f"{market} is a dataset: how its file was to be read was said when it was imported")
         return open_dataset(home, market, bar_seconds=how.bar_seconds, from_ns=from_ns, to_ns=to_ns)
-    if path.name == market and not path.suffix and not path.exists() and market != "coinbase":
+    if path.name == market and not path.suffix and not path.exists():
         read_manifest(home, market)  # a bare word: names the datasets that there are
     return slice_market(open_file(path, how, tell), from_ns, to_ns)
 

@@ -15,7 +15,7 @@ from typing import Final
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.values import MarginRates, ProductSpec
 
-__all__ = ["RECORDED_GRIDS", "SIMULATED_PRODUCTS", "recorded_product", "simulated_product"]
+__all__ = ["LIQUIDATION_FEE_RATE", "RECORDED_GRIDS", "SIMULATED_PRODUCTS", "recorded_product", "simulated_product"]
 
 RATE_STEP: Final = Decimal("0.000001")
 LIQUIDATION_FEE_RATE: Final = Decimal("0.005")

@@ -268,12 +268,6 @@ def test_without_the_extra_files_are_checked_and_imports_refused(
     assert not (state_home / "catalog").exists()
 
 
-def test_coinbase_is_not_built_yet(state_home: Path, capsys: Said) -> None:
-    """Said by name."""
-    assert data("import", "coinbase:BTC-PERP", "--name", "x") == 2
-    assert "importing candles and trades from Coinbase is not built yet" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("name", ["btc_perp_1m_20211231_20220201.csv.gz", "binance_usdm_btcusdt_20240808_raw.gz"])
 def test_real_data_survives_the_catalog(state_home: Path, shared_data: Path, capsys: Said, name: str) -> None:
     """Both kinds of recordings: what comes out is what is in the file."""

@@ -75,13 +75,6 @@ def test_options_of_bars_mean_nothing_to_a_capture(tmp_path: Path, option: str) 
         open_file(capture(tmp_path), FileReading(**{option: value}))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("path", ["coinbase", "coinbase:BTC-PERP"])
-def test_coinbase_is_refused_by_name(path: str) -> None:
-    """Its importer comes with the adapter."""
-    with pytest.raises(ConfigError, match="from Coinbase is not built yet"):
-        open_file(Path(path), FileReading())
-
-
 def test_several_files_become_one_market(tmp_path: Path) -> None:
     """By time, under the name that was chosen."""
     market, sources = open_files([bars(tmp_path), bars(tmp_path, "eth.csv")], FileReading(), "both")

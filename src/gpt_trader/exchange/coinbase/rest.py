@@ -25,6 +25,8 @@ from gpt_trader.exchange.coinbase.replies import (
     BalanceReply,
     BalanceSummary,
     CancelReply,
+    Candle,
+    CandlesReply,
     CreateReply,
     FeesReply,
     Fill,
@@ -38,13 +40,18 @@ from gpt_trader.exchange.coinbase.replies import (
     PreviewReply,
     Product,
     ProductsReply,
+    TimeReply,
+    Trade,
+    TradesReply,
 )
 from gpt_trader.exchange.coinbase.transport import Transport
 
-__all__ = ["CoinbaseRest"]
+__all__ = ["CANDLES_MAX", "TRADES_MAX", "CoinbaseRest"]
 
 PAGE: Final = 100
 PAGES_MAX: Final = 200
+CANDLES_MAX: Final = 350
+TRADES_MAX: Final = 1000
 LIVING: Final = (("PENDING", "QUEUED"), ("OPEN",), ("EDIT_QUEUED", "CANCEL_QUEUED"))
 """In the order in which an order passes through them: one that moves on between two reads is seen in the later.
 The venue does not pair OPEN with others."""
@@ -158,6 +165,32 @@ class CoinbaseRest:
 
     async def key_permissions(self) -> KeyPermissions:
         return await self._transport.get("/key_permissions", KeyPermissions)
+
+    # what needs no key
+
+    async def time_ns(self) -> int:
+        """The venue's clock, in nanoseconds since the epoch."""
+        return int((await self._transport.get("/time", TimeReply)).epochMillis) * 1_000_000
+
+    async def listed_futures(self) -> tuple[Product, ...]:
+        """Every future, perpetual or dated."""
+        reply = await self._transport.get("/market/products", ProductsReply, {"product_type": "FUTURE"})
+        return tuple(reply.products)
+
+    async def candles(self, product_id: str, granularity: str, start: int, end: int) -> tuple[Candle, ...]:
+        """Those that begin from `start` to `end`, seconds since the epoch, oldest first; at most CANDLES_MAX.
+
+        A candle without a trade is left out by the venue.
+        """
+        query = {"start": str(start), "end": str(end), "granularity": granularity, "limit": CANDLES_MAX}
+        reply = await self._transport.get(f"/market/products/{product_id}/candles", CandlesReply, query)
+        return tuple(sorted(reply.candles, key=lambda candle: int(candle.start)))
+
+    async def trades(self, product_id: str, start: int, end: int) -> tuple[Trade, ...]:
+        """From `start` to `end`, seconds since the epoch, newest first; the newest TRADES_MAX where there are more."""
+        query = {"start": str(start), "end": str(end), "limit": TRADES_MAX}
+        reply = await self._transport.get(f"/market/products/{product_id}/ticker", TradesReply, query)
+        return tuple(reply.trades)
 
 
 def _refused(

@@ -55,14 +55,17 @@ class Transport:
 
     def __init__(
         self,
-        key: ApiKey,
+        key: ApiKey | None,
         budget: RequestBudget,
         *,
         host: str = HOST,
         ca_file: str | None = None,
         deadline_seconds: float = 5.0,
     ) -> None:
-        """`host` with its port and without a scheme; `ca_file` replaces the public authorities."""
+        """`host` with its port and without a scheme; `ca_file` replaces the public authorities.
+
+        Without a key only public paths can be read.
+        """
         rest_base.logger.disabled = True  # it writes every refusal to standard error; here errors are raised
         self._budget = budget
         self._deadline_seconds = deadline_seconds
@@ -163,7 +166,9 @@ class _Lane:
     ) -> dict[str, object]:
         client = self._free.get_nowait()
         try:
-            answer: dict[str, object] = client.prepare_and_send_request(method, PREFIX + path, query, body)
+            answer: dict[str, object] = client.prepare_and_send_request(
+                method, PREFIX + path, query, body, public=not client.is_authenticated
+            )
         finally:
             self._free.put(client)
         return answer
@@ -174,8 +179,8 @@ class _Lane:
             client.session.close()
 
 
-def _client(key: ApiKey, host: str, ca_file: str | None, deadline_seconds: float) -> Any:
-    client = RESTClient(api_key=key.name, api_secret=key.secret, base_url=host)
+def _client(key: ApiKey | None, host: str, ca_file: str | None, deadline_seconds: float) -> Any:
+    client = RESTClient(api_key=key and key.name, api_secret=key and key.secret, base_url=host)
     client.timeout = (CONNECT_SECONDS, deadline_seconds)
     client.session.trust_env = False  # a proxy or an authority of the shell must not come between
     client.session.verify = ca_file or True
