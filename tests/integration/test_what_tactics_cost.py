@@ -55,6 +55,7 @@ def test_on_the_synthetic_market(tmp_path: Path) -> None:
     check(entries(a_home(tmp_path), ("--duration", "3h"), {}))
 
 
+@pytest.mark.long
 def test_on_a_recorded_book(tmp_path: Path) -> None:
     """345 s of a real market that jumps."""
     capture = DATA / "binance_usdm_btcusdt_20240808_raw.gz"
@@ -63,6 +64,7 @@ def test_on_a_recorded_book(tmp_path: Path) -> None:
     check(entries(a_home(tmp_path), ("--market", str(capture)), {}))
 
 
+@pytest.mark.long
 def test_on_recorded_bars_with_the_time_of_a_bar(tmp_path: Path) -> None:
     """Half a day of 1-minute bars; 60 s instead of 13 to be met in."""
     bars = DATA / "btc_perp_1m_20211231_20220201.csv.gz"
