@@ -95,10 +95,18 @@ class BadWire(PaperExchange):
 
     async def cancel(self, client_order_id: str, venue_order_id: str, symbol: str) -> None:
         fault = self.cancel_script.pop(0) if self.cancel_script else "sound"
-        if fault == "unavailable":
-            raise VenueUnavailableError("503")
-        if fault != "swallowed":  # answered by nothing, done by nobody
-            await super().cancel(client_order_id, venue_order_id, symbol)
+        match fault:
+            case "unavailable":
+                raise VenueUnavailableError("503")
+            case "request lost":
+                raise OutcomeUnknownError("no answer")
+            case "reply lost":
+                await super().cancel(client_order_id, venue_order_id, symbol)
+                raise OutcomeUnknownError("no answer")
+            case "sound":
+                await super().cancel(client_order_id, venue_order_id, symbol)
+            case _:
+                assert fault == "swallowed", fault  # answered by nothing, done by nobody
 
     async def send(self, prepared: PreparedOrder) -> OrderUpdate:
         self.bodies.append(prepared.body)

@@ -46,6 +46,8 @@ __all__ = ["BotSettings", "PerpsBot"]
 
 TRAILING_STOP: Final = "trailing_stop"
 DAY_NS: Final = 86_400 * NS
+CANCEL_AGAIN_SECONDS: Final = 5.0
+"""While entries are to be cancelled and one is not proven gone, the guards run this often."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -432,8 +434,9 @@ class PerpsBot:
         """Run the guards, and find out when they must look again."""
         await self.engine.run_runtime_guards()
         self._report_tactics()
-        now_ns = self.clock.now_ns()
-        self._watch_due_ns = now_ns + round(self.settings.guard_interval_seconds * NS)
+        now_ns, interval = self.clock.now_ns(), self.settings.guard_interval_seconds
+        seconds = min(interval, CANCEL_AGAIN_SECONDS) if self.guards.is_cancelling else interval
+        self._watch_due_ns = now_ns + round(seconds * NS)
         self._quiet = self._quiet_bands(now_ns) if self.adapter.simulated else {}
 
     def _report_tactics(self) -> None:

@@ -352,10 +352,10 @@ def check_buildable(config: BotConfig, adapter: ExchangeAdapter) -> EngineSelect
     return selection
 
 
-async def cancel_entries(tracker: OrderTracker, submitter: OrderSubmitter, reason: str) -> None:
-    """No entry may fill any more, and no tactic may place another. Raises ExchangeError at the first that fails."""
-    tracker.tell_to_end(reason)
-    await submitter.cancel_entries(reason)
+async def cancel_entries(tracker: OrderTracker, submitter: OrderSubmitter, reason: str) -> bool:
+    """No entry may fill any more, and no tactic may place another; True once that is proven. Raises ExchangeError."""
+    worked = tracker.tell_to_end(reason)
+    return await submitter.cancel_entries(reason) and not worked
 
 
 def make_strategy(config: StrategyConfig) -> Strategy:

@@ -85,8 +85,8 @@ class Trip(msgspec.Struct):
 class GuardManager:
     """One for the account, shared by both engines.
 
-    `read` gives the figures of this moment. `cancel_entries` cancels what could increase a position; it is called
-    again at the next run if it fails. `sweep` reads what only the venue knows, every `sweep_seconds`. `reduce` cuts
+    `read` gives the figures of this moment. `cancel_entries` cancels what could increase a position and says whether
+    that is proven; it is called again at each run until it is. `sweep` reads what only the venue knows, every `sweep_seconds`. `reduce` cuts
     every position by a share, for a reason.
     """
 
@@ -97,7 +97,7 @@ class GuardManager:
         clock: Clock,
         bus: EventBus,
         read: Callable[[], GuardInput],
-        cancel_entries: Callable[[], Awaitable[None]],
+        cancel_entries: Callable[[], Awaitable[bool]],
         sweep: Callable[[], Awaitable[None]] | None = None,
         sweep_seconds: float = 60.0,
         reduce: Callable[[Decimal, str], Awaitable[None]] | None = None,
@@ -138,6 +138,11 @@ class GuardManager:
     def pause_reason(self, symbol: str) -> str:
         """Why entries of the symbol are paused; empty when they are not."""
         return self._pauses.get(symbol, "")
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Entries are to be cancelled and it is not proven yet; run again soon."""
+        return self._cancel_due
 
     def readings(self) -> tuple[Reading, ...]:
         """What the guards measured at the last run."""
@@ -292,12 +297,11 @@ class GuardManager:
         self._changed = True
 
     async def _cancel(self) -> None:
-        """Entries may no longer fill. Tried again at the next run if the venue cannot be reached."""
+        """Entries may no longer fill. Tried again at the next run until each is proven gone."""
         self._cancelling = True
         try:
             await self._bus.commit()
-            await self._cancel_entries()
-            self._cancel_due = False
+            self._cancel_due = not await self._cancel_entries()
         except ExchangeError as error:
             self._fail("cancel_entries", error, self._clock.now_ns())
             self._settle(self._clock.now_ns())

@@ -110,15 +110,27 @@ class OrderSubmitter:
         )
         try:
             await self._adapter.cancel(order.client_order_id, order.venue_order_id, order.submitted.symbol)
-        except (InvalidOrderError, OrderNotFoundError):
-            # Too late is a normal outcome: ask what became of it instead of believing it never was.
+        except (InvalidOrderError, OrderNotFoundError, OutcomeUnknownError):
+            # Too late is a normal outcome, and no answer is none: ask what became of it instead of believing.
             await self._look(order)
 
-    async def cancel_entries(self, reason: str) -> None:
-        """Cancel every living order that could increase a position. Raises ExchangeError at the first that fails."""
-        for order in self._orders.living():
-            if not order.submitted.reduce_only:
+    async def cancel_entries(self, reason: str) -> bool:
+        """Cancel every living order that could increase a position; True once none of them can fill any more.
+
+        One that cannot be cancelled does not save the others; then ExchangeError of the first such is raised.
+        """
+        failed: list[ExchangeError] = []
+        for order in self._living_entries():
+            try:
                 await self.cancel(order, reason)
+            except ExchangeError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return not self._living_entries()
+
+    def _living_entries(self) -> list[ManagedOrder]:
+        return [order for order in self._orders.living() if not order.submitted.reduce_only]
 
     async def _look(self, order: ManagedOrder) -> None:
         try:

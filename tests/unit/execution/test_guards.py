@@ -35,6 +35,7 @@ class House:
         self.mark_age_seconds = 0
         self.cancelled = 0
         self.cancel_error: Exception | None = None
+        self.cancels_proven = True
         self.read_error: Exception | None = None
         self.sweeps = 0
         self.sweep_error: Exception | None = None
@@ -58,10 +59,11 @@ class House:
         symbol = GuardSymbol(**self.symbol, mark_received_ns=now_ns - self.mark_age_seconds * NS)
         return GuardInput(now_ns=now_ns, equity=self.equity, cash_flows=self.cash_flows, symbols=(symbol,))
 
-    async def cancel_entries(self) -> None:
+    async def cancel_entries(self) -> bool:
         self.cancelled += 1
         if self.cancel_error is not None:
             raise self.cancel_error
+        return self.cancels_proven
 
     async def sweep(self) -> None:
         self.sweeps += 1
@@ -310,6 +312,22 @@ def test_cancel_that_fails_is_tried_again(make: Any) -> None:
     house.run(60)
     assert house.cancelled == 3
     assert "+cancel_entries_failure" in house.guards_told()
+
+
+def test_cancel_that_is_not_proven_is_asked_again(make: Any) -> None:
+    """A venue that took the cancel has not said that nothing can fill any more."""
+    house = make()
+    house.run()
+    house.equity = D(99_000)
+    house.cancels_proven = False
+    house.run(60)
+    assert house.guards.is_cancelling
+    house.run(60)
+    house.cancels_proven = True
+    house.run(60)
+    house.run(60)
+    assert house.cancelled == 3
+    assert not house.guards.is_cancelling
 
 
 # --- operators ---------------------------------------------------------------------------------------------------

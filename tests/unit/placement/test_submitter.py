@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.builders import D, an_order
-from tests.house_under_test import House, a_house
+from tests.house_under_test import House, a_config, a_house
 
 from gpt_trader.core.clock import NS
-from gpt_trader.core.events import OrderFilled, OrderSubmitted
-from gpt_trader.core.values import ExecutionReport, OrderState
+from gpt_trader.core.errors import VenueUnavailableError
+from gpt_trader.core.events import GuardTripped, OrderCancelRequested, OrderFilled, OrderSubmitted
+from gpt_trader.core.values import ExecutionReport, OrderState, OrderType, TimeInForce
 from gpt_trader.placement.submitter import RetryPolicy
 
 
@@ -126,3 +129,77 @@ def test_a_told_wait_is_kept(tmp_path: Path) -> None:
 def test_waits_double_with_jitter_up_to_the_cap(attempt: int, draw: float, seconds: float) -> None:
     """Base 1 s, factor 2, cap 30 s, a quarter up or down."""
     assert RetryPolicy().wait(attempt, draw) == pytest.approx(seconds)
+
+
+# --- cancels ------------------------------------------------------------------------------------------------------
+def within(house: House, seconds: float) -> dict[str, Any]:
+    """Made now and valid so long."""
+    now_ns = house.clock.now_ns()
+    return {"created_ns": now_ns, "valid_until_ns": now_ns + round(seconds * NS)}
+
+
+async def rest_two_entries(house: House) -> None:
+    """Two buys far below the market, of two strategies."""
+    for number in (1, 2):
+        request = an_order(
+            intent_id=f"i{number}",
+            strategy=f"s{number}",
+            quantity=D("0.1"),
+            order_type=OrderType.LIMIT,
+            time_in_force=TimeInForce.GTC,
+            limit_price=D(59_000),
+            **within(house, 60),
+        )
+        assert (await house.bot.engine.place_order(request)).outcome == "RESTING"
+
+
+@pytest.mark.parametrize(("fault", "left"), [("request lost", 1), ("reply lost", 0), ("swallowed", 1)])
+def test_a_cancel_without_an_answer_is_looked_up(tmp_path: Path, fault: str, left: int) -> None:
+    """It neither ends the round nor counts as done: what became of the order is read."""
+    with a_house(tmp_path) as house:
+
+        async def scenario() -> bool:
+            await rest_two_entries(house)
+            house.adapter.cancel_script = [fault]
+            return await house.bot.submitter.cancel_entries("a drill")
+
+        assert house.run(scenario) == (left == 0)
+        assert len(house.adapter.venue.open_orders()) == left
+        assert len(house.of(OrderCancelRequested)) == 2
+        house.check_invariants()
+
+
+def test_a_cancel_that_fails_does_not_save_the_other_entries(tmp_path: Path) -> None:
+    """All are asked for before the failure is told."""
+    with a_house(tmp_path) as house:
+
+        async def scenario() -> None:
+            await rest_two_entries(house)
+            house.adapter.cancel_script = ["unavailable"]
+            with pytest.raises(VenueUnavailableError):
+                await house.bot.submitter.cancel_entries("a drill")
+
+        house.run(scenario)
+        assert len(house.adapter.venue.open_orders()) == 1
+
+
+@pytest.mark.parametrize("fault", ["request lost", "swallowed", "unavailable"])
+def test_a_guard_asks_again_soon_until_no_entry_lives(tmp_path: Path, fault: str) -> None:
+    """Not a guard interval later: seconds later."""
+    with a_house(tmp_path, a_config(daily_loss_limit=10)) as house:
+
+        async def scenario() -> None:
+            running = asyncio.ensure_future(house.bot.run_until_stopped())
+            await house.clock.sleep(1)
+            await rest_two_entries(house)
+            house.adapter.cancel_script = [fault, fault]
+            await house.bot.engine.place_order(
+                an_order(intent_id="loss", strategy="s3", quantity=D("5"), **within(house, 60))
+            )
+            await house.clock.sleep(15)
+            house.bot.request_stop("done")
+            await running
+
+        house.run(scenario)
+        assert house.of(GuardTripped)
+        assert house.adapter.venue.open_orders() == ()
