@@ -22,12 +22,23 @@ from gpt_trader.core.events import (
     OrderApproved,
     OrderCancelRequested,
     OrderFilled,
+    OrderReconciled,
+    OrderRefused,
     OrderSubmitted,
     TacticEnded,
     TacticProgressed,
     TacticStarted,
 )
-from gpt_trader.core.values import ExecutionReport, Liquidity, Mode, OrderRequest, OrderType, Side, TimeInForce
+from gpt_trader.core.values import (
+    OPEN_OUTCOMES,
+    ExecutionReport,
+    Liquidity,
+    Mode,
+    OrderRequest,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from gpt_trader.execution.factory import EngineChoice, ExecutionEngineFactory
 from gpt_trader.records.event_store import EventStore
 
@@ -86,11 +97,29 @@ def check(house: House, target: Decimal, *, ended: bool = True) -> Decimal:
         assert house.bot.tracker.working() == ()
         assert [order.client_order_id for order in house.bot.orders.living()] == []
         assert house.adapter.venue.open_orders() == ()
+    check_last_answers(house, ended=ended)
     for end in house.of(TacticEnded):
         started = [event for event in house.of(TacticStarted) if event.intent_id == end.intent_id][-1]
         assert end.filled <= started.quantity
     house.check_invariants()
     return filled
+
+
+def check_last_answers(house: House, *, ended: bool) -> None:
+    """Every approved intent that was not refused later has one last answer, and it says what the trades say."""
+    answers = house.of(OrderReconciled)
+    refused = {event.intent_id for event in house.of(OrderRefused)}
+    for approved in house.of(OrderApproved):
+        own = [each for each in answers if each.intent_id == approved.intent_id]
+        if not ended or approved.intent_id in refused:
+            continue
+        *before, last = own
+        assert last.outcome not in OPEN_OUTCOMES
+        assert all(each.outcome in OPEN_OUTCOMES for each in before)
+        fills = [each for each in house.of(OrderFilled) if each.intent_id == approved.intent_id]
+        value = sum((each.price * each.quantity for each in fills), start=D(0))
+        assert last.filled == sum((each.quantity for each in fills), start=D(0))
+        assert last.average_price == (value / last.filled if last.filled else None)
 
 
 def check_one_child_at_a_time(house: House, target: Decimal) -> None:

@@ -39,7 +39,7 @@ from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.execution.engine import BASELINE_TACTICS, SharedParts
 from gpt_trader.execution.factory import EngineChoice, EngineSelection, ExecutionEngineFactory
 from gpt_trader.execution.guards import GuardManager
-from gpt_trader.execution.handlers.reconciliation import SlippageWatch
+from gpt_trader.execution.handlers.reconciliation import LastAnswers, SlippageWatch
 from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.state_collector import StateCollector
 from gpt_trader.execution.stop_record import StopRecord
@@ -205,7 +205,7 @@ class PerpsBotBuilder:
             ),
         )
         SlippageWatch(bus, clock, config.execution.max_slippage_pct)
-        intents, edge = IntentRegister(orders), EdgeTracker(bus)
+        intents, edge, answers = IntentRegister(orders), EdgeTracker(bus), LastAnswers(bus, clock, orders)
         recovery = Recovery(
             adapter=adapter,
             ledger=ledger,
@@ -213,6 +213,7 @@ class PerpsBotBuilder:
             guards=guards,
             stops=stops,
             intents=intents,
+            answers=answers,
             account_feed=account_feed,
             metrics=metrics,
             edge=edge,

@@ -21,6 +21,7 @@ from gpt_trader.core.events import (
 from gpt_trader.core.journal import Journal
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.handlers.reconciliation import LastAnswers
 from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.order_manager import OrderManager
@@ -46,6 +47,7 @@ class Recovery:
         guards: GuardManager,
         stops: StopTriggerManager,
         intents: IntentRegister,
+        answers: LastAnswers,
         account_feed: AccountFeed,
         metrics: OrderMetricsReporter,
         edge: EdgeTracker,
@@ -59,6 +61,7 @@ class Recovery:
         self._guards = guards
         self._stops = stops
         self._intents = intents
+        self._answers = answers
         self._account_feed = account_feed
         self._metrics = metrics
         self._edge = edge
@@ -83,6 +86,7 @@ class Recovery:
         self._tracker.restore(event)
         self._guards.restore(event)
         self._stops.restore(event)
+        self._answers.restore(event)
         self._metrics.on_event(event)
         self._counts.take(event)
         match event:
@@ -116,5 +120,6 @@ class Recovery:
             except ExchangeError:
                 continue  # no answer is no news: it goes on counting
         self._reconciler.doubt_what_has_no_answer()
+        self._answers.resume(self._tracker.working())
         self._stops.resume()
         self._tracker.resume()

@@ -206,10 +206,12 @@ class OrderApproved(Event, frozen=True, kw_only=True):
 
 
 class OrderReconciled(Event, frozen=True, kw_only=True):
-    """The answer to an approved intent, as far as it is known. Publisher: execution.pipeline."""
+    """The answer to an approved intent, as far as it is known. One that is WORKING, RESTING or UNKNOWN is followed by
+    another when the last of its orders has ended. Publisher: execution.handlers.reconciliation."""
 
     symbol: str
     outcome: str
+    """FILLED, PARTIALLY_FILLED, RESTING, WORKING, UNKNOWN, REJECTED, CANCELLED, EXPIRED or FAILED."""
     filled: Decimal
     average_price: Decimal | None = None
     slippage_bps: Decimal | None = None
@@ -287,7 +289,7 @@ class OrderSubmitted(Event, frozen=True, kw_only=True):
     valid_until_ns: int
     body_digest: str
     arrival_mid: Decimal = ZERO
-    """Middle of the book when the intent was decided."""
+    """Middle of the book when the intent was decided; of a stop its trigger."""
     bid: Decimal = ZERO
     """Best prices when this order was written down; zero when not known."""
     ask: Decimal = ZERO

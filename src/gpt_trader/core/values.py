@@ -434,6 +434,10 @@ class PlacedOrder(Value, frozen=True, kw_only=True):
     """The tactic goes on by itself; the pipeline does not wait for it."""
 
 
+OPEN_OUTCOMES: Final = frozenset({"WORKING", "RESTING", "UNKNOWN"})
+"""Answers to an intent that are followed by another one."""
+
+
 class ExecutionReport(Value, frozen=True, kw_only=True):
     """Row 10: the answer to place_order."""
 

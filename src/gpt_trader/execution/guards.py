@@ -86,8 +86,8 @@ class GuardManager:
     """One for the account, shared by both engines.
 
     `read` gives the figures of this moment. `cancel_entries` cancels what could increase a position and says whether
-    that is proven; it is called again at each run until it is. `sweep` reads what only the venue knows, every `sweep_seconds`. `reduce` cuts
-    every position by a share, for a reason.
+    that is proven; it is called again at each run until it is. `sweep` reads what only the venue knows, every
+    `sweep_seconds`. `reduce` cuts every position by a share, for a reason.
     """
 
     def __init__(

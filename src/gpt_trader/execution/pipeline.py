@@ -11,10 +11,10 @@ from typing import Final
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import Number, Refusal, Refused, Stage
-from gpt_trader.core.events import OrderApproved, OrderReconciled, OrderRefused
+from gpt_trader.core.events import OrderApproved, OrderRefused
 from gpt_trader.core.values import ZERO, ApprovedOrder, ExecutionReport, NormalizedOrderRequest, OrderRequest
 from gpt_trader.execution.handlers.executor import OrderExecutorHandler
-from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler
+from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler, reconciled
 from gpt_trader.execution.handlers.risk import RiskManagementHandler
 from gpt_trader.execution.handlers.validation import ValidationHandler
 from gpt_trader.execution.state_collector import StateCollector
@@ -106,17 +106,7 @@ class ExecutionPipeline:
                 report = await self.reconciliation.handle(placed)
         except Refused as refused:
             return self._refuse(order, refused, found)
-        self.bus.publish(
-            OrderReconciled(
-                at_ns=self.clock.now_ns(),
-                intent_id=order.intent_id,
-                symbol=order.symbol,
-                outcome=report.outcome,
-                filled=report.filled,
-                average_price=report.average_price,
-                slippage_bps=report.slippage_bps,
-            )
-        )
+        self.bus.publish(reconciled(report, self.clock.now_ns()))
         return report
 
     def _say_approved(self, asked: OrderRequest, request: NormalizedOrderRequest, approved: ApprovedOrder) -> None:

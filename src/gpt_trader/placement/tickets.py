@@ -51,6 +51,13 @@ def touch_price(approved: ApprovedOrder, offset_share: Decimal) -> Decimal:
     return min(ask, max(round_price(ask * (1 - offset_share), product.tick, order.side), bid + product.tick))
 
 
+def _arrival(approved: ApprovedOrder, stop_price: Decimal | None) -> Decimal:
+    """Nobody could have had the price of the time at which a stop began to wait: its cost counts from its trigger."""
+    if approved.order.order_type is OrderType.STOP_LIMIT and stop_price is not None:
+        return stop_price
+    return arrival_mid(approved)
+
+
 def make_ticket(
     approved: ApprovedOrder,
     run_tag: str,
@@ -65,6 +72,7 @@ def make_ticket(
 ) -> OrderTicket:
     """One order of the intent. Never two living children of the same leg and slice: they would share an id."""
     order = approved.order
+    stop_price = order.stop_price if order_type in (OrderType.STOP_LIMIT, OrderType.BRACKET) else None
     return OrderTicket(
         client_order_id=client_order_id(run_tag, order.intent_id, leg, slice_number),
         intent_id=order.intent_id,
@@ -74,7 +82,7 @@ def make_ticket(
         order_type=order_type,
         time_in_force=time_in_force,
         limit_price=limit_price,
-        stop_price=order.stop_price if order_type in (OrderType.STOP_LIMIT, OrderType.BRACKET) else None,
+        stop_price=stop_price,
         expire_ns=order.expire_ns if time_in_force is TimeInForce.GTD else None,
         post_only=order.post_only,
         reduce_only=order.reduce_only,
@@ -84,5 +92,5 @@ def make_ticket(
         leg=leg,
         slice_number=slice_number,
         valid_until_ns=order.valid_until_ns,
-        arrival_mid=arrival_mid(approved),
+        arrival_mid=_arrival(approved, stop_price),
     )

@@ -40,7 +40,7 @@ from gpt_trader.core.events import (
     TradingSignalGenerated,
 )
 from gpt_trader.core.order_rules import BPS
-from gpt_trader.core.values import ZERO, Purpose, Side
+from gpt_trader.core.values import OPEN_OUTCOMES, ZERO, Purpose, Side
 from gpt_trader.records.tca import CostAnalysis, IntentCost
 from gpt_trader.records.trace import Around, IntentTrace
 from gpt_trader.report.rule_sentences import tell_refusal, tell_rules
@@ -322,7 +322,8 @@ def _closed(event: PositionClosed, unit: Units) -> str:
 def _reconciled(event: OrderReconciled, unit: Units) -> str:
     average = "" if event.average_price is None else f" at {figure(event.average_price)} on average"
     slip = "" if event.slippage_bps is None else f", {bps(event.slippage_bps)} against the middle when decided"
-    return f"The engine's answer: {event.outcome}, {exact(event.filled)} {unit.base}{average}{slip}."
+    for_now = " for now" if event.outcome in OPEN_OUTCOMES else ""
+    return f"The engine's answer{for_now}: {event.outcome}, {exact(event.filled)} {unit.base}{average}{slip}."
 
 
 def _kept(event: StopKept, unit: Units) -> str:

@@ -17,8 +17,10 @@ from gpt_trader.core.events import (
     OrderApproved,
     OrderCancelled,
     OrderFilled,
+    OrderReconciled,
     OrderSubmitted,
     PositionClosed,
+    SlippageExceeded,
     StopEscalated,
     StopKept,
     StopPlanned,
@@ -142,6 +144,20 @@ def test_the_venue_s_stop_closes_the_position_and_is_told_once(open_house: Open)
         assert house.of(StopEscalated) == []
         assert [event.reason for event in house.of(StopReleased)] == ["position closed"]
         assert most_closers_at_once(house.events) == 1
+        house.check_invariants()
+
+
+def test_a_stop_far_from_the_market_is_no_costly_intent(open_house: Open) -> None:
+    """It waited 1.5 % away and filled 5 below its trigger: that is what it cost, 0.8 bps and not 158."""
+    with open_house(falling(59_100)) as house:
+        run(house, entry(protective_stop=D(59_100)), 40.0)
+        assert house.bot.ledger.position("BTC-PERP").quantity == 0
+        assert house.of(SlippageExceeded) == []
+        assert [(event.outcome, event.slippage_bps) for event in house.of(OrderReconciled)[-2:]] == [
+            ("RESTING", None),
+            ("FILLED", D("0.8460")),
+        ]
+        assert house.built.metrics.arrival_cost == D("1.5") + D("1.5")  # 5 of 0.3 in, 5 of 0.3 out
         house.check_invariants()
 
 

@@ -1,28 +1,53 @@
 """Did it happen as approved? Verifies what should be immediate, compares it with what was approved, judges its cost.
 
-What rests or is being worked is followed by others from here; the cost of every intent is judged trade by trade.
+What rests or is being worked is an answer too, and not the last: the last one is told when all of it has ended. The
+cost of every intent is judged trade by trade.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
-from gpt_trader.core.events import OrderFilled, SlippageExceeded
+from gpt_trader.core.events import (
+    Event,
+    OrderApproved,
+    OrderCancelled,
+    OrderExpired,
+    OrderFailed,
+    OrderFilled,
+    OrderReconciled,
+    OrderRefused,
+    OrderRejected,
+    OrderSubmitted,
+    SlippageExceeded,
+    TacticEnded,
+)
 from gpt_trader.core.order_rules import BPS, bps_between
-from gpt_trader.core.values import ZERO, ExecutionReport, OrderState, OrderType, PlacedOrder, TimeInForce
+from gpt_trader.core.values import (
+    OPEN_OUTCOMES,
+    ZERO,
+    ExecutionReport,
+    OrderState,
+    OrderType,
+    PlacedOrder,
+    Side,
+    TimeInForce,
+)
 from gpt_trader.placement.base import placed as placed_now
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.placement.tickets import arrival_mid
 
-__all__ = ["ReconciliationHandler", "SlippageWatch"]
+__all__ = ["LastAnswers", "ReconciliationHandler", "SlippageWatch", "reconciled"]
 
 IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+WORKING: Final = "WORKING"
 INTENTS_MAX: Final = 1000
 """Intents whose trades are added up; the oldest makes room."""
 
@@ -71,7 +96,7 @@ class ReconciliationHandler:
         if placed.filled >= placed.approved.order.quantity:
             return OrderState.FILLED.value
         if placed.working:
-            return "WORKING"
+            return WORKING
         if ReconciliationHandler._is_unproven(placed):
             return OrderState.UNKNOWN.value
         if placed.state in (OrderState.SUBMITTED, OrderState.ACTIVE, OrderState.PARTIALLY_FILLED):
@@ -85,10 +110,122 @@ class ReconciliationHandler:
         """Average fill against the arrival mid, in basis points; above zero it cost us."""
         if placed.average_price is None:
             return None
-        order = placed.approved.order
-        return (order.side.sign * bps_between(placed.average_price, arrival_mid(placed.approved))).quantize(
-            Decimal("0.0001")
+        return _slippage_bps(placed.approved.order.side, placed.average_price, arrival_mid(placed.approved))
+
+
+def _slippage_bps(side: Side, price: Decimal, arrival: Decimal) -> Decimal:
+    return (side.sign * bps_between(price, arrival)).quantize(Decimal("0.0001"))
+
+
+def reconciled(report: ExecutionReport, at_ns: int) -> OrderReconciled:
+    """The answer as a fact."""
+    return OrderReconciled(
+        at_ns=at_ns,
+        intent_id=report.intent_id,
+        symbol=report.symbol,
+        outcome=report.outcome,
+        filled=report.filled,
+        average_price=report.average_price,
+        slippage_bps=report.slippage_bps,
+    )
+
+
+@dataclass
+class _Open:
+    """An approved intent whose last answer is not told."""
+
+    approved: OrderApproved
+    order: str = ""
+    """Client id of the newest of its orders."""
+    arrival: Decimal = ZERO
+    """What its cost is measured against, as its orders have it."""
+    filled: Decimal = ZERO
+    value: Decimal = ZERO
+    outcome: str = ""
+    """The answer so far; empty while the intent is in the hallway."""
+
+
+class LastAnswers:
+    """Tells the last answer of every intent whose first one was that it rests, is worked, or is not known.
+
+    After a restart `restore` takes stored events back in, and `resume` tells what the boot before could not.
+    """
+
+    def __init__(self, bus: EventBus, clock: Clock, orders: OrderManager) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._orders = orders
+        self._open: dict[str, _Open] = {}
+        bus.subscribe(OrderApproved, "last answers", self.restore)
+        bus.subscribe(OrderSubmitted, "last answers", self.restore)
+        bus.subscribe(OrderFilled, "last answers", self.restore)
+        bus.subscribe(OrderReconciled, "last answers", self.restore)
+        bus.subscribe(OrderRefused, "last answers", self.restore)
+        bus.subscribe(OrderFilled, "last answers", self._on_order)
+        bus.subscribe(OrderCancelled, "last answers", self._on_order)
+        bus.subscribe(OrderExpired, "last answers", self._on_order)
+        bus.subscribe(OrderRejected, "last answers", self._on_order)
+        bus.subscribe(OrderFailed, "last answers", self._on_order)
+        bus.subscribe(TacticEnded, "last answers", self._on_tactic_ended)
+
+    def restore(self, event: Event) -> None:
+        """Take in what is known of an intent; nothing is told."""
+        if isinstance(event, OrderApproved):
+            self._open[event.intent_id] = _Open(event)
+            return
+        known = self._open.get(event.intent_id)
+        if known is None:
+            return
+        match event:
+            case OrderSubmitted():
+                known.order, known.arrival = event.client_order_id, event.arrival_mid
+            case OrderFilled():
+                known.filled += event.quantity
+                known.value += event.quantity * event.price
+            case OrderReconciled() if event.outcome in OPEN_OUTCOMES:
+                known.outcome = event.outcome
+            case OrderReconciled() | OrderRefused():
+                del self._open[event.intent_id]
+            case _:
+                pass
+
+    def resume(self, worked: Collection[str]) -> None:
+        """After a restart: `worked` intents go on. Of all others nothing may live any more but what rests."""
+        for intent_id, known in tuple(self._open.items()):
+            order = self._orders.find(known.order)
+            if intent_id in worked:
+                known.outcome = WORKING
+            elif order is None or order.is_settled:
+                self._tell(known, OrderState.FAILED if order is None else order.state)
+            else:
+                known.outcome = OrderState.UNKNOWN.value
+
+    def _on_tactic_ended(self, event: TacticEnded) -> None:
+        known = self._open.get(event.intent_id)
+        if known is not None and known.outcome == WORKING:
+            self._tell(known, OrderState.CANCELLED)
+
+    def _on_order(self, event: Event) -> None:
+        known = self._open.get(event.intent_id)
+        if known is None or known.outcome in ("", WORKING):
+            return
+        order = self._orders.find(known.order)
+        if order is not None and order.is_settled:
+            self._tell(known, order.state)
+
+    def _tell(self, known: _Open, end: OrderState) -> None:
+        approved, filled = known.approved, known.filled
+        outcome = OrderState.PARTIALLY_FILLED if filled else end
+        price = known.value / filled if filled else None
+        report = ExecutionReport(
+            intent_id=approved.intent_id,
+            symbol=approved.symbol,
+            outcome=(OrderState.FILLED if filled >= approved.quantity else outcome).value,
+            filled=filled,
+            average_price=price,
+            slippage_bps=None if price is None else _slippage_bps(approved.side, price, known.arrival),
         )
+        self._bus.publish(reconciled(report, self._clock.now_ns()))
 
 
 class SlippageWatch:

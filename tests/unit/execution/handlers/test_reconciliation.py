@@ -11,8 +11,8 @@ from tests.builders import D, Recorder, a_fill, an_order
 from tests.house_under_test import House, a_config, a_house, steady_market
 
 from gpt_trader.core.clock import NS
-from gpt_trader.core.events import SlippageExceeded
-from gpt_trader.core.values import ExecutionReport, OrderType, Side, TimeInForce
+from gpt_trader.core.events import OrderReconciled, SlippageExceeded
+from gpt_trader.core.values import OPEN_OUTCOMES, ExecutionReport, OrderRequest, OrderType, Side, TimeInForce
 from gpt_trader.execution.handlers.reconciliation import SlippageWatch
 
 
@@ -64,17 +64,23 @@ def test_what_is_no_cost_of_ours_is_not_told(recorder: Recorder, changes: dict[s
     assert told(recorder) == []
 
 
-def place(house: House, **changes: Any) -> ExecutionReport:
+def request(house: House, **changes: Any) -> OrderRequest:
+    now_ns = house.clock.now_ns()
+    return an_order(created_ns=now_ns, valid_until_ns=now_ns + 60 * NS, **changes)
+
+
+def place(house: House, *, wait_seconds: float = 0, **changes: Any) -> ExecutionReport:
     async def scenario() -> ExecutionReport:
-        now_ns = house.clock.now_ns()
-        timing = {"created_ns": now_ns, "valid_until_ns": now_ns + 60 * NS}
-        return await house.bot.engine.place_order(an_order(**timing, **changes))
+        report = await house.bot.engine.place_order(request(house, **changes))
+        await house.clock.sleep(wait_seconds)
+        return report
 
     report: ExecutionReport = house.run(scenario)
     return report
 
 
-IOC = {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.IOC}
+GTC: dict[str, Any] = {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.GTC}
+IOC: dict[str, Any] = {"order_type": OrderType.LIMIT, "time_in_force": TimeInForce.IOC}
 
 
 def test_an_immediate_order_is_proven_before_the_answer(tmp_path: Path) -> None:
@@ -94,3 +100,49 @@ def test_what_cannot_be_proven_is_unknown(tmp_path: Path) -> None:
     """The request is lost and never answered: nobody says RESTING of an order that should have been immediate."""
     with a_house(tmp_path, a_config(), steady_market([60_000] * 120), wire=("request lost",) * 4) as house:
         assert place(house).outcome == "UNKNOWN"
+
+
+# --- the last answer ----------------------------------------------------------------------------------------------
+def outcomes(house: House) -> list[str]:
+    return [event.outcome for event in house.of(OrderReconciled)]
+
+
+def test_a_resting_order_gets_its_last_answer_when_it_ends(tmp_path: Path) -> None:
+    """First RESTING, then what came of it, with the price of its trades."""
+    with a_house(tmp_path, market=steady_market([60_000] * 5 + [59_900] * 30)) as house:
+        place(house, limit_price=D(59_950), wait_seconds=10, **GTC)
+        assert outcomes(house) == ["RESTING", "FILLED"]
+        last = house.of(OrderReconciled)[-1]
+        assert (last.filled, last.average_price) == (D("0.1"), D(59_950))
+        assert last.slippage_bps == D("-8.3333")  # 50 of 60 000 better
+        house.check_invariants()
+
+
+def test_a_cancelled_order_that_rested_is_answered_too(tmp_path: Path) -> None:
+    """Nothing was traded, and nothing can be any more."""
+    with a_house(tmp_path) as house:
+
+        async def scenario() -> None:
+            await house.bot.engine.place_order(request(house, limit_price=D(59_000), **GTC))
+            assert outcomes(house) == ["RESTING"]
+            await house.bot.submitter.cancel_entries("a drill")
+
+        house.run(scenario)
+        assert outcomes(house) == ["RESTING", "CANCELLED"]
+
+
+@pytest.mark.parametrize(
+    ("wire", "last"), [(["request lost"] * 4, "FAILED"), (["reply lost"] * 4, "FILLED")], ids=["lost", "placed"]
+)
+def test_an_unknown_outcome_gets_its_last_answer_when_it_is_known(tmp_path: Path, wire: list[str], last: str) -> None:
+    """Unseen for long enough, or seen after all."""
+    with a_house(tmp_path, market=steady_market([60_000] * 400), wire=wire) as house:
+
+        async def scenario() -> None:
+            await house.bot.engine.place_order(request(house))
+            await house.clock.sleep(350)
+
+        house.run(scenario)
+        assert outcomes(house)[-1] == last
+        assert set(outcomes(house)[:-1]) <= OPEN_OUTCOMES
+        house.check_invariants()
