@@ -16,8 +16,8 @@ from gpt_trader.cli.console import console_for_people
 if TYPE_CHECKING:
     from gpt_trader.core.events import Event
     from gpt_trader.core.journal import Recorded
-    from gpt_trader.records.reader import Verification
     from gpt_trader.records.rebuild import Rebuilt
+    from gpt_trader.records.shelf import Verification
 
 __all__ = ["events"]
 

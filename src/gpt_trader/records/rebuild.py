@@ -15,7 +15,8 @@ from gpt_trader.core.events import (
 from gpt_trader.core.journal import Recorded
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.records.orders import OrderLine
-from gpt_trader.records.reader import Verification, read_run, verify
+from gpt_trader.records.reader import read_run, verify
+from gpt_trader.records.shelf import Verification
 
 __all__ = ["Rebuilt", "rebuild", "rebuild_store", "verify_and_rebuild"]
 

@@ -21,9 +21,10 @@ from tests.builders import a_fill
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import SCHEMA_VERSION, TacticStarted
 from gpt_trader.core.values import Side
-from gpt_trader.records import event_store
-from gpt_trader.records.event_store import EventStore, sqlite_notes
+from gpt_trader.records import event_store, sqlite_shelf
+from gpt_trader.records.event_store import EventStore
 from gpt_trader.records.reader import connect_reader, last_boot, verify
+from gpt_trader.records.sqlite_shelf import SqliteShelf, sqlite_notes
 
 RUN = "test-run"
 
@@ -37,10 +38,15 @@ def opened(path: Path, *, durable: bool = True) -> EventStore:
     return EventStore.open(path, RUN, last_boot(path) + 1, durable=durable)
 
 
+def the_file(store: EventStore) -> SqliteShelf:
+    assert isinstance(store._shelf, SqliteShelf)
+    return store._shelf
+
+
 def transactions(store: EventStore) -> list[str]:
     """Fills up with every COMMIT that the store's connection runs."""
     commits: list[str] = []
-    store._connection.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
+    the_file(store).connection.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
     return commits
 
 
@@ -103,8 +109,8 @@ def test_commit_is_durable_when_it_returns(path: Path) -> None:
 
     with opened(path) as store:
         asyncio.run(main(store))
-        assert store._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
-        assert store._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert the_file(store).connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+        assert the_file(store).connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
 def test_commit_without_news_writes_nothing(path: Path) -> None:
@@ -211,8 +217,8 @@ def test_a_full_disk_stops_the_store(path: Path) -> None:
     with opened(path) as store:
         store.append(a_fill())
         store.flush()
-        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-        store._connection.execute(f"PRAGMA max_page_count={pages}")
+        pages = the_file(store).connection.execute("PRAGMA page_count").fetchone()[0]
+        the_file(store).connection.execute(f"PRAGMA max_page_count={pages}")
         for number in range(200):
             store.append(a_fill(trade_id=str(number)))
         with pytest.raises(StoreError, match=r"events\.sqlite: .*the disk is full: free some space"):
@@ -235,13 +241,13 @@ def test_a_full_disk_is_told_to_everybody_who_waits(path: Path) -> None:
         assert [type(answer) for answer in answers] == [StoreError, StoreError]
 
     with opened(path) as store:
-        store._connection.execute("PRAGMA max_page_count=1")
+        the_file(store).connection.execute("PRAGMA max_page_count=1")
         asyncio.run(main(store))
 
 
 def test_a_foreign_lock_stops_the_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program that holds the database is waited for a moment, then named."""
-    monkeypatch.setattr(event_store, "BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_shelf, "BUSY_TIMEOUT_SECONDS", 0.05)
     with opened(path) as store:
         intruder = sqlite3.connect(path, isolation_level=None)
         intruder.execute("BEGIN IMMEDIATE")
@@ -256,7 +262,7 @@ def test_an_interrupted_write_is_settled(path: Path) -> None:
     with opened(path) as store:
         store.append(a_fill(trade_id="a"))
         store._writing = True
-        store._connection.execute("BEGIN IMMEDIATE")  # as if struck before the rows were in
+        the_file(store).connection.execute("BEGIN IMMEDIATE")  # as if struck before the rows were in
         store.flush()
         store.append(a_fill(trade_id="b"))
         pending = list(store._pending)
