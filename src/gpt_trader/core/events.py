@@ -118,8 +118,9 @@ class ProductListed(Event, frozen=True, kw_only=True):
 
     symbol: str
     venue_symbol: str
-    base: str
-    quote: str
+    base: str = ""
+    """Empty in logs that were written before it was kept; so is `quote`."""
+    quote: str = ""
     tick: Decimal
     lot: Decimal
     contract_size: Decimal
