@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.builders import a_fill
+from tests.builders import START_NS, a_fill
 
 from gpt_trader.core.errors import StoreError
-from gpt_trader.core.events import SCHEMA_VERSION, TacticStarted
+from gpt_trader.core.events import SCHEMA_VERSION, MissMarked, TacticStarted
 from gpt_trader.core.values import Side
 from gpt_trader.records import event_store, sqlite_shelf
 from gpt_trader.records.event_store import EventStore
@@ -27,6 +27,8 @@ from gpt_trader.records.reader import connect_reader, last_boot, verify
 from gpt_trader.records.sqlite_shelf import SqliteShelf, sqlite_notes
 
 RUN = "test-run"
+A_MEASUREMENT = MissMarked(at_ns=START_NS, symbol="BTC-PERP", side=Side.BUY, unfilled=Decimal(1), mid=Decimal(60_000))
+"""May wait for company."""
 
 
 @pytest.fixture
@@ -113,6 +115,40 @@ def test_commit_is_durable_when_it_returns(path: Path) -> None:
         assert the_file(store).connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
+def test_an_outcome_is_written_though_nobody_waits(path: Path) -> None:
+    """A fill is on the disk at the end of its turn, together with the thoughts before it."""
+
+    async def main(store: EventStore) -> None:
+        store.append(A_MEASUREMENT)
+        await asyncio.sleep(0)
+        assert verify(path).events == 0
+        store.append(a_fill())
+        store.append(a_fill(trade_id="b"))
+        await asyncio.sleep(0)
+        assert verify(path).events == 3
+
+    with opened(path) as store:
+        commits = transactions(store)
+        asyncio.run(main(store))
+        assert len(commits) == 1
+
+
+def test_a_failed_write_that_nobody_waited_for_is_told_to_the_next(path: Path) -> None:
+    """Nothing is taken into a log that does not reach the disk."""
+
+    async def main(store: EventStore) -> None:
+        for number in range(200):
+            store.append(a_fill(trade_id=str(number)))
+        await asyncio.sleep(0)
+        assert "the disk is full" in store.failure
+        with pytest.raises(StoreError, match="the disk is full"):
+            store.append(A_MEASUREMENT)
+
+    with opened(path) as store:
+        the_file(store).connection.execute("PRAGMA max_page_count=1")
+        asyncio.run(main(store))
+
+
 def test_commit_without_news_writes_nothing(path: Path) -> None:
     """Asking twice costs one write."""
 
@@ -131,7 +167,7 @@ def test_a_cancelled_caller_does_not_cancel_the_others(path: Path) -> None:
     """The shared write belongs to all who wait for it."""
 
     async def main(store: EventStore) -> None:
-        store.append(a_fill())
+        store.append(A_MEASUREMENT)
         first, second = (asyncio.ensure_future(store.commit()) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()
@@ -369,7 +405,7 @@ import asyncio, sys
 from pathlib import Path
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.records.reader import last_boot
-from tests.builders import a_fill
+from tests.builders import START_NS, a_fill
 
 async def main(path, durable):
     store = EventStore.open(path, "test-run", last_boot(path) + 1, durable=durable)
