@@ -29,7 +29,7 @@ from gpt_trader.core.events import (
 from gpt_trader.core.ids import intent_id
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.values import ZERO, Bar, ExecutionReport, OrderRequest, Side
-from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged, ReadsAhead
+from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged, ReadsAhead, StreamChanged
 from gpt_trader.execution.engine import ExecutionEngine
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.stop_triggers import StopTriggerManager
@@ -166,24 +166,27 @@ class PerpsBot:
 
     def _say_products(self) -> None:
         for symbol in self.settings.symbols:
-            product = self.adapter.products()[symbol]
-            self.bus.publish(
-                ProductListed(
-                    at_ns=self.clock.now_ns(),
-                    symbol=symbol,
-                    venue_symbol=product.venue_symbol,
-                    base=product.base,
-                    quote=product.quote,
-                    tick=product.tick,
-                    lot=product.lot,
-                    contract_size=product.contract_size,
-                    min_quantity=product.min_quantity,
-                    max_quantity=product.max_quantity,
-                    min_notional=product.min_notional,
-                    maker_fee_rate=product.maker_fee_rate,
-                    taker_fee_rate=product.taker_fee_rate,
-                )
+            self._say_product(symbol)
+
+    def _say_product(self, symbol: str) -> None:
+        product = self.adapter.products()[symbol]
+        self.bus.publish(
+            ProductListed(
+                at_ns=self.clock.now_ns(),
+                symbol=symbol,
+                venue_symbol=product.venue_symbol,
+                base=product.base,
+                quote=product.quote,
+                tick=product.tick,
+                lot=product.lot,
+                contract_size=product.contract_size,
+                min_quantity=product.min_quantity,
+                max_quantity=product.max_quantity,
+                min_notional=product.min_notional,
+                maker_fee_rate=product.maker_fee_rate,
+                taker_fee_rate=product.taker_fee_rate,
             )
+        )
 
     def request_stop(self, reason: str) -> None:
         """Ask for an orderly end; the first reason is kept."""
@@ -242,10 +245,15 @@ class PerpsBot:
         await self.adapter.close()
 
     # --- what the market says -------------------------------------------------------------------------------------
-    def on_market(self, item: Bar | ProductChanged) -> None:
+    def on_market(self, item: Bar | ProductChanged | StreamChanged) -> None:
         """Called by the adapter for each closed bar, in order."""
-        if not isinstance(item, Bar):
-            return  # the adapter's products already carry the new status; decisions read it there
+        if isinstance(item, ProductChanged):
+            self._product_changed(item)
+            return
+        if isinstance(item, StreamChanged):
+            if not item.up:
+                self.bus.report(f"{self.adapter.name} {item.name}", item.reason, "connecting again")
+            return
         self.last_bars[item.symbol] = item
         band = self._quiet.get(item.symbol)
         if band is not None and not (band[0] < item.low and item.high < band[1]):
@@ -269,6 +277,14 @@ class PerpsBot:
             self.stops.keep_for_strategy(strategy.name, item.symbol, decision.trigger_price, decision.anchor)
         elif decision is not None:
             self._spawn(self._act(item, strategy, decision))
+
+    def _product_changed(self, item: ProductChanged) -> None:
+        """The adapter's products carry a new status already; other terms under what is open need a person's look."""
+        if not item.reason:
+            return
+        if self._position(item.symbol) or any(self.orders.living(item.symbol)):
+            self.guards.pause(item.symbol, item.reason)
+        self._say_product(item.symbol)
 
     def _ask(self, strategy: Strategy, bar: Bar) -> Decision:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gpt_trader import __version__
-from gpt_trader.bot.account import AccountFeed
+from gpt_trader.bot.account import AccountFeed, CashWatch
 from gpt_trader.bot.bot import BotSettings, PerpsBot
 from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.bot.recovery import Recovery
@@ -124,7 +124,10 @@ class PerpsBotBuilder:
         metrics = OrderMetricsReporter()
         bus.watch("order metrics", metrics.on_event)
         orders = OrderManager(bus, clock)
-        account_feed = AccountFeed(bus, clock, orders)
+        cash = None
+        if not adapter.simulated:
+            cash = CashWatch(bus=bus, clock=clock, adapter=adapter, ledger=ledger, orders=orders)
+        account_feed = AccountFeed(bus, clock, orders, cash)
         equity = EquityTracker()
         statistics = {
             symbol: BarStatistics(self._bar_seconds, volatility_bars=config.risk.volatility_window_periods)
@@ -141,6 +144,7 @@ class PerpsBotBuilder:
             config=config.risk,
             counts=counts,
             windows=windows,
+            cash=cash,
         )
         guards = GuardManager(
             config=config.risk,
@@ -220,6 +224,7 @@ class PerpsBotBuilder:
             counts=counts,
             tracker=workshop.tracker,
             reconciler=workshop.reconciler,
+            cash=cash,
         )
         parts = SharedParts(
             config=config.risk,
@@ -275,7 +280,10 @@ class PerpsBotBuilder:
         bus.subscribe(OrderRejected, "guards after rejects", bot.on_money_moved)
         bus.subscribe(SlippageExceeded, "guards after slippage", bot.on_money_moved)
         bus.subscribe(OrderFilled, "fills that are not ours", guards.on_fill)
-        self._begin(engine.name, selection, recovery.replay(self._journal))
+        replayed = recovery.replay(self._journal)
+        if cash is not None and not replayed:
+            cash.begin(adapter.account().funding)
+        self._begin(engine.name, selection, replayed)
         return BuiltBot(bot=bot, selection=selection, metrics=metrics, parts=parts)
 
     def _margin_windows(self) -> MarginWindows:
@@ -327,6 +335,7 @@ class PerpsBotBuilder:
             market=identity.market,
             seed=identity.seed,
             cash=self._adapter.account().cash,
+            funding=self._adapter.account().funding,
         )
 
 

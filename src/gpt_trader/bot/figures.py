@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from gpt_trader.bot.account import CashWatch
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.values import ZERO, Exposure, Side
@@ -35,6 +36,7 @@ class AccountFigures:
         config: RiskConfig,
         counts: BreakerCounts,
         windows: MarginWindows,
+        cash: CashWatch | None = None,
     ) -> None:
         self._adapter = adapter
         self._ledger = ledger
@@ -45,11 +47,12 @@ class AccountFigures:
         self._config = config
         self._counts = counts
         self._windows = windows
+        self._cash = cash
         self._drift: dict[str, tuple[Decimal, int, int]] = {}
         """Ledger less venue where they differed at the last sweep; since when just so, and when last seen."""
 
     async def sweep(self) -> None:
-        """Compare the venue's positions with the ledger's. Raises ExchangeError: no answer is no zero."""
+        """Compare the venue's positions and cash with the ledger's. Raises ExchangeError: no answer is no zero."""
         positions = {position.symbol: position.quantity for position in await self._adapter.positions()}
         now_ns = self._clock.now_ns()
         seen: dict[str, tuple[Decimal, int, int]] = {}
@@ -59,6 +62,14 @@ class AccountFigures:
                 before, since_ns, _ = self._drift.get(symbol, (ZERO, now_ns, now_ns))
                 seen[symbol] = (drift, since_ns if drift == before else now_ns, now_ns)
         self._drift = seen
+        if self._cash is not None:
+            self._cash.reckon_late_funding()
+            if not seen:
+                self._cash.compare(self._marks())
+
+    def _marks(self) -> dict[str, Decimal]:
+        marks = {symbol: self._adapter.market.mark(symbol) for symbol in self._ledger.positions()}
+        return {symbol: mark.price for symbol, mark in marks.items() if mark is not None}
 
     def read(self) -> GuardInput:
         """Equity is the venue's word; positions are the ledger's."""

@@ -7,7 +7,7 @@ not find stays as the log has it, and counts.
 
 from __future__ import annotations
 
-from gpt_trader.bot.account import AccountFeed
+from gpt_trader.bot.account import AccountFeed, CashWatch
 from gpt_trader.core.errors import ExchangeError
 from gpt_trader.core.events import (
     Event,
@@ -17,6 +17,7 @@ from gpt_trader.core.events import (
     OrderRefused,
     PositionClosed,
     PositionOpened,
+    RunStarted,
 )
 from gpt_trader.core.journal import Journal
 from gpt_trader.exchange.base import ExchangeAdapter
@@ -54,6 +55,7 @@ class Recovery:
         counts: BreakerCounts,
         tracker: OrderTracker,
         reconciler: OrderReconciler,
+        cash: CashWatch | None = None,
     ) -> None:
         self._adapter = adapter
         self._ledger = ledger
@@ -68,6 +70,8 @@ class Recovery:
         self._counts = counts
         self._tracker = tracker
         self._reconciler = reconciler
+        self._cash = cash
+        self._began_ns = 0
         self._fills: set[tuple[str, str]] = set()
         self.replayed = 0
         """Events of earlier boots."""
@@ -89,11 +93,15 @@ class Recovery:
         self._answers.restore(event)
         self._metrics.on_event(event)
         self._counts.take(event)
+        if self._cash is not None:
+            self._cash.restore(event)
         match event:
             case OrderFilled():
                 self._fills.add((event.venue_order_id, event.trade_id))
             case OrderApproved() | OrderRefused():
                 self._intents.remember(event.intent_id)
+            case RunStarted():
+                self._began_ns = self._began_ns or event.at_ns
             case FundingApplied():
                 self._account_feed.restore(event)
             case PositionOpened():
@@ -110,7 +118,7 @@ class Recovery:
         """
         if not self.replayed:
             return
-        page = await self._adapter.fills("")
+        page = await self._adapter.fills(self._adapter.fill_cursor(self._began_ns))
         for fill in page.fills:
             if (fill.venue_order_id, fill.trade_id) not in self._fills:
                 self._account_feed.on_update(fill)

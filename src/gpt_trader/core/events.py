@@ -96,6 +96,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     seed: int
     cash: Decimal
     """Account balance when the run began."""
+    funding: Decimal | None = None
+    """All funding the venue had booked until then, where it tells a sum instead of payments."""
 
 
 class BootStarted(Event, frozen=True, kw_only=True):
@@ -404,6 +406,8 @@ class FundingApplied(Event, frozen=True, kw_only=True):
     rate: Decimal
     position: Decimal
     price: Decimal
+    kind: str = "PAID"
+    """PAID, ESTIMATE (reckoned by us, the venue has not booked it yet), or TRUE_UP (what it booked, less estimates)."""
 
 
 class TransferObserved(Event, frozen=True, kw_only=True):

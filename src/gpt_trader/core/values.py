@@ -214,6 +214,8 @@ class Account(Value, frozen=True, kw_only=True):
     maintenance_margin: Decimal
     available_margin: Decimal
     received_ns: int
+    funding: Decimal | None = None
+    """All funding the venue has booked so far, where it tells a sum instead of payments; above zero is received."""
 
 
 class Mark(Value, frozen=True, kw_only=True):

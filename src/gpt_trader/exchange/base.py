@@ -41,6 +41,7 @@ __all__ = [
     "PreparedOrder",
     "ProductChanged",
     "ReadsAhead",
+    "StreamChanged",
 ]
 
 
@@ -111,10 +112,21 @@ class FundingUpdate(Value, frozen=True, kw_only=True):
 
 
 class ProductChanged(Value, frozen=True, kw_only=True):
-    """The venue changed what a product may do."""
+    """The venue changed what a product may do, or what it is."""
 
     symbol: str
     status: TradingStatus
+    reason: str = ""
+    """What must be looked at by a person before more is entered: changed terms, or a record that cannot be booked.
+    Empty when only the status changed."""
+
+
+class StreamChanged(Value, frozen=True, kw_only=True):
+    """A connection to the venue came up, or ended and is being made anew."""
+
+    name: str
+    up: bool
+    reason: str = ""
 
 
 class OrderPreview(Value, frozen=True, kw_only=True):
@@ -148,7 +160,7 @@ class ReadsAhead(Protocol):
 
 
 AccountListener = Callable[[OrderUpdate | FillUpdate | FundingUpdate | Account], None]
-MarketListener = Callable[[Bar | ProductChanged], None]
+MarketListener = Callable[[Bar | ProductChanged | StreamChanged], None]
 
 
 class ExchangeAdapter(Protocol):
@@ -167,6 +179,11 @@ class ExchangeAdapter(Protocol):
 
     @property
     def market(self) -> MarketView: ...
+
+    async def connect(self) -> None:
+        """Learn who we are there: products and account, so that a bot can be built. Subscribes to nothing; called
+        once, before `start`. Raises ConfigError for a key that must not be used."""
+        ...
 
     async def start(self, symbols: Sequence[str], on_market: MarketListener, on_account: AccountListener) -> None:
         """Connect, subscribe and return once products, account and marks are known."""
@@ -208,6 +225,10 @@ class ExchangeAdapter(Protocol):
 
     async def fills(self, cursor: str) -> FillPage:
         """An empty cursor starts at the beginning of what the venue keeps."""
+        ...
+
+    def fill_cursor(self, since_ns: int) -> str:
+        """A cursor that leaves out what was traded long before `since_ns`, and nothing of what came after."""
         ...
 
     async def balances(self) -> Account: ...

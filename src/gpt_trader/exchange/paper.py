@@ -164,6 +164,9 @@ class PaperExchange:
     def account(self) -> Account:
         return self._venue.account()
 
+    async def connect(self) -> None:
+        """Products and account are known from the beginning."""
+
     async def start(self, symbols: Sequence[str], on_market: MarketListener, on_account: AccountListener) -> None:
         """Subscribe, and let market time pass until every symbol has a price.
 
@@ -253,6 +256,9 @@ class PaperExchange:
         count = self._venue.fills_count
         fills = (self._venue.fill(trade) for trade in range(int(cursor or 0), count))
         return FillPage(fills=tuple(_fill_update(news) for news in fills), cursor=str(count))
+
+    def fill_cursor(self, since_ns: int) -> str:  # noqa: ARG002 - all fills are of this run
+        return ""
 
     async def balances(self) -> Account:
         return self._venue.account()

@@ -320,7 +320,7 @@ class OrderManager:
                 liquidity=update.liquidity,
                 cumulative=cumulative,
                 state=state,
-                cause=update.cause if order is None or update.cause != "OWN" else "OWN",
+                cause="FOREIGN" if order is None and update.cause == "OWN" else update.cause,
                 trade_ns=update.trade_ns,
                 arrival_mid=order.submitted.arrival_mid if order else ZERO,
             )

@@ -71,6 +71,11 @@ class LevelBook:
         """What was known is not known any more."""
         self._received_ns = None
 
+    def stands(self, received_ns: int) -> None:
+        """The venue says, without another word on the book, that the connection lives: it is as it was."""
+        if self._received_ns is not None:
+            self._received_ns = received_ns
+
     def apply(self, event: BookEvent, received_ns: int) -> None:
         """One event. Raises WireError for what leaves no book that could be believed; then there is none."""
         assert event.product_id == self._product.venue_symbol

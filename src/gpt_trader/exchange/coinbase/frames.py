@@ -140,6 +140,7 @@ class FuturesBalance(_Wire, frozen=True, kw_only=True):
     available_margin: Written
     liquidation_threshold: Written
     futures_buying_power: Written
+    funding_pnl: Written = None
 
 
 class BalanceEvent(_Wire, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from gpt_trader.core.clock import NS
 from gpt_trader.core.values import ZERO, BookView, Mark, ProductSpec
 from gpt_trader.exchange.coinbase.book import LevelBook
 from gpt_trader.exchange.coinbase.decoding import number, stamp_ns
-from gpt_trader.exchange.coinbase.frames import BookEvent, Frame, TickerEvent
+from gpt_trader.exchange.coinbase.frames import BookEvent, Frame, HeartbeatEvent, TickerEvent
 from gpt_trader.exchange.coinbase.replies import Product
 
 __all__ = ["LiveMarket"]
@@ -56,10 +56,15 @@ class _Watched:
 class LiveMarket:
     """MarketView of some products. Frames must come in order, as CoinbaseSocket tells them."""
 
-    def __init__(self, products: Iterable[ProductSpec]) -> None:
-        chosen = tuple(products)
-        self._watched = {product.symbol: _Watched(product) for product in chosen}
-        self._by_id = {product.venue_symbol: self._watched[product.symbol] for product in chosen}
+    def __init__(self, products: Iterable[ProductSpec] = ()) -> None:
+        self._watched: dict[str, _Watched] = {}
+        self._by_id: dict[str, _Watched] = {}
+        self.follow(products)
+
+    def follow(self, products: Iterable[ProductSpec]) -> None:
+        """Begin to know these products; nothing is known of any other."""
+        for product in products:
+            self._watched[product.symbol] = self._by_id[product.venue_symbol] = _Watched(product)
 
     # what is told
 
@@ -75,6 +80,16 @@ class LiveMarket:
                     if watched is not None and price is not None:
                         watched.last = _Part(price, received_ns)
                         watched.measure(venue_ns, received_ns)
+            elif isinstance(event, HeartbeatEvent):
+                self._hear_heartbeat(venue_ns, received_ns)
+
+    def _hear_heartbeat(self, venue_ns: int, received_ns: int) -> None:
+        """No frame was missed before it, so what stands in the books stands there now."""
+        for watched in self._watched.values():
+            if watched.mid.price is not None:
+                watched.book.stands(received_ns)
+                watched.mid = _Part(watched.mid.price, received_ns)
+                watched.measure(venue_ns, received_ns)
 
     def _hear_book(self, event: BookEvent, venue_ns: int, received_ns: int) -> None:
         watched = self._by_id.get(event.product_id)
@@ -104,19 +119,25 @@ class LiveMarket:
     # what is asked
 
     def mark(self, symbol: str) -> Mark | None:
-        return self._watched[symbol].mark
+        watched = self._watched.get(symbol)
+        return None if watched is None else watched.mark
 
     def book(self, symbol: str, depth: int) -> BookView | None:
-        return self._watched[symbol].book.view(depth)
+        watched = self._watched.get(symbol)
+        return None if watched is None else watched.book.view(depth)
 
     def touch(self, symbol: str) -> tuple[Decimal, Decimal] | None:
-        return self._watched[symbol].book.touch()
+        watched = self._watched.get(symbol)
+        return None if watched is None else watched.book.touch()
 
     def last_price(self, symbol: str) -> Decimal | None:
-        return self._watched[symbol].last.price
+        watched = self._watched.get(symbol)
+        return None if watched is None else watched.last.price
 
     def index_price(self, symbol: str) -> Decimal | None:
-        return self._watched[symbol].index.price
+        watched = self._watched.get(symbol)
+        return None if watched is None else watched.index.price
 
     def funding_rate(self, symbol: str) -> Decimal:
-        return self._watched[symbol].funding_rate
+        watched = self._watched.get(symbol)
+        return watched.funding_rate if watched else ZERO

@@ -11,6 +11,7 @@ import msgspec
 from gpt_trader.exchange.coinbase.decoding import Written
 
 __all__ = [
+    "AccountsReply",
     "BalanceReply",
     "BalanceSummary",
     "BookReply",
@@ -25,6 +26,8 @@ __all__ = [
     "FutureDetails",
     "KeyPermissions",
     "MarginRate",
+    "MarginSetting",
+    "MarginWindowReply",
     "Order",
     "OrderReply",
     "OrdersReply",
@@ -38,6 +41,7 @@ __all__ = [
     "TimeReply",
     "Trade",
     "TradesReply",
+    "Wallet",
 ]
 
 
@@ -179,6 +183,22 @@ class Order(_Wire, frozen=True, kw_only=True):
     size_in_quote: bool | None = False
 
 
+class MarginSetting(_Wire, frozen=True, kw_only=True):
+    setting: str
+    """INTRADAY_MARGIN_SETTING_STANDARD or ..._INTRADAY."""
+
+
+class MarginWindow(_Wire, frozen=True, kw_only=True):
+    margin_window_type: str = ""
+    end_time: str | None = None
+
+
+class MarginWindowReply(_Wire, frozen=True, kw_only=True):
+    margin_window: MarginWindow
+    is_intraday_margin_killswitch_enabled: bool = False
+    is_intraday_margin_enrollment_killswitch_enabled: bool = False
+
+
 class OrderReply(_Wire, frozen=True, kw_only=True):
     order: Order
 
@@ -261,6 +281,23 @@ class PreviewReply(_Wire, frozen=True, kw_only=True):
 
 
 # the account
+
+
+class Wallet(_Wire, frozen=True, kw_only=True):
+    """One currency of the account, outside the futures wallet."""
+
+    uuid: str
+    currency: str
+    available_balance: Written = None
+    hold: Written = None
+    active: bool | None = None
+    ready: bool | None = None
+
+
+class AccountsReply(_Wire, frozen=True, kw_only=True):
+    accounts: list[Wallet]
+    has_next: bool
+    cursor: str | None = None
 
 
 class BalanceSummary(_Wire, frozen=True, kw_only=True):

@@ -32,6 +32,8 @@ from gpt_trader.exchange.coinbase.replies import (
     Fill,
     FillsReply,
     KeyPermissions,
+    MarginSetting,
+    MarginWindowReply,
     Order,
     OrderReply,
     OrdersReply,
@@ -66,6 +68,9 @@ class CoinbaseRest:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def close(self) -> None:
+        self._transport.close()
 
     # orders
 
@@ -122,8 +127,15 @@ class CoinbaseRest:
         return tuple(found.values())
 
     async def _orders(self, statuses: Sequence[str]) -> list[Order]:
+        return await self._pages({"order_status": list(statuses)})
+
+    async def orders_since(self, since: str) -> list[Order]:
+        """Every order made since then (RFC 3339), whatever became of it."""
+        return await self._pages({"start_date": since})
+
+    async def _pages(self, wanted: dict[str, object]) -> list[Order]:
         found: list[Order] = []
-        query: dict[str, object] = {"order_status": list(statuses), "product_type": "FUTURE", "limit": PAGE}
+        query: dict[str, object] = {**wanted, "product_type": "FUTURE", "limit": PAGE}
         for _ in range(PAGES_MAX):
             reply = await self._transport.get("/orders/historical/batch", OrdersReply, query)
             found += reply.orders
@@ -163,6 +175,13 @@ class CoinbaseRest:
         """Every future, perpetual or dated."""
         return tuple((await self._transport.get("/products", ProductsReply, {"product_type": "FUTURE"})).products)
 
+    async def margin_setting(self) -> str:
+        return (await self._transport.get("/cfm/intraday/margin_setting", MarginSetting)).setting
+
+    async def margin_window(self) -> MarginWindowReply:
+        query: dict[str, object] = {"margin_profile_type": "MARGIN_PROFILE_TYPE_RETAIL_INTRADAY_MARGIN_1"}
+        return await self._transport.get("/cfm/intraday/current_margin_window", MarginWindowReply, query)
+
     async def key_permissions(self) -> KeyPermissions:
         return await self._transport.get("/key_permissions", KeyPermissions)
 
@@ -176,6 +195,11 @@ class CoinbaseRest:
         """Every future, perpetual or dated."""
         reply = await self._transport.get("/market/products", ProductsReply, {"product_type": "FUTURE"})
         return tuple(reply.products)
+
+    async def listed(self, product_ids: Sequence[str]) -> tuple[Product, ...]:
+        """These products alone, as they are now."""
+        query = {"product_type": "FUTURE", "product_ids": list(product_ids)}
+        return tuple((await self._transport.get("/market/products", ProductsReply, query)).products)
 
     async def candles(self, product_id: str, granularity: str, start: int, end: int) -> tuple[Candle, ...]:
         """Those that begin from `start` to `end`, seconds since the epoch, oldest first; at most CANDLES_MAX.

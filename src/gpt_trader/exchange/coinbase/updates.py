@@ -104,6 +104,7 @@ def account_of(balance: replies.BalanceSummary | FuturesBalance, received_ns: in
         maintenance_margin=needed(balance.liquidation_threshold, "liquidation_threshold"),
         available_margin=needed(balance.futures_buying_power, "futures_buying_power"),
         received_ns=received_ns,
+        funding=number(balance.funding_pnl),
     )
 
 
