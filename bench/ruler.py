@@ -9,6 +9,7 @@ import platform
 import resource
 import sys
 import time
+from operator import ge
 from typing import Any
 
 FEE = 0.0005
@@ -82,3 +83,19 @@ class EmaCross:
         if seen < self.warmup:
             return 0
         return 1 if fast >= slow else -1
+
+    def see_many(self, prices: list[float]) -> tuple[list[float], list[float], list[int]]:
+        """Both averages and the side after each of the prices to come, to the last digit those of `see`."""
+        fast, slow, fast_share, slow_share = self.fast, self.slow, self.fast_share, self.slow_share
+        seen, fasts, slows = self.seen, [], []
+        if not seen:
+            fast = slow = prices[0]
+        for price in prices:
+            fast += (price - fast) * fast_share
+            slow += (price - slow) * slow_share
+            fasts.append(fast)
+            slows.append(slow)
+        sides = [1 if above else -1 for above in map(ge, fasts, slows)]
+        early = max(0, self.warmup - 1 - seen)
+        sides[:early] = [0] * len(sides[:early])
+        return fasts, slows, sides

@@ -28,6 +28,7 @@ from gpt_trader.market.rows import BAR, LEVEL, QUOTE, ROW, TRADE
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.strategies.base import Signal, Strategy, Want
+from gpt_trader.strategies.vector_form import BarColumns
 from gpt_trader.venue.settings import BarModel, Latency, VenueSettings
 
 FRACTION = Decimal("0.00014")
@@ -98,6 +99,22 @@ class Cross:
         return {}
 
     def restore(self, state: Any) -> None: ...
+
+
+class ForeseenCross(Cross):
+    """The same with its signal in vectorised form."""
+
+    def foresee(self, bars: BarColumns) -> np.ndarray:
+        """Where the side of the averages, reckoned for all bars at once, changes."""
+        self.foreseen = self.ema.see_many(bars.close.tolist())
+        sides = np.array(self.foreseen[2])
+        known = np.maximum.accumulate(np.where(sides != 0, np.arange(len(sides)), -1))
+        standing = np.where(known >= 0, sides[known], self.side)
+        return np.flatnonzero(np.diff(standing, prepend=self.side))
+
+    def pass_over(self, start: int, end: int) -> None:
+        ema, (fast, slow, _) = self.ema, self.foreseen
+        ema.fast, ema.slow, ema.seen = fast[end - 1], slow[end - 1], ema.seen + end - start
 
 
 class Flip:
@@ -242,6 +259,7 @@ def _tell(built: BuiltBot, store: EventStore, timer: Timer, units: int, *, durab
 __all__ = [
     "Cross",
     "Flip",
+    "ForeseenCross",
     "Timer",
     "bar_rows",
     "bar_stream",

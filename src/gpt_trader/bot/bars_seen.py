@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -11,9 +10,14 @@ from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.events import BarsSeen
 from gpt_trader.core.values import Bar
 
-__all__ = ["BarCounter"]
+__all__ = ["BarCounter", "hour_end_ns"]
 
 HOUR_NS: Final = 3600 * NS
+
+
+def hour_end_ns(close_ns: int) -> int:
+    """End of the UTC hour that a bar belongs to; one that closes with the hour belongs to it."""
+    return -(-close_ns // HOUR_NS) * HOUR_NS
 
 
 class BarCounter:
@@ -32,31 +36,36 @@ class BarCounter:
     def add(self, bar: Bar) -> None:
         """Count a bar as the strategy got it; the first bar of a new UTC hour tells of those before."""
         if bar.close_ns > self._hour_end_ns:
-            self.tell()
-            self._first = bar
-            self._hour_end_ns = -(-bar.close_ns // HOUR_NS) * HOUR_NS
+            self._begin_hour(bar, self._clock.now_ns())
         self._last = bar
         self._bars += 1
         if bar.history:
             self._history += 1
 
-    def hour_goes_on(self, close_ns: int) -> bool:
-        """A bar that closes then belongs to the hour that is being counted, and others of it were seen."""
-        return self._first is not None and close_ns <= self._hour_end_ns
+    def add_many(self, first: Bar, last: Bar, count: int) -> None:
+        """Count bars of one hour, none of them history, told of ahead of their time: the hour before ends with the
+        close of the first."""
+        if first.close_ns > self._hour_end_ns:
+            self._begin_hour(first, first.close_ns)
+        self._last = last
+        self._bars += count
 
-    def add_many(self, bars: Sequence[Bar]) -> None:
-        """Count further bars of the same hour, none of them history."""
-        self._last = bars[-1]
-        self._bars += len(bars)
+    def _begin_hour(self, bar: Bar, now_ns: int) -> None:
+        self._tell(now_ns)
+        self._first = bar
+        self._hour_end_ns = hour_end_ns(bar.close_ns)
 
     def tell(self) -> None:
         """Write down what was counted since the last time; nothing when no bar closed."""
+        self._tell(self._clock.now_ns())
+
+    def _tell(self, now_ns: int) -> None:
         first, last = self._first, self._last
         if first is None or last is None:
             return
         self._bus.publish(
             BarsSeen(
-                at_ns=self._clock.now_ns(),
+                at_ns=now_ns,
                 symbol=last.symbol,
                 strategy=self._strategy,
                 bars=self._bars,

@@ -116,6 +116,8 @@ class PerpsBot:
         self._statistics = statistics
         self._mark_outs = mark_outs
         self._bars_seen = dict.fromkeys(strategies, 0)
+        self._cold = list(strategies)
+        """Symbols whose strategy still warms up."""
         self._counters = {symbol: BarCounter(bus, clock, strategy.name) for symbol, strategy in strategies.items()}
         self._turns = {symbol: asyncio.Lock() for symbol in strategies}
         self._intents: set[asyncio.Task[None]] = set()
@@ -294,8 +296,19 @@ class PerpsBot:
 
     def _look_ahead(self, ahead: BarsAhead) -> int:
         """Bars to come that need not be told one by one."""
-        warm = all(self._bars_seen[symbol] >= each.warmup_bars for symbol, each in self._strategies.items())
-        return self._stretch.look(ahead, self._quiet) if self._quiet and self._caught_up and warm else 0
+        if not self._quiet or not self._caught_up or not self._is_warm():
+            return 0
+        if self._end_ns is not None and int(ahead.window.close_ns[ahead.end - 1]) >= self._end_ns:
+            ahead = ahead.first(int((ahead.close_ns < self._end_ns).sum()))  # nobody is asked at the end any more
+        return self._stretch.look(ahead, self._quiet) if len(ahead) else 0
+
+    def _is_warm(self) -> bool:
+        """Every strategy has seen the bars that it needs; from then on it stays so."""
+        if self._cold:
+            self._cold = [
+                symbol for symbol in self._cold if self._bars_seen[symbol] < self._strategies[symbol].warmup_bars
+            ]
+        return not self._cold
 
     def _with_warmup(self, bar: Bar, strategy: Strategy) -> Bar:
         """The first bars of a market without stored history are themselves the warm-up, marked as history."""

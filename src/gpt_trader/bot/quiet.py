@@ -13,13 +13,13 @@ from decimal import Decimal
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gpt_trader.bot.bars_seen import BarCounter
+from gpt_trader.bot.bars_seen import BarCounter, hour_end_ns
+from gpt_trader.bot.foresight import Foresight, foresee
 from gpt_trader.core.values import ZERO, Bar
 from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.market.statistics import BarStatistics
-from gpt_trader.market.view import BarsAhead, MarketView
+from gpt_trader.market.view import BarsAhead, BarWindow, Ints, MarketView
 from gpt_trader.records.ledger import GRAIN, EquityTracker, Ledger
 from gpt_trader.strategies.base import Signal, StopMove, Strategy
 
@@ -30,6 +30,8 @@ Band = tuple[float, float]
 Decision = Signal | StopMove | Exception | None
 """What a strategy answered, or what it raised."""
 EXACT_MAX: Final = 1 << 62
+FEW: Final = 100
+"""Fewer bars than this are added up faster one by one than by calling numpy."""
 
 
 class NotAsked:
@@ -64,6 +66,9 @@ class QuietStretch:
         self._last_bars = last_bars
         self._decided: dict[str, tuple[int, Decision]] = {}
         self._to_sample: BarsAhead | None = None
+        self._window: BarWindow | None = None
+        self._foresights: list[Foresight] | None = None
+        """What the strategies foresee in that window; None where one of them must see every bar."""
 
     def decision(self, bar: Bar) -> Decision | NotAsked:
         """What the strategy wanted at this bar, if it was asked ahead; taken once."""
@@ -83,112 +88,166 @@ class QuietStretch:
         change = self._equity_change(ahead)
         if change is None:
             return 0
-        count = self._ask(ahead, count)
-        if count:
-            self._take_in(ahead, count, change)
-        return count
+        end = self._ask(ahead.window, ahead.start, _within_hour(ahead, ahead.start + count))
+        passed = ahead.first(end - ahead.start)
+        if len(passed):
+            self._take_in(passed, change)
+        return len(passed)
 
     def _may_look(self, ahead: BarsAhead, bands: Mapping[str, Band]) -> bool:
-        first_ns = int(ahead.close_ns[0])
         return all(
-            symbol in bands
-            and symbol in self._strategies
-            and not self._stops.watches(symbol)
-            and self._counters[symbol].hour_goes_on(first_ns)
+            symbol in bands and symbol in self._strategies and not self._stops.watches(symbol)
             for symbol in ahead.symbols
         )
 
-    def _ask(self, ahead: BarsAhead, count: int) -> int:
-        """Show the bars to their strategies up to the first answer; returns how many come before its moment."""
-        symbols, bars = ahead.symbols, ahead.bars
-        positions = [float(self._ledger.position(symbol).quantity) for symbol in symbols]
+    # --- what strategies say ----------------------------------------------------------------------------------------
+    def _ask(self, window: BarWindow, start: int, end: int) -> int:
+        """Ask the strategies about bars up to the first answer; returns the place up to which there is none, where a
+        moment ends."""
+        if window is not self._window:
+            self._window, self._foresights = window, None
+            try:
+                self._foresights = foresee(window, start, self._strategies)
+            except Exception as error:  # noqa: BLE001 - the bot loop's place: told when the next bar is
+                self._remember(window, start, error)
+                return start
+        if self._foresights is not None:
+            return self._ask_where_named(window, self._foresights, start, _moment(window, start, end))
+        return self._ask_each(window, start, end)
+
+    def _ask_where_named(self, window: BarWindow, foresights: list[Foresight], start: int, end: int) -> int:
+        """Only at bars at which a strategy said that it may want something."""
+        asked: list[Bar] = []
+        place = start
+        for each in foresights:
+            each.goes_on(start)
+        while (named := min([each.next_asked(place, end) for each in foresights])) < end:
+            product, bar = int(window.products[named]), window.bar(named)
+            foresights[product].pass_to(named)
+            answer = self._decide(bar, self._position(bar.symbol))
+            if isinstance(answer, Exception):
+                self._foresights = None  # where the strategy stands now, nobody foresaw
+            foresights[product].goes_on(named + 1)
+            if answer is not None:
+                end = _moment(window, start, named)
+                self._decided.update(
+                    {each.symbol: (each.close_ns, None) for each in asked if each.close_ns == bar.close_ns}
+                )
+                self._remember(window, named, answer)
+                break
+            asked.append(bar)
+            place = named + 1
+        for each in foresights:
+            each.pass_to(end)
+        return end
+
+    def _ask_each(self, window: BarWindow, start: int, end: int) -> int:
+        """One bar after another."""
+        symbols, bars = window.symbols, window.bars
+        positions = [self._position(symbol) for symbol in symbols]
         ask = [self._strategies[symbol].decide for symbol in symbols]
         answer: Decision = None
-        place = 0
+        place = start
         try:
             if len(symbols) == 1:
                 decide, position = ask[0], positions[0]
-                for bar in bars[:count]:
+                for bar in bars[start:end]:
                     answer = decide(bar, position)
                     if answer is not None:
                         break
                     place += 1
             else:
-                for bar, product in zip(bars[:count], ahead.products.tolist(), strict=False):
+                for bar, product in zip(bars[start:end], window.products[start:end].tolist(), strict=True):
                     answer = ask[product](bar, positions[product])
                     if answer is not None:
                         break
                     place += 1
         except Exception as error:  # noqa: BLE001 - the bot loop's place: told when the bar is
             answer = error
-        if answer is None:
-            return self._cut(ahead, count)
-        start = int(np.searchsorted(ahead.close_ns, ahead.close_ns[place]))
-        for bar in bars[start:place]:
+        whole = _moment(window, start, place)
+        for bar in bars[whole:place]:
             self._decided[bar.symbol] = (bar.close_ns, None)
-        self._decided[bars[place].symbol] = (bars[place].close_ns, answer)
-        return start
+        if answer is not None:
+            self._remember(window, place, answer)
+        return whole
 
-    def _cut(self, ahead: BarsAhead, count: int) -> int:
-        """All of `count` bars wanted nothing; those of a moment that goes on after them wait for it."""
-        if count == len(ahead.bars) or ahead.close_ns[count] != ahead.close_ns[count - 1]:
-            return count
-        start = int(np.searchsorted(ahead.close_ns, ahead.close_ns[count]))
-        for bar in ahead.bars[start:count]:
-            self._decided[bar.symbol] = (bar.close_ns, None)
-        return start
+    def _decide(self, bar: Bar, position: float) -> Decision:
+        try:
+            return self._strategies[bar.symbol].decide(bar, position)
+        except Exception as error:  # noqa: BLE001 - the bot loop's place: told when the bar is
+            return error
 
-    def _equity_change(self, ahead: BarsAhead) -> NDArray[np.int64] | None:
+    def _remember(self, window: BarWindow, place: int, answer: Decision) -> None:
+        bar = window.bar(place)
+        self._decided[bar.symbol] = (bar.close_ns, answer)
+
+    def _position(self, symbol: str) -> float:
+        return float(self._ledger.position(symbol).quantity)
+
+    # --- what the bars change ---------------------------------------------------------------------------------------
+    def _equity_change(self, ahead: BarsAhead) -> list[int] | None:
         """Value in GRAIN of one tick of each product for what is held; None where that is no whole number."""
-        values = np.zeros(len(ahead.symbols), np.int64)
+        values = [0] * len(ahead.symbols)
+        if ahead.marks_later:
+            return values
         for place, symbol in enumerate(ahead.symbols):
             quantity = self._ledger.position(symbol).quantity
-            value = quantity * ahead.ticks[place] / GRAIN
-            most = int(ahead.close_ticks.max()) * abs(value)
-            if ahead.marks_later:
+            if not quantity:
                 continue
-            if quantity and (not ahead.marks_follow or value != int(value) or most > EXACT_MAX):
-                return None
+            value = quantity * ahead.window.ticks[place] / GRAIN
             values[place] = int(value)
+            most = ahead.window.close_ticks_max * abs(values[place])
+            if not ahead.marks_follow or value != values[place] or most > EXACT_MAX:
+                return None
         return values
 
-    def _take_in(self, ahead: BarsAhead, count: int, values: NDArray[np.int64]) -> None:
-        bars, symbols = ahead.bars[:count], ahead.symbols
-        if len(symbols) == 1:
-            self._take_in_one(symbols[0], bars)
+    def _take_in(self, passed: BarsAhead, values: Sequence[int]) -> None:
+        window = passed.window
+        if len(window.symbols) == 1:
+            self._take_in_one(window, slice(passed.start, passed.end), passed.start, passed.end - 1)
         else:
-            for place, symbol in enumerate(symbols):
-                own = [bars[each] for each in np.flatnonzero(ahead.products[:count] == place).tolist()]
-                if own:
-                    self._take_in_one(symbol, own)
-        if ahead.marks_later:
-            self._to_sample = ahead.part(0, count)
+            for product in range(len(window.symbols)):
+                own = np.flatnonzero(passed.products == product) + passed.start
+                if len(own):
+                    self._take_in_one(window, own, int(own[0]), int(own[-1]))
+        if passed.marks_later:
+            self._to_sample = passed
         else:
-            self._sample(ahead, count, values)
+            self._sample(passed, values)
 
-    def _take_in_one(self, symbol: str, bars: Sequence[Bar]) -> None:
-        self._last_bars[symbol] = bars[-1]
-        self._statistics[symbol].add_many(bars)
-        self._counters[symbol].add_many(bars)
+    def _take_in_one(self, window: BarWindow, own: slice | Ints, first: int, last: int) -> None:
+        """The bars of one symbol, by their places in the window."""
+        symbol = window.symbols[window.products[first]]
+        times, closes, volumes = window.close_ns[own].tolist(), window.close[own].tolist(), window.volume[own].tolist()
+        self._last_bars[symbol] = window.bar(last)
+        self._statistics[symbol].add_many(times, closes, volumes)
+        self._counters[symbol].add_many(window.bar(first), self._last_bars[symbol], len(times))
 
-    def _sample(self, ahead: BarsAhead, count: int, values: NDArray[np.int64]) -> None:
+    def _sample(self, passed: BarsAhead, values: Sequence[int]) -> None:
         """Equity at every moment at which bars closed: it moves by the ticks of what is held."""
         marks: dict[str, Decimal] = {}
-        for symbol, position in self._ledger.positions().items():
+        for symbol in self._ledger.positions():
             mark = self._market.mark(symbol)
             if mark is None:
                 return  # without a mark for everything held there is no equity
             marks[symbol] = mark.price
-            del position
         worth = int((self._ledger.equity(marks) - self._ledger.transfers) / GRAIN)
-        moved = np.zeros(count, np.int64)
-        for place, symbol in enumerate(ahead.symbols):
-            if values[place]:
-                own = np.flatnonzero(ahead.products[:count] == place)
-                before = int(marks.get(symbol, ZERO) / ahead.ticks[place])
-                moved[own] = np.diff(ahead.close_ticks[own], prepend=before) * values[place]
-        ends = np.flatnonzero(np.diff(ahead.close_ns[:count], append=-1))
-        self._equity.sample_many(int(ahead.close_ns[count - 1]), worth + np.cumsum(moved)[ends])
+        last_ns = int(passed.window.close_ns[passed.end - 1])
+        before = [
+            int(marks.get(symbol, ZERO) / tick) if value else 0
+            for symbol, tick, value in zip(passed.symbols, passed.window.ticks, values, strict=True)
+        ]
+        if len(values) == 1 and len(passed) < FEW:
+            value, base = values[0], worth - before[0] * values[0]
+            self._equity.sample_few(last_ns, [base + ticks * value for ticks in passed.close_ticks.tolist()])
+            return
+        moved = np.zeros(len(passed), np.int64)
+        for place, value in enumerate(values):
+            if value:
+                own = np.flatnonzero(passed.products == place)
+                moved[own] = np.diff(passed.close_ticks[own], prepend=before[place]) * value
+        ends = np.flatnonzero(np.diff(passed.close_ns, append=-1))
+        self._equity.sample_many(last_ns, worth + np.cumsum(moved)[ends])
 
     # --- where marks are known when the bars have passed -----------------------------------------------------------
     def _whole_moments(self, ahead: BarsAhead) -> bool:
@@ -201,7 +260,7 @@ class QuietStretch:
         quantities = [self._ledger.position(symbol).quantity for symbol in ahead.symbols]
         return [(place, quantity) for place, quantity in enumerate(quantities) if quantity]
 
-    def passed(self, marks: NDArray[np.int64]) -> None:
+    def passed(self, marks: Ints) -> None:
         """Equity at every moment of the bars that have passed, by the marks of then."""
         ahead, self._to_sample = self._to_sample, None
         assert ahead is not None, "bars were looked at before they passed"
@@ -220,7 +279,7 @@ class QuietStretch:
                 worth += change - change[0]
         self._equity.sample_many(now_ns, worth)
 
-    def _sample_each(self, ahead: BarsAhead, paths: Mapping[str, NDArray[np.int64]]) -> None:
+    def _sample_each(self, ahead: BarsAhead, paths: Mapping[str, Ints]) -> None:
         """One after another, in Decimal."""
         times = ahead.close_ns[np.flatnonzero(np.diff(ahead.close_ns, append=-1))]
         for moment, at_ns in enumerate(times.tolist()):
@@ -229,7 +288,7 @@ class QuietStretch:
                 self._equity.sample(at_ns, self._ledger.equity(marks), self._ledger.transfers)
 
 
-def _value_path(marks: NDArray[np.int64], quantity: Decimal) -> NDArray[np.int64] | None:
+def _value_path(marks: Ints, quantity: Decimal) -> Ints | None:
     """Value of a position in GRAIN along its marks; None where that is no whole number, or a mark is missing."""
     above, below = quantity.as_integer_ratio()
     if not marks.all() or int(marks.max()) * abs(above) > EXACT_MAX or (marks * above % below).any():
@@ -239,9 +298,30 @@ def _value_path(marks: NDArray[np.int64], quantity: Decimal) -> NDArray[np.int64
 
 def _within_bands(ahead: BarsAhead, bands: Mapping[str, Band]) -> int:
     """Bars before the first that leaves its band."""
-    low = np.array([bands[symbol][0] for symbol in ahead.symbols])
-    high = np.array([bands[symbol][1] for symbol in ahead.symbols])
-    if len(ahead.symbols) > 1:
+    window = ahead.window
+    own = [bands[symbol] for symbol in window.symbols]
+    if all(band[0] < low and high < band[1] for band, (low, high) in zip(own, window.ranges, strict=True)):
+        return len(ahead)
+    low, high = (np.array([band[side] for band in own]) for side in (0, 1))
+    if len(own) > 1:
         low, high = low[ahead.products], high[ahead.products]
-    leaves = (ahead.low <= low) | (ahead.high >= high)
-    return int(leaves.argmax()) if leaves.any() else len(ahead.bars)
+    part = slice(ahead.start, ahead.end)
+    leaves = (window.low[part] <= low) | (window.high[part] >= high)
+    return int(leaves.argmax()) if leaves.any() else len(ahead)
+
+
+def _within_hour(ahead: BarsAhead, end: int) -> int:
+    """The place at which the hour of the first bar is over, at most `end`; counted bars are told by the hour."""
+    times = ahead.window.close_ns
+    over_ns = hour_end_ns(int(times[ahead.start]))
+    if times[end - 1] <= over_ns:
+        return end
+    return ahead.start + int(np.searchsorted(times[ahead.start : end], over_ns, side="right"))
+
+
+def _moment(window: BarWindow, start: int, end: int) -> int:
+    """`end`, or where its moment began, if there are bars of one moment on both sides of it; not before `start`."""
+    times = window.close_ns
+    if end in (start, len(times)) or times[end] != times[end - 1]:
+        return end
+    return start + int(np.searchsorted(times[start:end], times[end]))

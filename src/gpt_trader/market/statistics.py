@@ -82,45 +82,45 @@ class BarStatistics:
         self._last_close = 0.0
         self._day = -1
         self._day_squares = 0
-        self._unread: list[Bar] = []
+        self._times: list[int] = []
+        self._closes: list[float] = []
+        self._traded: list[float] = []
+        """Bars that were added and not read yet: times, closes, volumes."""
         self._values: SymbolStatistics | None = None
         self._bar_sigma: Decimal | None = None
 
     def add(self, bar: Bar) -> None:
-        self._values = self._bar_sigma = None
-        self._unread.append(bar)
-        if len(self._unread) >= UNREAD_BARS_MAX:
-            self._read()
+        self.add_many((bar.close_ns,), (bar.close,), (bar.volume,))
 
-    def add_many(self, bars: Sequence[Bar]) -> None:
+    def add_many(self, close_ns: Sequence[int], closes: Sequence[float], volumes: Sequence[float]) -> None:
         """The same, for many bars in order."""
-        if bars:
-            self._values = self._bar_sigma = None
-            self._unread.extend(bars)
-            if len(self._unread) >= UNREAD_BARS_MAX:
-                self._read()
+        self._values = self._bar_sigma = None
+        self._times += close_ns
+        self._closes += closes
+        self._traded += volumes
+        if len(self._times) >= UNREAD_BARS_MAX:
+            self._read()
 
     def _read(self) -> None:
         """Take in what was added. The figures do not depend on when this happens."""
-        bars = self._unread
-        if not bars:
+        if not self._times:
             return
-        self._unread = []
-        closes = [self._last_close, *(bar.close for bar in bars)]
+        times, closes, volumes = self._times, [self._last_close, *self._closes], self._traded
+        self._times, self._closes, self._traded = [], [], []
         known = closes if self._last_close > 0 else closes[1:]  # the first bar of all has no return
         returns = [round(log(after / before) * GRAIN) for before, after in pairwise(known)]
         self._returns.extend(returns)
-        self._volumes.extend([round(bar.volume * VOLUME_GRAIN) for bar in bars])
+        self._volumes.extend([round(volume * VOLUME_GRAIN) for volume in volumes])
         self._last_close = closes[-1]
-        self._add_to_day(bars, returns)
+        self._add_to_day(times, returns)
 
-    def _add_to_day(self, bars: Sequence[Bar], returns: Sequence[int]) -> None:
+    def _add_to_day(self, times: Sequence[int], returns: Sequence[int]) -> None:
         """A return belongs to the day in which its bar closes."""
-        day = bars[-1].close_ns // DAY_NS
+        day = times[-1] // DAY_NS
         if day != self._day:
             self._day, self._day_squares = day, 0
-        today = bisect_left(bars, day * DAY_NS, key=lambda bar: bar.close_ns)
-        self._day_squares += _squares(returns[max(0, today - len(bars) + len(returns)) :])
+        today = bisect_left(times, day * DAY_NS)
+        self._day_squares += _squares(returns[max(0, today - len(times) + len(returns)) :])
 
     def values(self) -> SymbolStatistics:
         """For a decision."""

@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+import numpy as np
+
 from gpt_trader.core.errors import Number
 from gpt_trader.core.values import Bar
+from gpt_trader.market.view import Floats, Ints
 from gpt_trader.strategies.base import Signal, StopMove, Want
+from gpt_trader.strategies.vector_form import BarColumns
 
 __all__ = ["MovingAverageCrossover"]
 
@@ -53,6 +57,8 @@ class MovingAverageCrossover:
         self._standing_bars = 0
         self._acted = 0
         self._anchor: float | None = None
+        self._foreseen: tuple[Floats, Ints, Ints] | None = None
+        """Closes, trend and standing bars after each of the bars that were foreseen."""
 
     @property
     def warmup_bars(self) -> int:
@@ -126,3 +132,58 @@ class MovingAverageCrossover:
     def restore(self, state: Mapping[str, Number]) -> None:
         anchor = state.get("anchor")
         self._anchor = None if anchor is None else float(anchor)
+
+    # --- the vectorised form ----------------------------------------------------------------------------------------
+    def foresee(self, bars: BarColumns) -> Ints | None:
+        """Where crosses will be confirmed. None while averages are not known, and where a stop trails: it may move
+        at any bar."""
+        if self._trailing_stop or len(self._long) < (self._long.maxlen or 0):
+            return None
+        signs, count = self._signs(bars.close), len(bars)
+        places = np.arange(count)
+        known = np.maximum.accumulate(np.where(signs != 0, places, -1))
+        trends = np.where(known >= 0, signs[known], self._trend)
+        turns = np.flatnonzero(np.diff(trends, prepend=self._trend))
+        # the trend that stands now turned this many bars before the first of these
+        since = np.full(count, -1 - self._standing_bars)
+        since[turns] = turns
+        self._foreseen = bars.close, trends, places - np.maximum.accumulate(since)
+        return self._confirmed(trends, turns)
+
+    def _signs(self, new: Floats) -> Ints:
+        """Sign of short less long average at each of the new closes, as `_see` would find it.
+
+        Differences of running sums drift, by less than `drift`; where that could change the sign, it is summed anew.
+        """
+        short, long = self._short.maxlen or 0, self._long.maxlen or 0
+        closes = np.concatenate((np.array(self._long), new))
+        sums = np.cumsum(closes)
+        ends = np.arange(long, len(closes))
+        difference = (sums[ends] - sums[ends - short]) / short - (sums[ends] - sums[ends - long]) / long
+        drift = 4 * len(closes) ** 2 * np.finfo(np.float64).eps * float(closes.max())
+        for place in np.flatnonzero(np.abs(difference) <= drift).tolist():
+            window = closes[place + 1 : place + 1 + long].tolist()
+            difference[place] = sum(window[-short:]) / short - sum(window) / long
+        signs: Ints = np.sign(difference).astype(np.int64)
+        return signs
+
+    def _confirmed(self, trends: Ints, turns: Ints) -> Ints:
+        """Places at which a trend has stood long enough, and is not the one acted on last."""
+        found, acted = [], self._acted
+        starts = [-1 - self._standing_bars, *turns.tolist()]
+        ends = [*turns.tolist(), len(trends)]
+        for start, end in zip(starts, ends, strict=True):
+            place = max(0, start + self._confirmation_bars)
+            if place < end and trends[place] != acted:
+                found.append(place)
+                acted = trends[place]
+        return np.array(found, np.int64)
+
+    def pass_over(self, start: int, end: int) -> None:
+        assert self._foreseen is not None, "only what was foreseen is passed over"
+        closes, trends, standing = self._foreseen
+        known = closes[max(start, end - (self._long.maxlen or 0)) : end].tolist()
+        self._short.extend(known)
+        self._long.extend(known)
+        self._trend, self._standing_bars = int(trends[end - 1]), int(standing[end - 1])
+        self._anchor = None

@@ -6,18 +6,16 @@ themselves say can matter, and that may be looked at many bars at a time.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import repeat
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt_trader.core.values import Bar
 from gpt_trader.market.rows import BAR
 from gpt_trader.market.stream import Rows
-from gpt_trader.market.view import BarsAhead
+from gpt_trader.market.view import BarsAhead, BarWindow
 from gpt_trader.venue.face import ProductUnits
 from gpt_trader.venue.layout import PATH
 
@@ -38,54 +36,47 @@ class RowsAhead:
     def __init__(self, products: Sequence[ProductUnits]) -> None:
         self._products = products
         self._rows: Rows | None = None
-        self._places: Ints = np.zeros(0, np.int64)
-        self._breaks: Ints = np.zeros(0, np.int64)
-        self._close_ns: Ints = np.zeros(0, np.int64)
-        self._break_ns: Ints = np.zeros(0, np.int64)
+        # lists, because a place in one is found in a fraction of the time that an array takes
+        self._places: list[int] = []
+        self._breaks: list[int] = []
+        self._close_ns: list[int] = []
+        self._break_ns: list[int] = []
         self._last_ns = 0
         self._start = self._end = 0
-        self._window: BarsAhead | None = None
+        self._window: BarWindow | None = None
 
     def give(self, rows: Rows) -> None:
         """The kernel goes on with these rows."""
-        kinds = rows["kind"]
+        kinds, times = rows["kind"], rows["ts"]
         self._rows = rows
-        self._places = np.flatnonzero(kinds == BAR)
-        self._breaks = np.flatnonzero((kinds != BAR) & (kinds != PATH)) if len(self._places) else self._places
-        self._close_ns = rows["ts"][self._places]
-        self._break_ns = rows["ts"][self._breaks]
+        places = np.flatnonzero(kinds == BAR)
+        breaks = np.flatnonzero((kinds != BAR) & (kinds != PATH)) if len(places) else places
+        self._places, self._close_ns = places.tolist(), times[places].tolist()
+        self._breaks, self._break_ns = breaks.tolist(), times[breaks].tolist()
         # more of the last moment may come with the next rows
-        self._last_ns = int(rows["ts"][-1]) if len(rows) else 0
+        self._last_ns = int(times[-1]) if len(rows) else 0
         self._start = self._end = 0
 
     def find(self, row_next: int, until_ns: int, *, marks_follow: bool) -> BarsAhead | None:
-        """Bars from row number `row_next` on that close before `until_ns`, with no other kind of row among them."""
-        if not len(self._places):
+        """Bars from row number `row_next` on that close by `until_ns`, with no other kind of row among them or at the
+        time of the last."""
+        first = bisect_left(self._places, row_next)
+        if first == len(self._places) or self._close_ns[first] > until_ns:
             return None
-        first = int(np.searchsorted(self._places, row_next))
-        following = int(np.searchsorted(self._breaks, row_next))
+        before_ns = min(until_ns + 1, self._last_ns)
+        following = bisect_left(self._breaks, row_next)
         if following < len(self._breaks):
-            until_ns = min(until_ns, int(self._break_ns[following]))
-        stop = int(np.searchsorted(self._close_ns, min(until_ns, self._last_ns)))
+            before_ns = min(before_ns, self._break_ns[following])
+        stop = bisect_left(self._close_ns, before_ns, first)
         if first >= stop:
             return None
         if not self._start <= first < self._end or self._window is None:
             self._window = self._make(first, min(len(self._places), first + WINDOW_BARS))
             if self._window is None:
                 return None
-        window, low, high = self._window, first - self._start, min(stop, self._end) - self._start
-        return replace(
-            window,
-            bars=window.bars[low:high],
-            products=window.products[low:high],
-            close_ns=window.close_ns[low:high],
-            low=window.low[low:high],
-            high=window.high[low:high],
-            close_ticks=window.close_ticks[low:high],
-            marks_follow=marks_follow,
-        )
+        return BarsAhead(self._window, first - self._start, min(stop, self._end) - self._start, marks_follow)
 
-    def _make(self, start: int, end: int) -> BarsAhead | None:
+    def _make(self, start: int, end: int) -> BarWindow | None:
         assert self._rows is not None, "there are bars, so there are rows"
         rows = self._rows[self._places[start:end]]
         columns = [self._floats(rows, name) for name in "abcde"]
@@ -93,21 +84,17 @@ class RowsAhead:
             return None
         self._start, self._end = start, end
         opened, high, low, close, volume = (column for column in columns if column is not None)
-        products: Ints = rows["product"].astype(np.int64)
-        symbols = [product.spec.symbol for product in self._products]
-        names = repeat(symbols[0]) if len(symbols) == 1 else map(symbols.__getitem__, products.tolist())
-        times: Ints = rows["ts"].copy()
-        values = (column.tolist() for column in (opened, high, low, close, volume))
-        return BarsAhead(
-            symbols=symbols,
+        return BarWindow(
+            symbols=[product.spec.symbol for product in self._products],
             ticks=[product.tick for product in self._products],
-            bars=list(map(Bar, names, times.tolist(), *values)),
-            products=products,
-            close_ns=times,
-            low=low,
+            products=rows["product"].astype(np.int64),
+            close_ns=rows["ts"].copy(),
+            open=opened,
             high=high,
+            low=low,
+            close=close,
+            volume=volume,
             close_ticks=rows["d"].copy(),
-            marks_follow=False,
         )
 
     def _floats(self, rows: Rows, name: str) -> Floats | None:

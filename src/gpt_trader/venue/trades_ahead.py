@@ -7,17 +7,15 @@ venue/ahead.py does with bars that come as rows; the mark beside each is written
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
 from numba import from_dtype, types
 from numpy.typing import NDArray
 
-from gpt_trader.core.values import Bar
 from gpt_trader.market.compiled import EntryPoint, jit, part
 from gpt_trader.market.rows import BAR, FUNDING, INDEX, LEVEL, MARK, QUOTE, STATUS, TRADE
-from gpt_trader.market.view import BarsAhead
+from gpt_trader.market.view import BarsAhead, BarWindow
 from gpt_trader.venue.face import ProductUnits
 from gpt_trader.venue.kernel import refresh
 from gpt_trader.venue.layout import ASKS, BAR_OUT, BIDS, BOOK_TICKS, BY_BARS, BY_LEVELS, HEADER, PATH
@@ -161,7 +159,7 @@ class TradesAhead:
         self._lots = np.array([product.lot_ratio for product in products], np.int64)
         self._kept = np.zeros((len(products), KEPT), np.int64)
         self._figures = np.zeros(4, np.int64)
-        self._window: BarsAhead | None = None
+        self._window: BarWindow | None = None
 
     def forget(self) -> None:
         """There are new rows."""
@@ -171,21 +169,21 @@ class TradesAhead:
         """Bars that close after `now_ns` and before `until_ns`, if no account can be liquidated before the last."""
         window = self._window
         low = 0 if window is None else int(np.searchsorted(window.close_ns, now_ns, side="right"))
-        if window is None or low == len(window.bars):
+        if window is None or low == len(window.close_ns):
             window, low = self._make(), 0
         if window is None:
             return None
         high = int(np.searchsorted(window.close_ns, until_ns))
-        return window.part(low, high) if low < high and self._safe() else None
+        return BarsAhead(window, low, high) if low < high and self._safe() else None
 
-    def _make(self) -> BarsAhead | None:
+    def _make(self) -> BarWindow | None:
         out: NDArray[np.void] = np.zeros(WINDOW_BARS + len(self._symbols), BAR_OUT)
         count = trade_bars(self._memory.header, WINDOW_BARS, self._kept, out)
         price_range(self._memory.header, self._kept)
         self._window = self._bars(out[:count]) if count else None
         return self._window
 
-    def _bars(self, found: NDArray[np.void]) -> BarsAhead | None:
+    def _bars(self, found: NDArray[np.void]) -> BarWindow | None:
         """With the floats nearest to the exact values; None where a float could not be."""
         products: NDArray[np.int64] = found["product"].copy()
         above, below = self._ticks[products].T
@@ -195,19 +193,17 @@ class TradesAhead:
             return None
         opened, high, low, close = (found[name] * above / below for name in names)
         volume = found["volume"] * self._lots[products, 0] / self._lots[products, 1]
-        one = len(self._symbols) == 1
-        symbols = repeat(self._symbols[0]) if one else map(self._symbols.__getitem__, products.tolist())
-        values = (column.tolist() for column in (opened, high, low, close, volume))
-        return BarsAhead(
+        return BarWindow(
             symbols=self._symbols,
             ticks=self._units,
-            bars=list(map(Bar, symbols, found["close_ns"].tolist(), *values)),
             products=products,
             close_ns=found["close_ns"].copy(),
-            low=low,
+            open=opened,
             high=high,
+            low=low,
+            close=close,
+            volume=volume,
             close_ticks=found["close"].copy(),
-            marks_follow=False,
             marks_later=True,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from gpt_trader.core.events import SymbolPaused
 from gpt_trader.core.values import Bar
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import BAR, CLEAR, FUNDING, INDEX, LEVEL, MONEY_SCALE, QUOTE, ROW, STATUS, TRADE
-from gpt_trader.strategies.base import Signal, StopMove, Want
+from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
+from gpt_trader.strategies.ma_crossover import MovingAverageCrossover
+from gpt_trader.strategies.vector_form import BarColumns
 
 MINUTE_NS = 60 * NS
 START_NS = 1_704_067_200 * NS
@@ -114,12 +116,37 @@ class Crosser:
     def restore(self, state: Mapping[str, Number]) -> None: ...
 
 
-def played(folder: Path, market: ArrayStream, *, ahead: bool, raise_at: int = 0) -> tuple[House, dict[str, Any]]:
+def an_average(_: object = None) -> MovingAverageCrossover:
+    """Offers its signal in vectorised form too."""
+    return MovingAverageCrossover(short_bars=3, long_bars=9, fraction=D("0.8"), confirmation_bars=1)
+
+
+class ByStepsOnly:
+    """The same without that form."""
+
+    name = "ma_crossover"
+
+    def __init__(self, _: object) -> None:
+        self._inside = an_average()
+        self.warmup_bars = self._inside.warmup_bars
+        self.decide = self._inside.decide
+        self.state = self._inside.state
+        self.restore = self._inside.restore
+
+
+def played(
+    folder: Path,
+    market: ArrayStream,
+    *,
+    ahead: bool,
+    raise_at: int = 0,
+    strategy: Callable[[Any], Strategy] | None = None,
+) -> tuple[House, dict[str, Any]]:
     """One run to the end of the market, and what it came to."""
     folder.mkdir()
     config = a_config().model_copy(update={"symbols": tuple(product.symbol for product in market.products)})
     shown = 0
-    with a_house(folder, config, market, strategy=lambda _: Crosser(raise_at)) as house:
+    with a_house(folder, config, market, strategy=strategy or (lambda _: Crosser(raise_at))) as house:
         if not ahead:
             house.adapter.read_ahead = lambda look, passed: None  # type: ignore[method-assign] # the slow way, to compare with
         else:
@@ -190,3 +217,39 @@ def test_fault_of_a_strategy_is_told_when_its_bar_closes(tmp_path: Path, symbols
     for house in (quick_house, slow_house):
         paused = [event.at_ns for event in house.of(SymbolPaused) if "crosser" in event.reason]
         assert paused == [START_NS + 100 * MINUTE_NS] * symbols
+
+
+@pytest.mark.parametrize("symbols", [1, 3])
+@pytest.mark.parametrize("form", ["bars", "trades"])
+def test_the_vectorised_signal_gives_the_same_run(tmp_path: Path, symbols: int, form: str) -> None:
+    """As seeing each bar ahead of time, and as stopping at each bar."""
+    if form == "bars":
+        market = bars_market(symbols, seed=7, events=True)
+    else:
+        market = trades_market(symbols, seed=7, events=True, depth=False)
+    _, slow = played(tmp_path / "slow", market, ahead=False, strategy=an_average)
+    _, seen = played(tmp_path / "seen", market, ahead=True, strategy=ByStepsOnly)
+    _, foreseen = played(tmp_path / "foreseen", market, ahead=True, strategy=an_average)
+    assert slow.pop("shown") == 0
+    assert seen.pop("shown") == foreseen.pop("shown") > 5
+    assert foreseen == seen == slow
+    assert foreseen["orders"] > 5
+
+
+class Misforeseeing(MovingAverageCrossover):
+    """Its vectorised form has a fault."""
+
+    def foresee(self, bars: BarColumns) -> Any:
+        raise ValueError("a fault in the forecast")
+
+
+def test_fault_of_a_vectorised_signal_is_that_of_the_strategy(tmp_path: Path) -> None:
+    """Entries are paused, told as any other fault of a strategy."""
+    market = bars_market(1, seed=4, events=False)
+    house, _ = played(
+        tmp_path / "run",
+        market,
+        ahead=True,
+        strategy=lambda _: Misforeseeing(short_bars=3, long_bars=9, fraction=D("0.8")),
+    )
+    assert [event.reason for event in house.of(SymbolPaused)] == ["bot: strategy ma_crossover raised ValueError"]
