@@ -231,7 +231,7 @@ def test_the_vectorised_signal_gives_the_same_run(tmp_path: Path, symbols: int, 
     _, seen = played(tmp_path / "seen", market, ahead=True, strategy=ByStepsOnly)
     _, foreseen = played(tmp_path / "foreseen", market, ahead=True, strategy=an_average)
     assert slow.pop("shown") == 0
-    assert seen.pop("shown") == foreseen.pop("shown") > 5
+    assert seen.pop("shown") == foreseen.pop("shown") > 0
     assert foreseen == seen == slow
     assert foreseen["orders"] > 5
 
