@@ -18,7 +18,7 @@ WINGS: Final = {
     "llvmlite": ("venue/", "market/"),
     "numpy": (
         *("venue/", "market/", "research/", "report/", "exchange/paper", "exchange/coinbase/", "exchange/ccxt/"),
-        *("bot/quiet.py", "records/ledger.py"),  # many bars at once
+        *("bot/quiet.py", "bot/foresight.py", "strategies/", "records/ledger.py"),  # many bars at once
     ),
     "pydantic": ("config/",),
     "pydantic_settings": ("config/",),
