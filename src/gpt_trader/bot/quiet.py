@@ -69,6 +69,8 @@ class QuietStretch:
         self._window: BarWindow | None = None
         self._foresights: list[Foresight] | None = None
         """What the strategies foresee in that window; None where one of them must see every bar."""
+        self._place = 0
+        """Place in it of the bar that is asked about."""
 
     def decision(self, bar: Bar) -> Decision | NotAsked:
         """What the strategy wanted at this bar, if it was asked ahead; taken once."""
@@ -104,82 +106,73 @@ class QuietStretch:
     def _ask(self, window: BarWindow, start: int, end: int) -> int:
         """Ask the strategies about bars up to the first answer; returns the place up to which there is none, where a
         moment ends."""
+        self._place = start
+        try:
+            answer: Decision = self._first_answer(window, start, end)
+        except Exception as error:  # noqa: BLE001 - the bot loop's place: told when the bar is
+            answer = error
+            self._foresights = None  # where the strategy stands now, nobody foresaw
+        whole = _moment(window, start, self._place)
+        for bar in map(window.bar, range(whole, self._place)):
+            self._decided[bar.symbol] = (bar.close_ns, None)
+        if answer is not None:
+            bar = window.bar(self._place)
+            self._decided[bar.symbol] = (bar.close_ns, answer)
+        return whole
+
+    def _first_answer(self, window: BarWindow, start: int, end: int) -> Signal | StopMove | None:
+        """What the first strategy says that wants something, at `self._place`; all have then seen the bars before."""
         if window is not self._window:
             self._window, self._foresights = window, None
-            try:
-                self._foresights = foresee(window, start, self._strategies)
-            except Exception as error:  # noqa: BLE001 - the bot loop's place: told when the next bar is
-                self._remember(window, start, error)
-                return start
-        if self._foresights is not None:
-            return self._ask_where_named(window, self._foresights, start, _moment(window, start, end))
-        return self._ask_each(window, start, end)
-
-    def _ask_where_named(self, window: BarWindow, foresights: list[Foresight], start: int, end: int) -> int:
-        """Only at bars at which a strategy said that it may want something."""
-        asked: list[Bar] = []
-        place = start
-        for each in foresights:
+            self._foresights = foresee(window, start, self._strategies)
+        if self._foresights is None:
+            return self._ask_each(window, start, end)
+        for each in self._foresights:
             each.goes_on(start)
-        while (named := min([each.next_asked(place, end) for each in foresights])) < end:
-            product, bar = int(window.products[named]), window.bar(named)
-            foresights[product].pass_to(named)
-            answer = self._decide(bar, self._position(bar.symbol))
-            if isinstance(answer, Exception):
-                self._foresights = None  # where the strategy stands now, nobody foresaw
-            foresights[product].goes_on(named + 1)
-            if answer is not None:
-                end = _moment(window, start, named)
-                self._decided.update(
-                    {each.symbol: (each.close_ns, None) for each in asked if each.close_ns == bar.close_ns}
-                )
-                self._remember(window, named, answer)
-                break
-            asked.append(bar)
-            place = named + 1
-        for each in foresights:
-            each.pass_to(end)
-        return end
+        try:
+            return self._ask_where_named(window, self._foresights, end)
+        finally:
+            for each in self._foresights:
+                each.pass_to(self._place)
 
-    def _ask_each(self, window: BarWindow, start: int, end: int) -> int:
+    def _ask_where_named(self, window: BarWindow, foresights: list[Foresight], end: int) -> Signal | StopMove | None:
+        """Only at bars at which a strategy said that it may want something."""
+        place = self._place
+        while (named := min([each.next_asked(place, end) for each in foresights])) < end:
+            self._place, place = named, named + 1
+            bar, foresight = window.bar(named), foresights[window.products[named]]
+            foresight.pass_to(named)
+            foresight.goes_on(place)
+            answer = self._strategies[bar.symbol].decide(bar, self._position(bar.symbol))
+            if answer is not None:
+                return answer
+        self._place = end
+        return None
+
+    def _ask_each(self, window: BarWindow, start: int, end: int) -> Signal | StopMove | None:
         """One bar after another."""
-        symbols, bars = window.symbols, window.bars
+        symbols, bars = window.symbols, window.bars[start:end]
         positions = [self._position(symbol) for symbol in symbols]
         ask = [self._strategies[symbol].decide for symbol in symbols]
-        answer: Decision = None
+        answer: Signal | StopMove | None = None
         place = start
         try:
-            if len(symbols) == 1:
+            if len(symbols) == 1:  # spelled out: this loop is where a backtest on bars spends its time
                 decide, position = ask[0], positions[0]
-                for bar in bars[start:end]:
+                for bar in bars:
                     answer = decide(bar, position)
                     if answer is not None:
                         break
                     place += 1
             else:
-                for bar, product in zip(bars[start:end], window.products[start:end].tolist(), strict=True):
+                for bar, product in zip(bars, window.products[start:end].tolist(), strict=True):
                     answer = ask[product](bar, positions[product])
                     if answer is not None:
                         break
                     place += 1
-        except Exception as error:  # noqa: BLE001 - the bot loop's place: told when the bar is
-            answer = error
-        whole = _moment(window, start, place)
-        for bar in bars[whole:place]:
-            self._decided[bar.symbol] = (bar.close_ns, None)
-        if answer is not None:
-            self._remember(window, place, answer)
-        return whole
-
-    def _decide(self, bar: Bar, position: float) -> Decision:
-        try:
-            return self._strategies[bar.symbol].decide(bar, position)
-        except Exception as error:  # noqa: BLE001 - the bot loop's place: told when the bar is
-            return error
-
-    def _remember(self, window: BarWindow, place: int, answer: Decision) -> None:
-        bar = window.bar(place)
-        self._decided[bar.symbol] = (bar.close_ns, answer)
+        finally:
+            self._place = place
+        return answer
 
     def _position(self, symbol: str) -> float:
         return float(self._ledger.position(symbol).quantity)
