@@ -1,9 +1,8 @@
-"""What has a run written down, and is it whole? `gpt-trader events show` and `events verify`."""
+"""What has a run written down, and is it whole? `gpt-trader events show` and `events verify`; the rest is upkeep."""
 
 from __future__ import annotations
 
 import difflib
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gpt_trader.cli.console import console_for_people
+from gpt_trader.cli.upkeep import UPKEEP, store_of
 
 if TYPE_CHECKING:
     from gpt_trader.core.events import Event
@@ -31,10 +31,14 @@ _BESIDE: Final = frozenset({"type", "at_ns", "intent_id", "client_order_id", "sy
 
 @click.group()
 def events() -> None:
-    """Read or verify what a run has written down.
+    """Read, verify and look after what a run has written down.
 
     RUN is a run id or the beginning of one, `last`, or the path of a store.
     """
+
+
+for command in UPKEEP:
+    events.add_command(command)
 
 
 @events.command()
@@ -67,7 +71,7 @@ def show(
 
     from gpt_trader.records.reader import last_sequence, read_run
 
-    path = _store_of(run)
+    path = store_of(run)
     _check_types(types)
     filtered = bool(types or intent or order)
     start = after if after is not None else 0 if filtered else max(0, last_sequence(path) - limit)
@@ -82,14 +86,22 @@ def show(
 @events.command()
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def verify(run: str, *, as_json: bool) -> int:
+@click.option(
+    "--anchor",
+    "anchor_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Hold the log against the anchors in this file, too.",
+)
+def verify(run: str, *, as_json: bool, anchor_file: Path | None) -> int:
     """Walk the whole log, name every break, and rebuild the ledger from it.
 
     Exit code 0 when the log is whole, 3 when it is not.
     """
+    from gpt_trader.records.anchors import read_anchors
     from gpt_trader.records.rebuild import verify_and_rebuild
 
-    verification, rebuilt = verify_and_rebuild(_store_of(run))
+    anchors = read_anchors(anchor_file) if anchor_file is not None else ()
+    verification, rebuilt = verify_and_rebuild(store_of(run), anchors)
     if as_json:
         import json
 
@@ -97,13 +109,6 @@ def verify(run: str, *, as_json: bool) -> int:
     else:
         _print_verification(verification, rebuilt)
     return STORE_DAMAGED if verification.breaks else 0
-
-
-def _store_of(run: str) -> Path:
-    from gpt_trader.config.home import home
-    from gpt_trader.records.runs import find_store
-
-    return find_store(home(os.environ), run)
 
 
 def _check_types(types: Iterable[str]) -> None:

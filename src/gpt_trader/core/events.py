@@ -35,6 +35,7 @@ __all__ = [
     "FundingApplied",
     "GuardCleared",
     "GuardTripped",
+    "LogRepaired",
     "MissMarked",
     "ModeChanged",
     "OrderApproved",
@@ -139,6 +140,19 @@ class RunEnded(Event, frozen=True, kw_only=True):
     reason: str
     open_orders: tuple[str, ...] = ()
     open_positions: Mapping[str, Decimal] = {}
+
+
+class LogRepaired(Event, frozen=True, kw_only=True):
+    """A damaged log was put into quarantine and begun anew with what could be proven of it. The next boot asks the
+    venue for what is missing, and lets no entry out until an operator has looked. Publisher: records.upkeep."""
+
+    kept: int
+    """Events of before that are in the log."""
+    reached: int
+    """How many there had been, as far as mark and anchors remember."""
+    reason: str
+    quarantine: str
+    """Folder beside the store that holds the damaged files."""
 
 
 class EngineSelected(Event, frozen=True, kw_only=True):

@@ -144,15 +144,18 @@ def rows_after(connection: sqlite3.Connection, path: Path, after: int) -> Genera
 
 
 def _unfolded(blocks: Iterable[tuple[Any, ...]], after: int) -> Iterator[StoredRow]:
-    """The events of each block; the last one is given the hash that is stored, so that a change anywhere shows."""
-    for first, last, boot, version, payloads, previous_hash, stored in blocks:
-        previous = previous_hash
+    """The events of each block. One that does not end with the hash that is stored comes as a single row that cannot be
+    right: nobody can say which of its events was changed, so none is passed on."""
+    for first, last, boot, version, payloads, before, stored in blocks:
         lines = payloads.split(b"\n") if type(payloads) is bytes else [payloads]
+        digests = [previous := before]
         for sequence, payload in enumerate(lines, first):
-            digest = hash_of(previous, sequence, version, payload) if sequence != last else stored
-            if sequence > after:
-                yield sequence, boot, version, payload, previous, digest
-            previous = digest
+            digests.append(previous := hash_of(previous, sequence, version, payload))
+        if previous != stored or len(lines) != last - first + 1:
+            yield first, boot, version, payloads, before, stored
+            continue
+        for place in range(max(0, after - first + 1), len(lines)):
+            yield first + place, boot, version, lines[place], digests[place], digests[place + 1]
 
 
 def read_run(path: Path, after: int = 0) -> Iterator[Recorded]:

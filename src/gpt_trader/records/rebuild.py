@@ -12,7 +12,7 @@ from gpt_trader.core.events import (
     RunEnded,
     RunStarted,
 )
-from gpt_trader.core.journal import Recorded
+from gpt_trader.core.journal import Head, Recorded
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.records.orders import OrderLine
 from gpt_trader.records.reader import read_run, verify
@@ -73,7 +73,7 @@ def rebuild_store(path: Path) -> Rebuilt:
     return rebuild(read_run(path))
 
 
-def verify_and_rebuild(path: Path) -> tuple[Verification, Rebuilt]:
+def verify_and_rebuild(path: Path, anchors: Iterable[Head] = ()) -> tuple[Verification, Rebuilt]:
     """One walk: what is wrong with the log, and the state up to the first break. Raises StoreError without a store."""
     state = Rebuilt()
-    return verify(path, state.take), state
+    return verify(path, state.take, anchors), state

@@ -108,6 +108,7 @@ class SqliteShelf:
             self.connection.executemany(_INSERT_BLOCK, blocks)
             execute("COMMIT")
             self._mark.write(tail.sequence, tail.digest)
+        self.tail = tail
 
     def settle(self) -> int:
         with store_errors(self.path):

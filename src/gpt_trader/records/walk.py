@@ -21,7 +21,7 @@ intent id and client order id as they stand beside the payload (bytes, but for t
 
 def hash_of(previous: bytes, sequence: int, version: Any, payload: Any) -> bytes:
     """Hash of a row as it came from the disk; empty when damage changed the type of a column."""
-    if type(payload) is not bytes or type(version) is not int:
+    if type(payload) is not bytes or type(version) is not int or type(previous) is not bytes:
         return b""
     return row_hash(previous, sequence, version, payload)
 
