@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from gpt_trader.config.flags import FLAGS, as_text
 from gpt_trader.core import events as events_module
 from gpt_trader.core.errors import Refusal
 from gpt_trader.core.events import SCHEMA_VERSION
@@ -147,10 +148,44 @@ def orders() -> str:
     )
 
 
+FLAGS_INTRODUCTION = """\
+# Flags
+
+A flag changes how we trade, never whether it is watched or written down. Each is a yes/no setting that is declared \
+once, with a decision record, an owner and a day by which it is confirmed or removed; a flag without an accepted \
+record or past its day fails a test and `gpt-trader adr check`.
+
+```sh
+gpt-trader flags list                              # every flag as a run would begin with it
+gpt-trader flags show enable_market_impact_guard   # and everybody who said something of it
+gpt-trader flags history last                      # what a run began with, and every change since
+```
+
+A flag is set like any other setting: defaults < profile < risk file < env file < environment < command line. \
+`flags show` prints all of them with the time at which a file was written; the last one counts.
+"""
+
+
+def flags() -> str:
+    """Every flag with its variable, default, record, owner and review date."""
+    rows = "".join(
+        f"| `{flag.name}` | `{flag.env}` | {as_text(flag.default)} | [{flag.adr[:7]}](adr/{flag.adr}) | {flag.owner} | "
+        f"{flag.review_by} | {flag.changes} |\n"
+        for flag in FLAGS
+    )
+    return (
+        f"{FLAGS_INTRODUCTION}\n"
+        "The table is generated from `gpt_trader.config.flags:FLAGS` by `make docs`; do not edit.\n\n"
+        "## All flags\n\n"
+        f"| Flag | Variable | Default | Record | Owner | Review by | Changes |\n|---|---|---|---|---|---|---|\n{rows}"
+    )
+
+
 def quoted(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words) or "-"
 
 
 if __name__ == "__main__":
-    for name, page in {"refusals.md": refusals, "events.md": events, "guards.md": guards, "orders.md": orders}.items():
+    pages = {"refusals.md": refusals, "events.md": events, "guards.md": guards, "orders.md": orders, "flags.md": flags}
+    for name, page in pages.items():
         (Path(__file__).parent / name).write_text(page(), encoding="utf8")

@@ -87,6 +87,12 @@ def test_the_order_states_stand_in_the_generated_page() -> None:
     assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["orders"]()
 
 
+def test_every_flag_stands_in_the_generated_page() -> None:
+    """With its variable, default, record, owner and review date as they are in the code."""
+    page = (ROOT / "docs" / "flags.md").read_text(encoding="utf8")
+    assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["flags"]()
+
+
 def test_every_event_stands_in_the_generated_page() -> None:
     """The page is made from core.events by `make docs`, is current, and says who publishes each event."""
     page = (ROOT / "docs" / "events.md").read_text(encoding="utf8")

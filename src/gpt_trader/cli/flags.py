@@ -1,48 +1,116 @@
-"""Which engine, and who chose it? `gpt-trader flags list`."""
+"""Which switches are on, and who said so? `gpt-trader flags list|show|history`."""
 
 from __future__ import annotations
 
 import json
+import os
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gpt_trader.cli.config import configuration_options, load_configuration
+
+if TYPE_CHECKING:
+    from gpt_trader.config.flags import Flag
+    from gpt_trader.config.load import Loaded
+    from gpt_trader.config.sources import Source
 
 __all__ = ["flags"]
 
 
 @click.group()
 def flags() -> None:
-    """List the flags that choose the engine."""
+    """Show the flags: value, source, decision record, owner, review date; and what became of them in a run."""
 
 
 @flags.command("list")
 @configuration_options
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 def list_flags(profile: str | None, env_file: str | None, risk_file: str | None, *, as_json: bool) -> None:
-    """Print every flag: value, source, decision record, owner, review date and what it changes."""
-    from gpt_trader.config.flags import ENGINE_FLAGS
-    from gpt_trader.config.load import value_at
+    """Print every flag as a run would begin with it."""
+    from gpt_trader.config.flags import FLAGS
 
     loaded = load_configuration(profile, env_file, risk_file)
-    rows = [
-        {
-            "flag": flag.name,
-            "value": "true" if value_at(loaded.config, flag.path) else "false",
-            "source": str(loaded.sources[flag.path]),
-            "env": flag.env,
-            "default": "true" if flag.default else "false",
-            "adr": flag.adr,
-            "owner": flag.owner,
-            "review by": flag.review_by.isoformat(),
-            "changes": flag.changes,
-        }
-        for flag in ENGINE_FLAGS
-    ]
+    rows = [as_row(flag, loaded) for flag in FLAGS]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        click.echo(f"{row.pop('flag')} = {row.pop('value')}   ({row.pop('source')})")
-        for name, text in row.items():
-            click.echo(f"  {name:<10} {text}")
+        print_row(row)
+
+
+@flags.command()
+@click.argument("name")
+@configuration_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def show(name: str, profile: str | None, env_file: str | None, risk_file: str | None, *, as_json: bool) -> None:
+    """Print one flag, and everybody who said something of it; the last of them counts."""
+    from gpt_trader.config.flags import find_flag
+
+    flag = find_flag(name)
+    loaded = load_configuration(profile, env_file, risk_file)
+    row = as_row(flag, loaded)
+    said = [
+        {"source": str(source), "value": source.raw, "since": since(source)} for source in loaded.given_to(flag.path)
+    ]
+    if as_json:
+        click.echo(json.dumps({**row, "said": said}, indent=2, default=str))
+        return
+    print_row(row)
+    for each in said:
+        parts = (each["value"], "by", each["source"], each["since"])
+        click.echo("  said       " + " ".join(str(part) for part in parts if part))
+
+
+@flags.command()
+@click.argument("run", default="last")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+def history(run: str, *, as_json: bool) -> None:
+    """Print what a run began with and every change of engine since. RUN as in `events show`."""
+    from gpt_trader.config.home import home
+    from gpt_trader.core.clock import iso
+    from gpt_trader.records.flag_history import flag_history
+    from gpt_trader.records.runs import find_store
+
+    rows = flag_history(find_store(home(os.environ), run))
+    if as_json:
+        click.echo(json.dumps([{"time": iso(at_ns), "what": what} for at_ns, what in rows], indent=2))
+        return
+    for at_ns, what in rows:
+        click.echo(f"{iso(at_ns)}  {what}")
+
+
+def as_row(flag: Flag, loaded: Loaded) -> dict[str, Any]:
+    """What is declared of a flag, and what it would be."""
+    from gpt_trader.config.flags import as_text
+    from gpt_trader.config.load import value_at
+
+    source = loaded.sources[flag.path]
+    return {
+        "flag": flag.name,
+        "value": as_text(value_at(loaded.config, flag.path)),
+        "source": str(source),
+        "since": since(source),
+        "env": flag.env,
+        "type": flag.type,
+        "default": as_text(flag.default),
+        "adr": flag.adr,
+        "owner": flag.owner,
+        "review by": flag.review_by.isoformat(),
+        "changes": flag.changes,
+    }
+
+
+def since(source: Source) -> str:
+    """When a file last said so; a variable, an option or a default says it now."""
+    from gpt_trader.core.clock import iso
+
+    return "" if source.since_ns is None else iso(source.since_ns)
+
+
+def print_row(row: dict[str, Any]) -> None:
+    """Value and source on the first line, the rest below."""
+    rest = {name: text for name, text in row.items() if name not in ("flag", "value", "source") and text}
+    click.echo(f"{row['flag']} = {row['value']}   ({row['source']})")
+    for name, text in rest.items():
+        click.echo(f"  {name:<10} {text}")

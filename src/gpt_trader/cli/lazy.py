@@ -44,4 +44,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self._table.items() if text])
+            others = [name for name, (_, text) in self._table.items() if not text]
+            if others:
+                formatter.write_text(f"Also: {', '.join(others)}. More: COMMAND --help, and --version.")

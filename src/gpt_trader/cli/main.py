@@ -18,17 +18,18 @@ __all__ = ["COMMANDS", "cli", "exit_code", "main", "run_command_line"]
 COMMANDS: Final = {
     "run": ("gpt_trader.cli.run:run", "Trade: by default a made-up day, without keys or network."),
     "backtest": ("gpt_trader.cli.backtest:backtest", "Find out what the bot would have done, and report on it."),
-    "report": ("gpt_trader.cli.report:report", "Write the HTML report of a stored run."),
     "config": ("gpt_trader.cli.config:config", "Show every setting with its source, or check them."),
-    "flags": ("gpt_trader.cli.flags:flags", "List the flags that choose the engine."),
+    "flags": ("gpt_trader.cli.flags:flags", "List every flag with its value, its source and who answers for it."),
     "risk": ("gpt_trader.cli.risk:risk", "Show every rule and guard with its threshold."),
     "data": ("gpt_trader.cli.data:data", "Import market data into the catalog, check it, look at it."),
     "explain": ("gpt_trader.cli.explain:explain", "Tell why something was traded, refused, or not traded."),
     "tca": ("gpt_trader.cli.tca:tca", "Say what trading cost, and of what the cost is made."),
     "events": ("gpt_trader.cli.events:events", "Read or verify what a run has written down."),
+    "report": ("gpt_trader.cli.report:report", ""),
+    "adr": ("gpt_trader.cli.adr:adr", ""),
     "venue": ("gpt_trader.cli.venue:venue", "Serve the simulated exchange to other programs, as Coinbase does."),
 }
-"""Name: (module:attribute, one line of help)."""
+"""Name: (module:attribute, one line of help); those without one are listed by name alone."""
 
 OK: Final = 0
 FAILED: Final = 1
@@ -52,10 +53,7 @@ To begin, with no keys, no network and no money:
     table=COMMANDS,
     help=HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
-    epilog=(
-        "\b\nExit codes: 0 done; 1 ended by a failure or a guard; 2 bad input;\n"
-        "3 store damaged; 130 interrupted. More: COMMAND --help, and --version."
-    ),
+    epilog=("\b\nExit codes: 0 done; 1 ended by a failure or a guard; 2 bad input;\n3 store damaged; 130 interrupted."),
 )
 @click.version_option(gpt_trader.__version__, prog_name="gpt-trader")
 def cli() -> None:

@@ -37,12 +37,18 @@ class Loaded:
     config: BotConfig
     sources: Mapping[str, Source]
     """Winner by path, such as `risk.max_leverage`; complete."""
+    given: Mapping[str, tuple[Source, ...]]
+    """Everything that was said of a path, lowest layer first; a path that nobody set is missing."""
     digest: str
     """SHA-256 of the effective settings without secrets, paths, description and pace."""
     files: tuple[Path, ...]
     """What was read, in the order of the layers."""
     overruled: tuple[tuple[str, Source, Source], ...]
     """(path, who said otherwise in vain, who won), for values that a lower file set differently."""
+
+    def given_to(self, path: str) -> tuple[Source, ...]:
+        """Everybody who said something of a setting, lowest first; the default where nobody did."""
+        return self.given.get(path) or (self.sources[path],)
 
 
 def load(
@@ -66,7 +72,7 @@ def load(
     name = profile or env.get("GPT_TRADER_PROFILE") or DEFAULT_PROFILE
     profile_path = _profile_path(home, name)
     files.append(profile_path)
-    layers.add(Layer.PROFILE, _refuse_secrets(read_profile(profile_path, problems), problems))
+    layers.add(Layer.PROFILE, _refuse_secrets(read_profile(profile_path, problems), problems), profile_path)
 
     variables_file = env_file or env.get("GPT_TRADER_ENV_FILE")
     from_file: list[Item] = []
@@ -82,8 +88,8 @@ def load(
     risk_path = _risk_path(layers, above, home, profile_path)
     if risk_path is not None:
         files.insert(1, risk_path)
-        layers.add(Layer.RISK_FILE, read_risk_file(risk_path, problems))
-    layers.add(Layer.ENV_FILE, from_file)
+        layers.add(Layer.RISK_FILE, read_risk_file(risk_path, problems), risk_path)
+    layers.add(Layer.ENV_FILE, from_file, Path(variables_file) if variables_file else None)
     layers.add(Layer.ENVIRONMENT, from_environment)
     layers.add(Layer.COMMAND_LINE, from_command_line)
     layers.add(Layer.RUNTIME, from_control)
@@ -96,6 +102,7 @@ def load(
     return Loaded(
         config=config,
         sources={path: _source_of(known, layers, profile, env) for path, known in known_settings().items()},
+        given={path: tuple(said) for path, said in layers.given.items() if not known_settings()[path].secret},
         digest=_digest(config),
         files=tuple(files),
         overruled=_overruled(layers, config),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from gpt_trader.config.files import Item
 
@@ -32,6 +33,8 @@ class Source:
     """File and line, variable or option; empty for a default."""
     raw: object
     """As written; of a secret only that it is set."""
+    since_ns: int | None = field(default=None, compare=False)
+    """When the file that says so was last written; None for what is no file."""
 
     def __str__(self) -> str:
         return f"{self.layer} {self.place}".strip()
@@ -43,9 +46,11 @@ class Layers:
 
     given: dict[str, list[Source]] = field(default_factory=dict)
 
-    def add(self, layer: Layer, items: Iterable[Item]) -> None:
+    def add(self, layer: Layer, items: Iterable[Item], file: Path | None = None) -> None:
+        """Put them above all that was added before; `file` is where they were read."""
+        since_ns = file.stat().st_mtime_ns if file is not None and file.exists() else None
         for item in items:
-            self.given.setdefault(item.path, []).append(Source(layer, item.place, item.raw))
+            self.given.setdefault(item.path, []).append(Source(layer, item.place, item.raw, since_ns))
 
     def winner(self, path: str) -> Source | None:
         return self.given[path][-1] if path in self.given else None

@@ -11,7 +11,7 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "call_after",
     "iso",
     "run_virtual",
+    "today_utc",
     "until",
 ]
 
@@ -38,6 +39,11 @@ def iso(at_ns: int) -> str:
     """UTC time as text with milliseconds, for people."""
     moment = datetime.fromtimestamp(at_ns // NS, tz=UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{at_ns % NS // 1_000_000:03d}Z"
+
+
+def today_utc() -> date:
+    """The machine's day, for review dates; nothing that trades asks for it."""
+    return datetime.now(tz=UTC).date()
 
 
 class Clock(Protocol):
