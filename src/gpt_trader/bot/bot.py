@@ -253,8 +253,7 @@ class PerpsBot:
             self._product_changed(item)
             return
         if isinstance(item, StreamChanged):
-            if not item.up:
-                self.bus.report(f"{self.adapter.name} {item.name}", item.reason, "connecting again")
+            self._stream_changed(item)
             return
         self.last_bars[item.symbol] = item
         band = self._quiet.get(item.symbol)
@@ -279,6 +278,13 @@ class PerpsBot:
             self.stops.keep_for_strategy(strategy.name, item.symbol, decision.trigger_price, decision.anchor)
         elif decision is not None:
             self._spawn(self._act(item, strategy, decision))
+
+    def _stream_changed(self, item: StreamChanged) -> None:
+        source = f"{self.adapter.name} {item.name}"
+        if item.final:
+            self.request_stop(f"{source} failed: {item.reason}")
+        elif not item.up:
+            self.bus.report(source, item.reason, "connecting again")
 
     def _product_changed(self, item: ProductChanged) -> None:
         """The adapter's products carry a new status already; other terms under what is open need a person's look."""

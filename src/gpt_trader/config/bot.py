@@ -139,6 +139,12 @@ class VenueConfig(StrictModel):
         default=SYNTHETIC, min_length=1
     )
     """`synthetic`, a dataset of the catalog, or the file of a recording; read by kind simulated."""
+    served: Annotated[str | None, Setting("file", "exchange/coinbase", option="--served", in_digest=False)] = Field(
+        default=None, min_length=1
+    )
+    """What `gpt-trader venue serve` printed, in a file: that venue stands in for Coinbase. None is the real one."""
+    live_trading: Annotated[bool, Setting("yes/no", "ops/runner", in_digest=False)] = False
+    """One of the two switches that let real orders leave; the other is `gpt-trader run --live`."""
     read_only: Annotated[bool, Setting("yes/no", "OrderSubmitter")] = False
     """Nothing is ever sent, whatever else is set."""
     starting_cash: Annotated[Amount, Setting("USD", "PaperExchange", option="--cash")] = Field(

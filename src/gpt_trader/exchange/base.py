@@ -127,6 +127,8 @@ class StreamChanged(Value, frozen=True, kw_only=True):
     name: str
     up: bool
     reason: str = ""
+    final: bool = False
+    """It is not made anew: the adapter cannot go on, and the bot must end."""
 
 
 class OrderPreview(Value, frozen=True, kw_only=True):

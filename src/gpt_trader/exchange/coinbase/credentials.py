@@ -41,8 +41,11 @@ class _KeyFile(msgspec.Struct):
     id: str = ""
 
 
-def key_of(credentials: CredentialsConfig) -> ApiKey:
-    """The key, checked to be one that can sign. Raises ConfigError naming the setting, never its value."""
+def key_of(credentials: CredentialsConfig, served_key_file: str | None = None) -> ApiKey:
+    """The key, checked to be one that can sign; that of a served venue where none is configured.
+
+    Raises ConfigError naming the setting, never its value.
+    """
     if credentials.coinbase_api_key_file is not None:
         where = f"credentials.coinbase_api_key_file: {credentials.coinbase_api_key_file}"
         key = _from_file(Path(credentials.coinbase_api_key_file).expanduser(), where)
@@ -50,6 +53,9 @@ def key_of(credentials: CredentialsConfig) -> ApiKey:
         where = "credentials.coinbase_api_private_key"
         name = credentials.coinbase_api_key_name.get_secret_value()
         key = ApiKey(name, credentials.coinbase_api_private_key.get_secret_value().replace("\\n", "\n"))
+    elif served_key_file is not None:
+        where = f"venue.served: {served_key_file}"
+        key = _from_file(Path(served_key_file), where)
     else:
         raise ConfigError(
             "credentials: no Coinbase key. Fix: set COINBASE_API_KEY_FILE, or COINBASE_API_KEY_NAME and "

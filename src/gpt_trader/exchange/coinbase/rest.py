@@ -146,8 +146,11 @@ class CoinbaseRest:
 
     async def fills(self, since: str = "") -> tuple[Fill, ...]:
         """Every fill from `since` (RFC 3339; empty is the beginning of what the venue keeps), oldest first."""
+        return await self._fill_pages({"start_sequence_timestamp": since or None})
+
+    async def _fill_pages(self, wanted: dict[str, object]) -> tuple[Fill, ...]:
         found: list[Fill] = []
-        query: dict[str, object] = {"limit": PAGE, "start_sequence_timestamp": since or None}
+        query: dict[str, object] = {**wanted, "limit": PAGE}
         for _ in range(PAGES_MAX):
             reply = await self._transport.get("/orders/historical/fills", FillsReply, query)
             found += reply.fills
@@ -155,6 +158,10 @@ class CoinbaseRest:
                 return tuple(reversed(found))
             query = {**query, "cursor": _next(reply.cursor, query, "fills")}
         raise VenueUnavailableError(f"fills: more than {PAGES_MAX} pages")
+
+    async def fills_of(self, venue_order_id: str) -> tuple[Fill, ...]:
+        """Every fill of one order, oldest first."""
+        return await self._fill_pages({"order_ids": [venue_order_id]})
 
     # account and products
 

@@ -154,7 +154,10 @@ class CoinbaseSocket:
             self._confirm(frame)
             if not self.up and now_ns - self._opened_ns > CONFIRM_SECONDS * NS:
                 return f"not all subscriptions were confirmed in {CONFIRM_SECONDS:g} s"
-        self._on_frame(frame, now_ns)
+        try:
+            self._on_frame(frame, now_ns)
+        except WireError as error:  # the frame says what cannot be: what is known is not to be believed any more
+            return str(error)
         return ""
 
     def _confirm(self, frame: Frame) -> None:
