@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gpt_trader.cli.console import console_for_people
-from gpt_trader.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from gpt_trader.market.stream import MarketStream
@@ -75,10 +74,7 @@ class _Duration(click.ParamType[int]):
 
 @click.group()
 def venue() -> None:
-    """Serve the simulated exchange to other programs.
-
-    Needs the extra: pip install 'gpt-trader[venue]'.
-    """
+    """Serve the simulated exchange to other programs."""
 
 
 @venue.command()
@@ -127,19 +123,14 @@ def serve(
 
     The line names addresses, certificate, key files and the admin's token. Nothing but loopback is listened on.
     """
-    try:
-        from gpt_trader.venue.wire.faults import read_plan
-        from gpt_trader.venue.wire.keys import KeyType
-        from gpt_trader.venue.wire.server import ServerOptions
-        from gpt_trader.venue.wire.windows import DAY_HOURS, SESSION_BREAK
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"venue serve needs {error.name}, which is not part of the core. Fix: pip install 'gpt-trader[venue]'"
-        ) from error
     from gpt_trader.config.home import home
     from gpt_trader.exchange.paper import kernel_entry_points
     from gpt_trader.report.compiling import compile_with_progress
     from gpt_trader.venue.settings import FundingSource, Latency, MarginWindow, VenueSettings
+    from gpt_trader.venue.wire.faults import read_plan
+    from gpt_trader.venue.wire.keys import KeyType
+    from gpt_trader.venue.wire.server import ServerOptions
+    from gpt_trader.venue.wire.windows import DAY_HOURS, SESSION_BREAK
 
     settings = VenueSettings(
         entry_latency=Latency(milliseconds=Decimal(entry_latency_ms)),

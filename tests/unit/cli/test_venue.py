@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 import requests
-from click.testing import CliRunner
 from tests.command_line import command, ended, started
-
-from gpt_trader.cli.venue import venue
-from gpt_trader.core.errors import ConfigError
 
 SERVE = ("venue", "serve", "--port", "0", "--admin-port", "0", "--history", "10m")
 
@@ -52,12 +47,3 @@ def test_what_cannot_be_is_said(tmp_path: Path, arguments: tuple[str, ...], said
     done = command(*SERVE, "--keys", str(tmp_path / "keys"), *arguments)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
-
-
-def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user of the core learns the name of the extra, and sees no traceback."""
-    monkeypatch.delitem(sys.modules, "gpt_trader.venue.wire.server", raising=False)
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
-    result = CliRunner().invoke(venue, ["serve", "--port", "0"])
-    assert isinstance(result.exception, ConfigError)
-    assert "gpt-trader[venue]" in str(result.exception)
