@@ -102,7 +102,7 @@ def coinbase(
 ) -> None:
     """Fetch public candles or trades of Coinbase, check them and keep them as one dataset. Needs no key.
 
-    Minutes in which nothing was traded are carried, and counted in the notes. Coinbase has no history of funding.
+    Up to five minutes without a trade are carried; longer holes stay holes. Coinbase has no history of funding.
     """
     if trades and bar_seconds is not None:
         raise ConfigError("--trades and --bar-seconds: single trades have no length. Fix: leave one of them out")

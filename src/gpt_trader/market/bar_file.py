@@ -31,7 +31,17 @@ from gpt_trader.market.recording import FETCH_AGAIN, LOTS_MAX, UNITS, Floats, Gr
 from gpt_trader.market.rows import BAR, ROW
 from gpt_trader.market.stream import Rows
 
-__all__ = ["GAP_BARS_MAX", "HEADER", "Stamp", "Volume", "carried", "is_bar_header", "is_time", "open_bar_file"]
+__all__ = [
+    "GAP_BARS_MAX",
+    "HEADER",
+    "Stamp",
+    "Volume",
+    "carried",
+    "is_bar_header",
+    "is_time",
+    "missing_note",
+    "open_bar_file",
+]
 
 Stamp = Literal["open", "close"]
 Volume = Literal["quote", "base"]
@@ -40,7 +50,9 @@ COLUMNS: Final = ("timestamp", "open", "high", "low", "close", "volume")
 HEADER: Final = ",".join(COLUMNS)
 BATCH_BARS: Final = 8192
 GAP_BARS_MAX: Final = 10_080
-"""Longest hole that is carried over: a week of minutes. A longer one is another file."""
+"""Longest hole in one file: a week of minutes. A longer one is another file."""
+CARRIED_BARS_MAX: Final = 5
+"""So many minutes may pass without a trade. Beyond that the recording has a hole, in which nothing may be traded."""
 STEPS_MAX: Final = 1000
 LOOK_AHEAD: Final = "If the stamps are the open after all, every bar is seen one bar too early: that is look-ahead."
 LOT_WORTH_MAX: Final = 10
@@ -261,7 +273,7 @@ def _bar_length(reader: _BarReader) -> int:
             source.fault(
                 line,
                 f"{distance // step - 1:,} bars are missing before it",
-                f"cut the file here: at most {GAP_BARS_MAX:,} are carried",
+                f"cut the file here: a hole is at most {GAP_BARS_MAX:,} bars",
             )
     if reader.first_ns % step:
         source.fault(2, f"timestamp {_text(reader.first_ns)} is not a multiple of {step // NS} s", FETCH_AGAIN)
@@ -344,10 +356,18 @@ def _rows(source: SourceFile, reading: _Reading) -> Iterator[Rows]:
         before = rows[-1:]
 
 
+def missing_note(missing: int, whose: str) -> str:
+    return (
+        f"{missing} bars that {whose}: holes of up to {CARRIED_BARS_MAX} bars carry the close, without volume; longer "
+        "ones stay holes, in which nothing is known and nothing is entered."
+    )
+
+
 def carried(before: Rows, rows: Rows, step_ns: int) -> Rows:
-    """Fill holes with bars that carry the close and have no volume."""
+    """Fill short holes with bars that carry the close and have no volume. Longer ones stay: no price is invented."""
     known = np.concatenate([before, rows])
     repeats = np.diff(known["ts"]) // step_ns
+    repeats[repeats > CARRIED_BARS_MAX + 1] = 1
     if (repeats == 1).all():
         return rows
     source = np.repeat(np.arange(len(repeats)), repeats)
@@ -415,7 +435,7 @@ def open_bar_file(
             *_between_ticks(scan),
             "Fees of 0.02 % maker and 0.05 % taker and margin of 10 % are assumed.",
             _volume_note(volume),
-            f"{scan.missing} missing bars are filled by carrying the close, without volume.",
+            missing_note(scan.missing, "the file does not have"),
             "There is no book in bars: the venue models one and marks it MODELLED; mark = its mid.",
             "The file has no index and no funding: none is paid.",
             *(() if source.ends_with_newline else ("The last line has no line end: the file may be cut there.",)),

@@ -17,7 +17,7 @@ import numpy as np
 from gpt_trader.core.clock import NS, iso
 from gpt_trader.core.errors import MarketDataError
 from gpt_trader.core.values import ProductSpec
-from gpt_trader.market.bar_file import GAP_BARS_MAX, carried
+from gpt_trader.market.bar_file import GAP_BARS_MAX, carried, missing_note
 from gpt_trader.market.recording import LOTS_MAX, PRICE_MAX, RecordedMarket
 from gpt_trader.market.rows import BAR, ROW, TRADE
 from gpt_trader.market.stream import Rows
@@ -131,7 +131,7 @@ async def fetch_bars(
         notes=(
             *notes,
             "A stamp is the open of its bar, as the exchange says.",
-            f"{missing} bars that the exchange left out are filled by carrying the close, without volume.",
+            missing_note(missing, "the exchange left out"),
             "There is no book in bars: the venue models one and marks it MODELLED; mark = its mid.",
         ),
         read=spool.chunks,

@@ -11,7 +11,8 @@ import pytest
 
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import ConfigError, MarketDataError
-from gpt_trader.market.bar_file import BATCH_BARS
+from gpt_trader.market.bar_file import BATCH_BARS, CARRIED_BARS_MAX
+from gpt_trader.market.quality import inspect
 from gpt_trader.market.recorded import open_market
 from gpt_trader.market.recording import RecordedMarket
 from gpt_trader.market.rows import BAR
@@ -101,18 +102,32 @@ def test_missing_minutes_carry_the_close(tmp_path: Path) -> None:
     assert rows["d"].tolist() == [102, 102, 102, 105, 105]
     assert rows["a"].tolist() == [100, 102, 102, 104, 105]
     assert rows["e"].tolist()[1:3] == [0, 0]
-    assert any(note.startswith("2 missing bars") for note in market.notes)
+    assert any(note.startswith("2 bars that the file does not have") for note in market.notes)
 
 
 def test_a_hole_between_two_chunks_is_carried_too(tmp_path: Path) -> None:
     """Chunks end anywhere; the close before is remembered."""
     lines = many_days(1, days=6)
-    market = opened(tmp_path, [*lines[:BATCH_BARS], *lines[BATCH_BARS + 10 :]])
+    market = opened(tmp_path, [*lines[:BATCH_BARS], *lines[BATCH_BARS + CARRIED_BARS_MAX :]])
     rows = rows_of(market)
 
     assert [len(chunk) for chunk in market.chunks()] == [BATCH_BARS, 6 * 1440 - BATCH_BARS]
     assert (np.diff(rows["ts"]) == 60 * NS).all()
-    assert (rows["e"][BATCH_BARS : BATCH_BARS + 10] == 0).all()
+    assert (rows["e"][BATCH_BARS : BATCH_BARS + CARRIED_BARS_MAX] == 0).all()
+
+
+@pytest.mark.parametrize("hole", [CARRIED_BARS_MAX + 1, 499])
+def test_a_long_hole_stays_a_hole(tmp_path: Path, hole: int) -> None:
+    """No price is invented for it: it is marked, with its place, and the notes count it."""
+    lines = many_days(1, days=2)
+    market = opened(tmp_path, [*lines[:1000], *lines[1000 + hole :]])
+    rows = rows_of(market)
+    found = {finding.code: finding for finding in inspect(market).findings}
+
+    assert len(rows) == 2 * 1440 - hole
+    assert found["missing_bars"].count == hole
+    assert found["missing_bars"].first_ns == rows["ts"][1000]
+    assert any(note.startswith(f"{hole} bars that the file does not have") for note in market.notes)
 
 
 @pytest.mark.parametrize(
