@@ -92,7 +92,8 @@ panel shows what guards measure now.
 | `FROZEN` | nothing | operators |
 
 The strictest wish counts. Mode, trips and pauses are events (ModeChanged, GuardTripped, GuardCleared, \
-SymbolPaused), so they survive a restart. *Pause symbol* refuses entries of one symbol; exits and stops go \
+SymbolPaused), so they survive a restart, like the highest equity (EquityPeaked) and the entries of the \
+last minute. *Pause symbol* refuses entries of one symbol; exits and stops go \
 on. A trade that was not ours (a liquidation, a stranger's) pauses its symbol until somebody has looked.
 
 A way back `calm for circuit_breaker_cooldown_minutes` begins when the rule is kept again and starts over \

@@ -49,8 +49,8 @@ MISSION_NAMES: Final = {
     "OrderManager",
     "StopTriggerManager",
 }
-NOT_TOLD_YET: Final = {"TransferObserved", "StrategyStateSaved"}
-"""Cash that moves without a trade comes with real venues; what a strategy keeps is found again from its stop."""
+NOT_TOLD_YET: Final[set[str]] = set()
+"""Events that wait for their publisher."""
 NORMALIZED_MAKERS: Final = {"execution/live/", "execution/advanced/", "execution/handlers/validation.py"}
 
 

@@ -14,10 +14,12 @@ from gpt_trader.bot.bars_seen import BarCounter
 from gpt_trader.bot.preflight import PreflightPassed, check_preflight
 from gpt_trader.bot.quiet import Decision, NotAsked, QuietStretch
 from gpt_trader.bot.recovery import Recovery
+from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until
-from gpt_trader.core.errors import StoreError
+from gpt_trader.core.errors import ExchangeError, StoreError
 from gpt_trader.core.events import (
+    EquityPeaked,
     FundingApplied,
     OrderFilled,
     OrderRejected,
@@ -29,7 +31,7 @@ from gpt_trader.core.events import (
 from gpt_trader.core.ids import intent_id
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.values import ZERO, Bar, ExecutionReport, OrderRequest, Side
-from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged, ReadsAhead, StreamChanged
+from gpt_trader.exchange.base import ExchangeAdapter, KeepsPast, ProductChanged, ReadsAhead, StreamChanged
 from gpt_trader.execution.engine import ExecutionEngine
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.stop_triggers import StopTriggerManager
@@ -46,6 +48,9 @@ __all__ = ["BotSettings", "PerpsBot"]
 
 TRAILING_STOP: Final = "trailing_stop"
 DAY_NS: Final = 86_400 * NS
+PEAK_STEP: Final = Decimal("0.001")
+"""Share by which the highest equity rises before it is told again, where nothing is decided by it."""
+ANY_RISE: Final = ZERO
 CANCEL_AGAIN_SECONDS: Final = 5.0
 """While entries are to be cancelled and one is not proven gone, the guards run this often."""
 
@@ -92,6 +97,7 @@ class PerpsBot:
         ledger: Ledger,
         equity: EquityTracker,
         strategies: Mapping[str, Strategy],
+        memory: StrategyMemory,
         statistics: Mapping[str, BarStatistics],
         mark_outs: MarkOutRecorder | None = None,
     ) -> None:
@@ -113,6 +119,10 @@ class PerpsBot:
         self._caught_up = False
         """Until then bars are history: they may be seen and not acted upon."""
         self._strategies = strategies
+        self._memory = memory
+        self._recalled: dict[str, int] = {}
+        """By symbol: close of the newest bar that was known before the bot listened."""
+        self._peak_told = ZERO
         self._statistics = statistics
         self._mark_outs = mark_outs
         self._bars_seen = dict.fromkeys(strategies, 0)
@@ -154,10 +164,7 @@ class PerpsBot:
                 now_ns=self.clock.now_ns(),
             )
         self._stop_reason = asyncio.get_running_loop().create_future()
-        for symbol, strategy in self._strategies.items():
-            kept = self.stops.strategy_stop(symbol)
-            if kept is not None:
-                strategy.restore({"anchor": kept.anchor})
+        await self._recall()
         await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
         if isinstance(self.adapter, ReadsAhead):
             self.adapter.read_ahead(self._look_ahead, self._stretch.passed)
@@ -165,6 +172,30 @@ class PerpsBot:
         self._caught_up = True
         self._say_products()
         await self.bus.commit()
+
+    async def _recall(self) -> None:
+        """Strategies and figures as if they had never stopped, as far as log and venue can tell."""
+        self._peak_told = max(self.ledger.starting_cash, self.equity.high_water)
+        for symbol, strategy in self._strategies.items():
+            past = await self._past_bars(symbol, max(strategy.warmup_bars, self._statistics[symbol].bars_wanted))
+            for bar in past:
+                self._statistics[symbol].add(bar)
+            self._memory.recall(symbol, past, float(self._position(symbol)))
+            if past:
+                self._bars_seen[symbol], self._recalled[symbol] = len(past), past[-1].close_ns
+            kept = self.stops.strategy_stop(symbol)
+            if kept is not None:
+                strategy.restore({"anchor": kept.anchor})
+
+    async def _past_bars(self, symbol: str, count: int) -> Sequence[Bar]:
+        """None where the venue cannot tell: then strategies and figures warm up with the bars to come."""
+        if not isinstance(self.adapter, KeepsPast):
+            return ()
+        try:
+            return await self.adapter.past_bars(symbol, self._statistics[symbol].bar_seconds, count)
+        except ExchangeError as error:
+            self.bus.report("bars of the past", f"{symbol}: {error}", "warms up with the bars to come")
+            return ()
 
     def _say_products(self) -> None:
         for symbol in self.settings.symbols:
@@ -229,6 +260,9 @@ class PerpsBot:
         await self.stops.settle(self.settings.stop_timeout_seconds)
         for counter in self._counters.values():
             counter.tell()
+        for symbol in self._strategies:
+            self._memory.save(symbol)
+        self._tell_peak(ANY_RISE)
         if self._mark_outs is not None:
             self._mark_outs.finish()
         self.bus.publish(
@@ -255,6 +289,8 @@ class PerpsBot:
         if isinstance(item, StreamChanged):
             self._stream_changed(item)
             return
+        if self._recalled and item.close_ns <= self._recalled.get(item.symbol, 0):
+            return  # known already
         self.last_bars[item.symbol] = item
         band = self._quiet.get(item.symbol)
         if band is not None and not (band[0] < item.low and item.high < band[1]):
@@ -351,6 +387,8 @@ class PerpsBot:
             trailing_stop=signal.trailing_stop,
         )
         self.bus.publish(event)
+        self._memory.save(bar.symbol)
+        self._tell_peak(ANY_RISE)
         if signal.reason == TRAILING_STOP:
             self.stops.strategy_fired(bar.symbol, Decimal(repr(bar.close)))
         async with self._turns[bar.symbol]:
@@ -469,10 +507,18 @@ class PerpsBot:
         """Run the guards, and find out when they must look again."""
         await self.engine.run_runtime_guards()
         self._report_tactics()
+        self._tell_peak(PEAK_STEP)
         now_ns, interval = self.clock.now_ns(), self.settings.guard_interval_seconds
         seconds = min(interval, CANCEL_AGAIN_SECONDS) if self.guards.is_cancelling else interval
         self._watch_due_ns = now_ns + round(seconds * NS)
         self._quiet = self._quiet_bands(now_ns) if self.adapter.simulated else {}
+
+    def _tell_peak(self, step: Decimal) -> None:
+        """The highest equity, once it has risen by this share since it was last told."""
+        peak = self.equity.high_water
+        if peak > self._peak_told * (1 + step):
+            self._peak_told = peak
+            self.bus.publish(EquityPeaked(at_ns=self.clock.now_ns(), high_water=peak))
 
     def _report_tactics(self) -> None:
         """Those that ended by an error of ours; their orders were taken back."""

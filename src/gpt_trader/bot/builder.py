@@ -16,6 +16,7 @@ from gpt_trader.bot.account import AccountFeed, CashWatch
 from gpt_trader.bot.bot import BotSettings, PerpsBot
 from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.bot.recovery import Recovery
+from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.config.load import applied_settings
 from gpt_trader.core.bus import EventBus
@@ -209,6 +210,9 @@ class PerpsBotBuilder:
             ),
         )
         SlippageWatch(bus, clock, config.execution.max_slippage_pct)
+        strategies = {symbol: self._make_strategy(config.strategy.of(symbol)) for symbol in config.symbols}
+        risk = LiveRiskManager(config.risk)
+        memory = StrategyMemory(bus, clock, strategies)
         intents, edge, answers = IntentRegister(orders), EdgeTracker(bus), LastAnswers(bus, clock, orders)
         recovery = Recovery(
             adapter=adapter,
@@ -224,6 +228,9 @@ class PerpsBotBuilder:
             counts=counts,
             tracker=workshop.tracker,
             reconciler=workshop.reconciler,
+            memory=memory,
+            equity=equity,
+            risk=risk,
             cash=cash,
         )
         parts = SharedParts(
@@ -232,7 +239,7 @@ class PerpsBotBuilder:
             bus=bus,
             clock=clock,
             collector=collector,
-            risk=LiveRiskManager(config.risk),
+            risk=risk,
             guards=guards,
             intents=intents,
             stops=stops,
@@ -271,7 +278,8 @@ class PerpsBotBuilder:
             recovery=recovery,
             ledger=ledger,
             equity=equity,
-            strategies={symbol: self._make_strategy(config.strategy.of(symbol)) for symbol in config.symbols},
+            strategies=strategies,
+            memory=memory,
             statistics=statistics,
             mark_outs=MarkOutRecorder(bus, clock, adapter.market.touch) if config.run.mark_outs else None,
         )

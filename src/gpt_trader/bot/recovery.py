@@ -8,8 +8,10 @@ not find stays as the log has it, and counts.
 from __future__ import annotations
 
 from gpt_trader.bot.account import AccountFeed, CashWatch
+from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.errors import ExchangeError
 from gpt_trader.core.events import (
+    EquityPeaked,
     Event,
     FundingApplied,
     OrderApproved,
@@ -28,10 +30,11 @@ from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.placement.reconcilers import OrderReconciler
 from gpt_trader.placement.tracker import OrderTracker
-from gpt_trader.records.ledger import Ledger
+from gpt_trader.records.ledger import EquityTracker, Ledger
 from gpt_trader.records.metrics import OrderMetricsReporter
 from gpt_trader.risk.breaker_counts import BreakerCounts
 from gpt_trader.risk.edge import EdgeTracker
+from gpt_trader.risk.manager import LiveRiskManager
 
 __all__ = ["Recovery"]
 
@@ -55,6 +58,9 @@ class Recovery:
         counts: BreakerCounts,
         tracker: OrderTracker,
         reconciler: OrderReconciler,
+        memory: StrategyMemory,
+        equity: EquityTracker,
+        risk: LiveRiskManager,
         cash: CashWatch | None = None,
     ) -> None:
         self._adapter = adapter
@@ -70,6 +76,9 @@ class Recovery:
         self._counts = counts
         self._tracker = tracker
         self._reconciler = reconciler
+        self._memory = memory
+        self._equity = equity
+        self._risk = risk
         self._cash = cash
         self._began_ns = 0
         self._fills: set[tuple[str, str]] = set()
@@ -93,6 +102,8 @@ class Recovery:
         self._answers.restore(event)
         self._metrics.on_event(event)
         self._counts.take(event)
+        self._memory.restore(event)
+        self._risk.restore(event)
         if self._cash is not None:
             self._cash.restore(event)
         match event:
@@ -102,6 +113,9 @@ class Recovery:
                 self._intents.remember(event.intent_id)
             case RunStarted():
                 self._began_ns = self._began_ns or event.at_ns
+                self._equity.restore(event.at_ns, event.cash)
+            case EquityPeaked():
+                self._equity.restore(event.at_ns, event.high_water)
             case FundingApplied():
                 self._account_feed.restore(event)
             case PositionOpened():

@@ -30,6 +30,7 @@ __all__ = [
     "BootStarted",
     "EngineSelected",
     "EquityBaselineSet",
+    "EquityPeaked",
     "Event",
     "FillMarked",
     "FundingApplied",
@@ -575,12 +576,21 @@ class BarsSeen(Event, frozen=True, kw_only=True):
 
 
 class StrategyStateSaved(Event, frozen=True, kw_only=True):
-    """What a strategy needs to go on as if never stopped. Publisher: bot.bot."""
+    """What a strategy knew that bars do not tell, when it wanted something or the bot stopped: with the bars since,
+    enough to go on as if never stopped. Publisher: bot.strategy_memory."""
 
     strategy: str
     symbol: str
     state: str
     """JSON of the strategy's own making."""
+
+
+class EquityPeaked(Event, frozen=True, kw_only=True):
+    """The highest equity so far: what drawdowns are measured from, also after a restart. Told when it has risen and
+    something is decided or the bot stops, and whenever it has risen by a thousandth. Publisher: bot.bot."""
+
+    high_water: Decimal
+    """Net of transfers."""
 
 
 class SystemError(Event, frozen=True, kw_only=True):  # noqa: A001 - the mission's name; it is never used as the builtin here

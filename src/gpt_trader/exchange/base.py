@@ -35,6 +35,7 @@ __all__ = [
     "FillPage",
     "FillUpdate",
     "FundingUpdate",
+    "KeepsPast",
     "MarketListener",
     "OrderPreview",
     "OrderUpdate",
@@ -158,6 +159,15 @@ class ReadsAhead(Protocol):
         """Before it goes on to a bar it may call `look`, which answers how many of them it has dealt with; these are
         passed without being told. Then `passed` is told the mark of each (1e-8, 0 where nothing is held) if there was
         to be one later."""
+        ...
+
+
+@runtime_checkable
+class KeepsPast(Protocol):
+    """An adapter that can tell which bars closed before now, so that nothing has to be warmed up by waiting."""
+
+    async def past_bars(self, symbol: str, bar_seconds: int, count: int) -> Sequence[Bar]:
+        """The last `count` bars that have closed, oldest first; fewer where it has no more. Raises ExchangeError."""
         ...
 
 

@@ -30,6 +30,7 @@ from gpt_trader.core.errors import (
 from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import (
     Account,
+    Bar,
     OrderState,
     OrderTicket,
     OrderType,
@@ -50,6 +51,7 @@ from gpt_trader.exchange.base import (
     ProductChanged,
 )
 from gpt_trader.market.compiled import EntryPoint
+from gpt_trader.market.past import past_bars
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.view import BarsAhead, Ints, MarketView
 from gpt_trader.venue.assumptions import assumptions_of, overnight_spans
@@ -112,6 +114,7 @@ class PaperExchange:
         if clock.now_ns() > stream.start_ns:
             raise ConfigError(f"clock: starts at {clock.now_ns()}, after the market ({stream.start_ns})")
         self._clock = clock
+        self._stream = stream
         self._venue = SimulatedVenue(
             stream,
             cash=[cash],
@@ -265,6 +268,13 @@ class PaperExchange:
 
     async def positions(self) -> tuple[Position, ...]:
         return self._venue.positions()
+
+    async def past_bars(self, symbol: str, bar_seconds: int, count: int) -> tuple[Bar, ...]:
+        """None at the start of the market, and none of another length than its own."""
+        now_ns, stream = self._clock.now_ns(), self._stream
+        if now_ns <= stream.start_ns or bar_seconds != stream.bar_seconds or symbol not in self.products():
+            return ()
+        return past_bars(stream, symbol, now_ns, count)
 
     def _known(self, client_order_id: str, venue_order_id: str) -> int:
         number = self._venue.number_of(client_order_id)

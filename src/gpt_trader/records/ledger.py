@@ -328,6 +328,11 @@ class EquityTracker:
         """Largest fall in money."""
         self.sampled_ns = 0
 
+    def restore(self, at_ns: int, high_water: Decimal) -> None:
+        """Know again from where a fall is measured; the fall itself is known at the next sample."""
+        self.high_water = max(self.high_water, high_water)
+        self.sampled_ns = at_ns
+
     def sample(self, at_ns: int, equity: Decimal, transfers: Decimal = ZERO) -> None:
         """`transfers` is the sum of all so far: money carried in or out is neither profit nor loss."""
         worth = equity - transfers

@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import Number, Refusal, Refused, Stage
+from gpt_trader.core.events import Event, OrderApproved
 from gpt_trader.core.order_rules import check_quantity, clamp_to_position, floor_to_lot
 from gpt_trader.core.values import (
     Mode,
@@ -51,6 +52,11 @@ class LiveRiskManager:
         """Judge by other limits from now on; the order rate of the last minute still counts."""
         self.config = config
         self._entries_ns = deque(self._entries_ns, maxlen=config.order_rate_per_minute_max or 1)
+
+    def restore(self, event: Event) -> None:
+        """Take one stored event back in after a restart: what was let through in the last minute still counts."""
+        if isinstance(event, OrderApproved) and event.purpose is Purpose.ENTRY:
+            self._entries_ns.append(event.at_ns)
 
     def approve(self, request: NormalizedOrderRequest, quantity: Decimal, now_ns: int) -> Approved:
         """Allow `quantity` base units (as sized by the engine) or less. Raises Refused at Stage.RISK."""

@@ -126,10 +126,14 @@ class MovingAverageCrossover:
         return Decimal(repr(anchor)) * (1 - share)
 
     def state(self) -> Mapping[str, Number]:
-        """The averages are found again from the warm-up bars; where the stop trails is not."""
-        return {} if self._anchor is None else {"anchor": Decimal(repr(self._anchor))}
+        """The averages are found again from the warm-up bars; what was acted on and where the stop trails is not."""
+        state: dict[str, Number] = {"trend": self._trend, "standing": self._standing_bars, "acted": self._acted}
+        return state if self._anchor is None else state | {"anchor": Decimal(repr(self._anchor))}
 
     def restore(self, state: Mapping[str, Number]) -> None:
+        self._trend = int(state.get("trend", self._trend))
+        self._standing_bars = int(state.get("standing", self._standing_bars))
+        self._acted = int(state.get("acted", self._acted))
         anchor = state.get("anchor")
         self._anchor = None if anchor is None else float(anchor)
 
