@@ -151,8 +151,8 @@ def test_check_marks_what_is_doubtful(state_home: Path, tmp_path: Path, capsys: 
 
     assert data("check", path) == 0
     said = capsys.readouterr().out
-    assert "no_volume" in said
-    assert "the longest: 60 bars" in said
+    assert "missing_bars" in said
+    assert "the longest: 60 after" in said
     assert "fit to trade on, 1 finding marked" in said
 
 
