@@ -16,7 +16,7 @@ from gpt_trader.bot.quiet import Decision, NotAsked, QuietStretch
 from gpt_trader.bot.recovery import Recovery
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import NS, Clock, until
+from gpt_trader.core.clock import NS, Clock, until_woken
 from gpt_trader.core.errors import ExchangeError, StoreError
 from gpt_trader.core.events import (
     EquityPeaked,
@@ -132,7 +132,7 @@ class PerpsBot:
         self._turns = {symbol: asyncio.Lock() for symbol in strategies}
         self._intents: set[asyncio.Task[None]] = set()
         self._stop_reason: asyncio.Future[str] | None = None
-        self._nudge: asyncio.Future[None] | None = None
+        self._nudge: asyncio.Future[bool] | None = None
         self._end_ns: int | None = None
         """Where the run ends; what is decided there could not be carried out any more."""
         self._watch_due_ns = 0
@@ -229,7 +229,7 @@ class PerpsBot:
 
     def _wake(self) -> None:
         if self._nudge is not None and not self._nudge.done():
-            self._nudge.set_result(None)
+            self._nudge.set_result(True)
 
     async def run_until_stopped(self, end_ns: int | None = None, at_end: str = "end of market") -> str:
         """Trade until `end_ns` or a request to stop, running the guards on their cadence.
@@ -247,7 +247,7 @@ class PerpsBot:
                 continue
             wake_ns = self._watch_due_ns if end_ns is None else min(self._watch_due_ns, end_ns)
             self._nudge = asyncio.get_running_loop().create_future()
-            await until(self._nudge, (wake_ns - now_ns) / NS)
+            await until_woken(self._nudge, (wake_ns - now_ns) / NS)
         return self._stop_reason.result()
 
     async def stop(self, reason: str) -> None:

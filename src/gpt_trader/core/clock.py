@@ -8,11 +8,14 @@ of market costs only what it takes to compute it, and the same seed gives the sa
 from __future__ import annotations
 
 import asyncio
+import heapq
 import selectors
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from datetime import UTC, date, datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, TypeVarTuple
 
 __all__ = [
     "NS",
@@ -27,12 +30,20 @@ __all__ = [
     "run_virtual",
     "today_utc",
     "until",
+    "until_woken",
 ]
 
 NS: Final = 1_000_000_000
 PACED_STEP_SECONDS: Final = 0.01
 """How long a paced loop sleeps at a time; a signal or a socket wakes it."""
+LOOK_EVERY: Final = 256
+"""One turn in so many of a run as fast as it computes looks at sockets; a look is a system call."""
+WAIT_SECONDS_MAX: Final = 24 * 3600
+"""The longest that the world is moved at a time."""
+RESOLUTION_SECONDS: Final = 1e-9
+"""A timer that is due within it is due now."""
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def iso(at_ns: int) -> str:
@@ -116,6 +127,21 @@ async def until(future: asyncio.Future[Any], seconds: float) -> bool:
     return future.done()
 
 
+async def until_woken(waker: asyncio.Future[bool], seconds: float) -> bool:
+    """The same for a future that nobody else waits for, and which is made for one wait: `waker.set_result(True)` wakes
+    whoever waits here, and when the time is over it is done, too. Half the turns of the loop that `until` takes."""
+    timer = waker.get_loop().call_later(seconds, _time_is_over, waker)
+    try:
+        return await waker
+    finally:
+        timer.cancel()
+
+
+def _time_is_over(waker: asyncio.Future[bool]) -> None:
+    if not waker.done():
+        waker.set_result(False)
+
+
 class World(Protocol):
     """What moves while nobody computes: the simulated venue and its market."""
 
@@ -148,77 +174,100 @@ class VirtualClock:
         await asyncio.sleep(seconds)
 
 
-class _WorldSelector(selectors.BaseSelector):
-    """Stands where the loop waits for the network, and moves the world instead.
-
-    Descriptors (the loop's own wake-up pipe, a control socket) are kept in a real selector and polled now and then.
-    """
-
-    POLL_EVERY: Final = 256
-    """Looks at real descriptors once in so many waits; a poll is a system call."""
-
-    def __init__(self, clock: VirtualClock, world: World, pace: float | None) -> None:
-        self._real = selectors.DefaultSelector()
-        self._clock = clock
-        self._world = world
-        self._pace = pace
-        self._waits = 0
-        self._wall_start = time.monotonic()
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
-
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.modify(fileobj, events, data)
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._real.get_map()
-
-    def close(self) -> None:
-        self._real.close()
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self._waits += 1
-        if timeout is not None and timeout <= 0:
-            return self._real.select(0) if self._waits % self.POLL_EVERY == 0 else []
-        until_ns = None if timeout is None else self._clock.now_ns() + max(1, round(timeout * NS))
-        if self._pace is not None:
-            return self._select_paced(until_ns, self._pace)
-        self._clock.move_to(self._world.advance(until_ns))
-        return self._real.select(0) if self._waits % self.POLL_EVERY == 0 else []
-
-    def _allowed_ns(self, pace: float) -> int:
-        return self._clock.start_ns + round((time.monotonic() - self._wall_start) * pace * NS)
-
-    def _select_paced(self, until_ns: int | None, pace: float) -> list[tuple[selectors.SelectorKey, int]]:
-        """Let market time pass no faster than `pace` seconds a second, in steps short enough to stay responsive."""
-        allowed_ns = self._allowed_ns(pace)
-        ready: list[tuple[selectors.SelectorKey, int]] = []
-        if until_ns is None or until_ns > allowed_ns:  # nothing is due; what came due meanwhile follows after the wait
-            ready = self._real.select(PACED_STEP_SECONDS)
-            allowed_ns = self._allowed_ns(pace)
-        target_ns = allowed_ns if until_ns is None else min(until_ns, allowed_ns)
-        if target_ns > self._clock.now_ns():
-            self._clock.move_to(self._world.advance(target_ns))
-        return ready
-
-
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An asyncio event loop on the market's time.
+    """An asyncio event loop on the market's time: where another loop would wait, this one moves the world.
 
     `pace` is market seconds per real second; None runs as fast as it computes.
+
+    A simulation takes some ten turns an order, so the turn and the timers are written here, without what serves
+    debugging, and with sockets (a control socket, the loop's own wake-up pipe) looked at now and then. What is used of
+    asyncio's own loop, and overridden, is the same in Python 3.11 to 3.14: `_ready`, `_stopping`, `_selector`,
+    `_process_events` and `_run_once`.
     """
+
+    _ready: deque[asyncio.Handle]
+    _stopping: bool
+    _selector: selectors.BaseSelector
+    _process_events: Callable[[list[tuple[selectors.SelectorKey, int]]], None]
 
     def __init__(self, clock: VirtualClock, world: World, pace: float | None = None) -> None:
         self._virtual_clock = clock
-        super().__init__(_WorldSelector(clock, world, pace))
-        self._clock_resolution = 1e-9
+        self._world = world
+        self._pace = pace
+        self._wall_start = time.monotonic()
+        self._turns = 0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        """(time, number, handle), the next one first; of one time those first that were set first."""
+        self._timers_set = 0
+        super().__init__(selectors.DefaultSelector())
 
     def time(self) -> float:
         return (self._virtual_clock.now_ns() - self._virtual_clock.start_ns) / NS
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._timers_set += 1
+        heapq.heappush(self._timers, (when, self._timers_set, timer))
+        return timer
+
+    def _run_once(self) -> None:
+        """One turn in asyncio's own order: let time pass if nobody is ready, then what came in by sockets, then the
+        timers that are due, then everybody who was ready before the turn's first ran."""
+        self._turns += 1
+        ready = self._ready
+        if not ready and not self._stopping:
+            self._pass_time()
+        if self._turns % LOOK_EVERY == 0 or self._pace is not None:
+            self._process_events(self._selector.select(0))
+        timers, due = self._timers, self.time() + RESOLUTION_SECONDS
+        while timers and timers[0][0] < due:
+            ready.append(heapq.heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:  # noqa: SLF001 - asyncio's loop and its handles are one piece
+                handle._run()  # noqa: SLF001 - the same
+
+    def _pass_time(self) -> None:
+        """The world moves to the first living timer, or until it has something to tell."""
+        timers, now_ns = self._timers, self._virtual_clock.now_ns()
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        until_ns = None
+        if timers:
+            seconds = min(timers[0][0] - self.time(), WAIT_SECONDS_MAX)
+            if seconds <= 0:
+                return
+            until_ns = now_ns + max(1, round(seconds * NS))
+        if self._pace is not None:
+            until_ns = self._paced(until_ns, self._pace)
+            if until_ns <= now_ns:
+                return
+        self._virtual_clock.move_to(self._world.advance(until_ns))
+
+    def _paced(self, until_ns: int | None, pace: float) -> int:
+        """Market time passes no faster than `pace` seconds a second, in steps short enough to stay responsive."""
+        allowed_ns = self._allowed_ns(pace)
+        if until_ns is None or until_ns > allowed_ns:  # nothing is due; what came due meanwhile follows after the wait
+            self._process_events(self._selector.select(PACED_STEP_SECONDS))
+            allowed_ns = self._allowed_ns(pace)
+        return allowed_ns if until_ns is None else min(until_ns, allowed_ns)
+
+    def _allowed_ns(self, pace: float) -> int:
+        return self._virtual_clock.start_ns + round((time.monotonic() - self._wall_start) * pace * NS)
 
 
 def run_virtual(

@@ -65,7 +65,7 @@ class Leg(msgspec.Struct, kw_only=True, eq=False):
     """Exits of others that are in the hallway now."""
     wait_seconds: float = 0.0
     venue_turn: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
-    nudged: asyncio.Future[None] | None = None
+    nudged: asyncio.Future[bool] | None = None
 
     def triggers(self) -> tuple[StopTrigger, ...]:
         return tuple(each for each in (self.stop, self.target) if each is not None)
@@ -73,7 +73,7 @@ class Leg(msgspec.Struct, kw_only=True, eq=False):
     def nudge(self) -> None:
         """Look again now."""
         if self.nudged is not None and not self.nudged.done():
-            self.nudged.set_result(None)
+            self.nudged.set_result(True)
 
 
 class StopRecord:

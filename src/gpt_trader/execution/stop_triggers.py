@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import NS, Clock, until
+from gpt_trader.core.clock import NS, Clock, until_woken
 from gpt_trader.core.errors import ExchangeError
 from gpt_trader.core.events import Event, OrderFilled, PositionClosed, StopKept
 from gpt_trader.core.ids import client_order_id
@@ -222,7 +222,7 @@ class StopTriggerManager:
             elif not self._entry_lives(leg):
                 self._legs.pop(leg.symbol, None)
                 self._forget(leg, "no position")
-            await until(leg.nudged, max(leg.wait_seconds, self._settings.watch_seconds))
+            await until_woken(leg.nudged, max(leg.wait_seconds, self._settings.watch_seconds))
         async with leg.venue_turn:
             if leg.gone:
                 await self._cancel_at_venue(leg, "position closed")

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import NS, Clock, call_after, until
+from gpt_trader.core.clock import NS, Clock, call_after, until_woken
 from gpt_trader.core.errors import ExchangeError, OrderNotFoundError
 from gpt_trader.core.events import OrderOutcomeUnknown
 from gpt_trader.core.values import OrderState
@@ -39,15 +39,15 @@ class EventBasedReconciler:
         """True as soon as the order is at its end with all its trades; False after so many seconds."""
         if order.is_settled:
             return True
-        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def look(changed: ManagedOrder) -> None:
             if changed.is_settled and not settled.done():
-                settled.set_result(None)
+                settled.set_result(True)
 
         forget = self.follow(order, look)
         try:
-            return await until(settled, seconds)
+            return await until_woken(settled, seconds)
         finally:
             forget()
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import NS, Clock, call_after, until
+from gpt_trader.core.clock import NS, Clock, call_after, until_woken
 from gpt_trader.core.errors import ConfigError, ExchangeError, Number, Refusal, Refused, Stage
 from gpt_trader.core.events import Event, OrderSubmitted, SymbolPaused, TacticEnded, TacticProgressed, TacticStarted
 from gpt_trader.core.ids import client_order_id
@@ -67,7 +67,7 @@ class Working:
     steps: int = 0
     stop_timer: Callable[[], None] | None = None
     forget: list[Callable[[], None]] = field(default_factory=list)
-    ended: list[asyncio.Future[None]] = field(default_factory=list)
+    ended: list[asyncio.Future[bool]] = field(default_factory=list)
 
     @property
     def intent_id(self) -> str:
@@ -392,7 +392,7 @@ class OrderTracker:
             forget()
         for ended in working.ended:
             if not ended.done():
-                ended.set_result(None)
+                ended.set_result(True)
 
     # --- timers and news ------------------------------------------------------------------------------------------
     def _arm(self, working: Working, wait: Wait) -> None:
@@ -471,9 +471,9 @@ class OrderTracker:
         deadline_ns = self._clock.now_ns() + round(seconds * NS)
         for working in chosen:
             if working.intent_id in self._working:
-                ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
                 working.ended.append(ended)
-                await until(ended, max(0.0, (deadline_ns - self._clock.now_ns()) / NS))
+                await until_woken(ended, max(0.0, (deadline_ns - self._clock.now_ns()) / NS))
         return not any(working.intent_id in self._working for working in chosen)
 
     # --- restart --------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import NS, Clock, until
+from gpt_trader.core.clock import NS, Clock, until_woken
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
     Event,
@@ -61,7 +61,7 @@ class MarkOutRecorder:
         self._numbers = itertools.count()
         self._living: dict[str, OrderSubmitted] = {}
         self._marking: asyncio.Task[None] | None = None
-        self._earlier: asyncio.Future[None] | None = None
+        self._earlier: asyncio.Future[bool] | None = None
         """Ends the wait for the next mark, when one is due before it."""
         bus.subscribe(OrderSubmitted, "mark-outs", self._on_submitted)
         bus.subscribe(OrderFilled, "mark-outs", self._on_filled)
@@ -99,7 +99,7 @@ class MarkOutRecorder:
             self._write(heapq.heappop(self._due)[3])
         self._schedule(_Waiting(event), 0)
         if self._earlier is not None and self._due[0][3].fill is event and not self._earlier.done():
-            self._earlier.set_result(None)
+            self._earlier.set_result(True)
         if self._marking is None:
             self._marking = asyncio.get_running_loop().create_task(self._mark_all(), name="mark-outs")
 
@@ -140,7 +140,7 @@ class MarkOutRecorder:
                 wait_ns = self._due[0][0] - self._clock.now_ns()
                 if wait_ns > 0:
                     self._earlier = loop.create_future()
-                    await until(self._earlier, wait_ns / NS)
+                    await until_woken(self._earlier, wait_ns / NS)
                 else:
                     self._mark()
         except StoreError:

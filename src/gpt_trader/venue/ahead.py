@@ -17,7 +17,7 @@ from gpt_trader.market.rows import BAR
 from gpt_trader.market.stream import Rows
 from gpt_trader.market.view import BarsAhead, BarWindow
 from gpt_trader.venue.face import ProductUnits
-from gpt_trader.venue.layout import PATH
+from gpt_trader.venue.layout import NEVER, PATH
 
 __all__ = ["RowsAhead"]
 
@@ -56,6 +56,11 @@ class RowsAhead:
         # more of the last moment may come with the next rows
         self._last_ns = int(times[-1]) if len(rows) else 0
         self._start = self._end = 0
+
+    def next_close_ns(self, row_next: int) -> int:
+        """When the first bar from row number `row_next` on closes; NEVER without one among these rows."""
+        place = bisect_left(self._places, row_next)
+        return self._close_ns[place] if place < len(self._places) else NEVER
 
     def find(self, row_next: int, until_ns: int, *, marks_follow: bool) -> BarsAhead | None:
         """Bars from row number `row_next` on that close by `until_ns`, with no other kind of row among them or at the

@@ -231,9 +231,14 @@ class SimulatedVenue:
                 return not answer & layout.OVER
 
     def bars_ahead(self, until_ns: int) -> BarsAhead | None:
-        """Bars that close next and before `until_ns`, if until the last of them nothing else can happen but that an
+        """Bars that close next and by `until_ns`, if until the last of them nothing else can happen but that an
         account is liquidated: no order lives, nothing is under way, and no other row of the market is among them."""
         header = self._numbers_of_header
+        bar_next = header[BAR_NEXT]
+        # Most timers are due before the next bar closes; then there is nothing to look for.
+        next_ns = self._ahead.next_close_ns(header[ROW_NEXT]) if bar_next == layout.NEVER else bar_next
+        if until_ns < next_ns:
+            return None
         quiet = (
             header[NOTICES_HEAD] == header[NOTICES_TAIL]
             and header[REQUESTS_HEAD] == header[REQUESTS_TAIL]
@@ -243,7 +248,7 @@ class SimulatedVenue:
         )
         if not quiet or any(self._of_products[product.place + at] for product in self._products for at in LIVING):
             return None
-        if header[BAR_NEXT] != layout.NEVER:
+        if bar_next != layout.NEVER:
             return self._trades_ahead.find(header[NOW], until_ns)
         # On bars the mark is their close, unless the market publishes a mark of its own.
         follow = all(self._of_products[product.place + MARK_ROW] == 0 for product in self._products)

@@ -71,10 +71,12 @@ class MarketFace:
         self._out = np.zeros(4, np.int64)
         self._marks: dict[str, Mark | None] = {}
         """Worked out since the kernel last moved."""
+        self._touches: dict[str, tuple[Decimal, Decimal] | None] = {}
 
     def forget(self) -> None:
         """The kernel moves: what was worked out before holds no more."""
         self._marks.clear()
+        self._touches.clear()
 
     def mark(self, symbol: str) -> Mark | None:
         """The venue's mark row, else median(mid, last, index), else the first known of mid, last, index."""
@@ -92,12 +94,16 @@ class MarketFace:
 
     def touch(self, symbol: str) -> tuple[Decimal, Decimal] | None:
         """Best bid and best ask, less what orders of this venue took; None while a side is empty."""
+        if symbol in self._touches:
+            return self._touches[symbol]
         product = self._by_symbol.get(symbol)
         if product is None:
             return None
         refresh(self._header, product.index, 0, self._out)
         bid, ask = self._numbers[product.place + BEST_BID], self._numbers[product.place + BEST_ASK]
-        return (product.price(bid), product.price(ask)) if bid and ask else None
+        found = (bid * product.tick, ask * product.tick) if bid and ask else None
+        self._touches[symbol] = found
+        return found
 
     def last_price(self, symbol: str) -> Decimal | None:
         product = self._by_symbol.get(symbol)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
 import pytest
 
-from gpt_trader.core.clock import NS, ManualClock, SimulationOver, VirtualClock, iso, run_virtual, until
+from gpt_trader.core.clock import NS, ManualClock, SimulationOver, VirtualClock, iso, run_virtual, until, until_woken
 
 
 class Nothing:
@@ -104,6 +105,53 @@ def test_until_gives_up_at_its_timeout() -> None:
         return await until(world.rung, 10), clock.now_ns()
 
     assert run_virtual(clock, world, main) == (False, 10 * NS)
+
+
+def test_a_waker_wakes_whoever_waits_or_the_end_of_the_time_does() -> None:
+    """True at second 2 when it was woken, False at second 3 when nobody did."""
+    clock = VirtualClock(0)
+
+    async def main() -> list[tuple[bool, int]]:
+        loop = asyncio.get_running_loop()
+        woken, forgotten = loop.create_future(), loop.create_future()
+        loop.call_later(2, woken.set_result, True)
+        return [(await until_woken(each, 3), clock.now_ns() // NS) for each in (woken, forgotten)]
+
+    assert run_virtual(clock, Nothing(clock), main) == [(True, 2), (False, 5)]
+
+
+def test_timers_of_one_time_go_in_the_order_in_which_they_were_set() -> None:
+    """However many there are, and whichever of them are stopped: one seed is one log."""
+    clock = VirtualClock(0)
+    gone: list[int] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        timers = [loop.call_later(1, gone.append, number) for number in range(50)]
+        for timer in timers[::3]:
+            timer.cancel()
+        await clock.sleep(2)
+
+    run_virtual(clock, Nothing(clock), main)
+    assert gone == [number for number in range(50) if number % 3]
+
+
+def test_a_socket_is_served_while_the_market_runs() -> None:
+    """Somebody who asks over a socket is answered, although most turns do not look there."""
+    clock = VirtualClock(0)
+
+    async def main() -> bytes:
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.setblocking(False)
+            theirs.send(b"how are you?")
+            asking = loop.create_task(loop.sock_recv(ours, 100))
+            while not asking.done():
+                await clock.sleep(1)
+            return asking.result()
+
+    assert run_virtual(clock, Nothing(clock), main) == b"how are you?"
 
 
 def test_waiting_for_what_can_never_come_is_an_error_not_a_hang() -> None:
