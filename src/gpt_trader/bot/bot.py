@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
-from math import inf, nextafter
 from typing import Any, Final
 
 from gpt_trader.bot.account import AccountFeed
@@ -42,6 +41,7 @@ from gpt_trader.placement.submitter import OrderSubmitter
 from gpt_trader.placement.tracker import OrderTracker
 from gpt_trader.records.ledger import EquityTracker, Ledger
 from gpt_trader.records.mark_outs import MarkOutRecorder
+from gpt_trader.risk.quiet_bands import Band
 from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
 
 __all__ = ["BotSettings", "PerpsBot"]
@@ -136,7 +136,7 @@ class PerpsBot:
         self._end_ns: int | None = None
         """Where the run ends; what is decided there could not be carried out any more."""
         self._watch_due_ns = 0
-        self._quiet: dict[str, tuple[float, float]] = {}
+        self._quiet: Mapping[str, Band] = {}
         """Marks between which the guards need not look, by symbol; empty when they must be run on their cadence."""
         self.last_bars: dict[str, Bar] = {}
         self._stretch = QuietStretch(
@@ -526,21 +526,16 @@ class PerpsBot:
             self._report(f"tactic of {intent}", failure)
         self.tracker.failures.clear()
 
-    def _quiet_bands(self, now_ns: int) -> dict[str, tuple[float, float]]:
+    def _quiet_bands(self, now_ns: int) -> Mapping[str, Band]:
         """In a simulation the cadence is skipped while it is proven that a run would change nothing.
 
         Live it never is: there a run also notices that the market has fallen silent.
         """
-        bands = {symbol: self.guards.quiet_band(symbol) for symbol in self.settings.symbols}
-        quiet: dict[str, tuple[float, float]] = {}
-        until_ns = now_ns + DAY_NS
-        for symbol, band in bands.items():
-            if band is None:
-                return {}
-            quiet[symbol] = (nextafter(float(band.low), inf), nextafter(float(band.high), -inf))
-            until_ns = min(until_ns, band.until_ns)
-        self._watch_due_ns = until_ns
-        return quiet
+        quiet = self.guards.quiet_bands()
+        if quiet is None:
+            return {}
+        self._watch_due_ns = min(now_ns + DAY_NS, quiet.until_ns)
+        return quiet.bands
 
     def on_money_moved(self, _: OrderFilled | FundingApplied | OrderRejected | SlippageExceeded) -> None:
         """After a fill, funding, a reject or a costly intent the guards look again, once for all of the moment."""

@@ -107,6 +107,7 @@ class AccountFigures:
             mark=mark.price if mark is not None else ZERO,
         )
         statistics = self._statistics[symbol]
+        watched = self._config.enable_volatility_circuit_breaker  # else nobody asks, and bars stay unread
         drift, since_ns, seen_ns = self._drift.get(symbol, (ZERO, 0, 0))
         return GuardSymbol(
             symbol=symbol,
@@ -114,9 +115,9 @@ class AccountFigures:
             mark=None if mark is None else mark.price,
             mark_received_ns=0 if mark is None else mark.received_ns,
             worst_notional=exposure.worst_notional,
-            bar_sigma=statistics.bar_sigma,
+            bar_sigma=statistics.bar_sigma if watched else None,
             bar_seconds=statistics.bar_seconds,
-            day_volatility=statistics.day_volatility,
+            day_volatility=statistics.day_volatility if watched else None,
             slippage_recent=self._counts.slippages(symbol, now_ns, self._config.slippage_breaker_window_minutes),
             drift=drift,
             drift_seconds=Decimal(seen_ns - since_ns) / NS,

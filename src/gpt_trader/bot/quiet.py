@@ -21,12 +21,11 @@ from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.market.statistics import BarStatistics
 from gpt_trader.market.view import BarsAhead, BarWindow, Ints, MarketView
 from gpt_trader.records.ledger import GRAIN, EquityTracker, Ledger
+from gpt_trader.risk.quiet_bands import Band
 from gpt_trader.strategies.base import Signal, StopMove, Strategy
 
-__all__ = ["Band", "Decision", "NotAsked", "QuietStretch"]
+__all__ = ["Decision", "NotAsked", "QuietStretch"]
 
-Band = tuple[float, float]
-"""Marks strictly between which the guards need not look."""
 Decision = Signal | StopMove | Exception | None
 """What a strategy answered, or what it raised."""
 EXACT_MAX: Final = 1 << 62

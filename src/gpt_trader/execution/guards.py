@@ -34,11 +34,10 @@ from gpt_trader.risk.guard_rules import (
     EquityMark,
     Guard,
     GuardInput,
-    QuietBand,
     Reading,
     WayBack,
-    quiet_band,
 )
+from gpt_trader.risk.quiet_bands import QuietBands, quiet_bands
 
 __all__ = ["GuardManager"]
 
@@ -152,12 +151,12 @@ class GuardManager:
         """(guard, symbol, reason) of every trip that has not been taken back."""
         return tuple((guard, symbol, trip.reason) for (guard, symbol), trip in self._trips.items())
 
-    def quiet_band(self, symbol: str) -> QuietBand | None:
-        """Marks between which a run would change nothing while position, orders and cash stay the same; None when a
+    def quiet_bands(self) -> QuietBands | None:
+        """Marks between which a run would change nothing while positions, orders and cash stay the same; None when a
         run is needed."""
         if self._figures is None or self._trips or self._cancel_due or self._changed:
             return None
-        return quiet_band(self._figures, self._baselines, self._config, symbol)
+        return quiet_bands(self._figures, self._baselines, self._config)
 
     # --- the run --------------------------------------------------------------------------------------------------
     async def run(self) -> None:

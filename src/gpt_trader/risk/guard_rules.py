@@ -11,8 +11,6 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-import msgspec
-
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import Number
@@ -47,16 +45,13 @@ __all__ = [
     "Guard",
     "GuardInput",
     "GuardSymbol",
-    "QuietBand",
     "Reading",
     "WayBack",
     "annualised",
-    "quiet_band",
+    "loss_limit",
 ]
 
-ONE: Final = Decimal(1)
 YEAR_SECONDS: Final = 365 * 86_400
-INFINITY: Final = Decimal("Infinity")
 
 
 def equity_change(figures: GuardInput, since: EquityMark) -> Decimal:
@@ -210,71 +205,3 @@ GUARDS: Final = (
     Guard("drift", read_drift),
     Guard("margin_window", read_margin_window),
 )
-
-
-class QuietBand(msgspec.Struct, frozen=True):
-    """Marks strictly between which no guard changes its verdict before `until_ns`."""
-
-    low: Decimal
-    high: Decimal
-    until_ns: int
-
-
-def quiet_band(figures: GuardInput, baselines: Baselines, config: RiskConfig, symbol: str) -> QuietBand | None:
-    """Where the guards of the table above need not look again, given that none is tripped now.
-
-    Holds while positions, orders, cash and configuration stay the same and every symbol's mark is fresh; ends with
-    the UTC hour, or where a margin window comes near. Counted things (rejects, losses, slippage) change with events
-    that make the guards look by themselves. None when nothing can be promised: several positions, or volatility is
-    watched.
-    Equity is linear in the mark of the one symbol held, `E(p) = E + q * (p - p0)`, and so is every condition.
-    """
-    if any(each.drift or each.next_maintenance is not None for each in figures.symbols):
-        return None
-    held = [each for each in figures.symbols if each.position or each.worst_notional]
-    here = next((each for each in figures.symbols if each.symbol == symbol), None)
-    if config.enable_volatility_circuit_breaker or here is None or not here.mark or len(held) > 1:
-        return None
-    moving = here if here in held else None
-    low, high = ZERO, INFINITY
-    for at_zero, slope in _conditions(figures, baselines, config, moving):
-        if slope == 0:
-            if at_zero <= 0:
-                return None
-        elif slope > 0:
-            low = max(low, -at_zero / slope)
-        else:
-            high = min(high, at_zero / -slope)
-    hour_ns = 3600 * NS
-    until_ns = (figures.now_ns // hour_ns + 1) * hour_ns
-    if figures.window_lead_ns is not None:
-        until_ns = min(until_ns, figures.window_lead_ns)
-    return QuietBand(low, high, until_ns)
-
-
-def _conditions(
-    figures: GuardInput, baselines: Baselines, config: RiskConfig, moving: GuardSymbol | None
-) -> Iterable[tuple[Decimal, Decimal]]:
-    """Conditions for quiet, each `at_zero + slope * mark > 0`."""
-    equity, quantity, mark = figures.equity, ZERO, ONE
-    notional, maintenance = ZERO, ZERO
-    if moving is not None and moving.mark:
-        quantity, mark, notional = moving.position, moving.mark, moving.worst_notional
-        maintenance = figures.maintenance_margin
-    rest = equity - quantity * mark  # equity at a mark of zero
-    yield rest, quantity
-    for since in (baselines.day, baselines.rolling):
-        limit = loss_limit(since, config)
-        if limit is not None:
-            yield rest - since.equity - figures.cash_flows + since.cash_flows + limit, quantity
-    left = ONE - config.min_liquidation_buffer_pct
-    yield rest * left - figures.maintenance_margin + maintenance, quantity * left - maintenance / mark
-    caps = [config.max_exposure_pct, config.max_position_pct_per_symbol]
-    caps += [config.max_net_exposure_pct] if config.max_net_exposure_pct else []
-    caps += config.max_exposure_pct_per_group.values()
-    for cap in caps:
-        threshold = cap * EXPOSURE_SLACK
-        yield rest * threshold, quantity * threshold - notional / mark
-    if moving is not None and moving.liquidation_price is not None and quantity:
-        side = 1 if quantity > 0 else -1
-        yield -side * moving.liquidation_price, side - config.min_liquidation_buffer_pct

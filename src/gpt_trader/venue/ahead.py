@@ -6,7 +6,7 @@ themselves say can matter, and that may be looked at many bars at a time.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,7 +22,7 @@ from gpt_trader.venue.layout import NEVER, PATH
 __all__ = ["RowsAhead"]
 
 WINDOW_BARS: Final = 2048
-"""Bars made at once; the ring in which the kernel keeps closed bars holds more."""
+"""Bars made at once, and the rest of their moment; the ring in which the kernel keeps closed bars holds more."""
 EXACT_MAX: Final = 1 << 53
 """Whole numbers up to here are floats without rounding, so that a quotient of two is the nearest to the exact one."""
 
@@ -76,10 +76,15 @@ class RowsAhead:
         if first >= stop:
             return None
         if not self._start <= first < self._end or self._window is None:
-            self._window = self._make(first, min(len(self._places), first + WINDOW_BARS))
+            self._window = self._make(first, self._window_end(first))
             if self._window is None:
                 return None
         return BarsAhead(self._window, first - self._start, min(stop, self._end) - self._start, marks_follow)
+
+    def _window_end(self, first: int) -> int:
+        """Bars of one moment lie in one window: the venue passes all of them or none."""
+        end = min(len(self._places), first + WINDOW_BARS)
+        return bisect_right(self._close_ns, self._close_ns[end - 1], end - 1)
 
     def _make(self, start: int, end: int) -> BarWindow | None:
         assert self._rows is not None, "there are bars, so there are rows"

@@ -459,12 +459,12 @@ def test_cleared_trips_stay_cleared(make: Any) -> None:
 def test_band_is_given_only_when_nothing_is_under_way(make: Any) -> None:
     """Before the first run, and while anything is tripped, a run is needed."""
     house = make()
-    assert house.guards.quiet_band("BTC-PERP") is None
+    assert house.guards.quiet_bands() is None
     house.run()
-    assert house.guards.quiet_band("BTC-PERP") is not None
+    assert house.guards.quiet_bands() is not None
     house.mark_age_seconds = 361
     house.run(60)
-    assert house.guards.quiet_band("BTC-PERP") is None
+    assert house.guards.quiet_bands() is None
 
 
 def test_readings_are_frozen_values(make: Any) -> None:

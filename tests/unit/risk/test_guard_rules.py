@@ -1,12 +1,9 @@
 """What the guards see: every reading with numbers computed by hand, and the band in which nothing changes."""
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.builders import START_NS, D
 
 from gpt_trader.config.risk import RiskConfig
@@ -20,7 +17,6 @@ from gpt_trader.risk.guard_rules import (
     GuardSymbol,
     Reading,
     annualised,
-    quiet_band,
 )
 
 EVEN = EquityMark(at_ns=START_NS - 3600 * NS, equity=D(100_000))
@@ -191,93 +187,3 @@ def test_volatility_that_is_not_known_or_not_watched_gives_no_reading(enabled: b
     """Too few bars yet, or switched off."""
     found = figures(a_symbol(bar_sigma=None if enabled else D(1)))
     assert not [name for name in names(found, enable_volatility_circuit_breaker=enabled) if "volatility" in name]
-
-
-# --- the quiet band ----------------------------------------------------------------------------------------------
-def test_band_of_a_long_ends_where_the_loss_limit_is_reached() -> None:
-    """1 BTC at 60000, equity 100000 even on the day, limit 1000: 59000. Exposure trips above: never, it shrinks."""
-    config = RiskConfig(
-        daily_loss_limit=D(1_000), max_exposure_pct=D(2), max_position_pct_per_symbol=D(2), max_position_size_pct=D(2)
-    )
-    held = a_symbol(position=D(1), worst_notional=D(60_000))
-    band = quiet_band(figures(held, maintenance_margin=D(4_020)), BASELINES, config, "BTC-PERP")
-    assert band is not None
-    assert (band.low, band.high) == (D(59_000), D("Infinity"))
-    assert band.until_ns == (START_NS // (3600 * NS) + 1) * 3600 * NS
-
-
-def test_band_when_flat_has_no_bounds() -> None:
-    """Nothing depends on the mark."""
-    band = quiet_band(figures(), BASELINES, RiskConfig(), "BTC-PERP")
-    assert band is not None
-    assert (band.low, band.high) == (D(0), D("Infinity"))
-
-
-def test_no_band_is_promised_for_what_is_not_linear_in_one_mark() -> None:
-    """Two positions, or a volatility breaker that looks at every bar."""
-    two = figures(a_symbol(position=D(1)), a_symbol(symbol="ETH-PERP", position=D(1)))
-    assert quiet_band(two, BASELINES, RiskConfig(), "BTC-PERP") is None
-    watched = RiskConfig(enable_volatility_circuit_breaker=True)
-    assert quiet_band(figures(), BASELINES, watched, "BTC-PERP") is None
-
-
-def amounts(low: int, high: int) -> st.SearchStrategy[Decimal]:
-    return st.decimals(D(low), D(high), places=2)
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_inside_the_band_no_verdict_changes(data: st.DataObject) -> None:
-    """For any long or short, with working orders and a liquidation price: moving the mark inside the band changes no
-    verdict; the promise under which a backtest may skip the guards."""
-    mark, position, working = D(1_000), data.draw(amounts(-50, 50)), data.draw(amounts(0, 10))
-    worst = abs(position) + working
-    liquidation = data.draw(st.none() | amounts(1, 3_000))
-    held = a_symbol(mark=mark, position=position, worst_notional=worst * mark, liquidation_price=liquidation)
-    rate = D("0.05")
-    found = figures(held, equity=data.draw(amounts(5_000, 100_000)), maintenance_margin=abs(position) * mark * rate)
-    day = EquityMark(at_ns=START_NS, equity=data.draw(amounts(5_000, 100_000)))
-    baselines = Baselines(day=day, rolling=day)
-    config = RiskConfig(
-        daily_loss_limit=data.draw(amounts(0, 90_000)), max_exposure_pct=D(8), max_position_pct_per_symbol=D(5)
-    )
-    before = all_readings(found, config, baselines)
-    band = quiet_band(found, baselines, config, "BTC-PERP")
-    if band is None or any(each.tripped for each in before) or not band.low < mark < band.high:
-        return
-    moved = data.draw(st.decimals(band.low, min(band.high, D(100_000)), places=2))
-    if not band.low < moved < band.high:
-        return
-    after = figures(
-        msgspec.structs.replace(held, mark=moved, worst_notional=worst * moved),
-        equity=found.equity + position * (moved - mark),
-        maintenance_margin=abs(position) * moved * rate,
-    )
-    assert not any(each.tripped for each in all_readings(after, config, baselines))
-
-
-def test_drift_or_a_margin_window_in_sight_leave_no_quiet() -> None:
-    """Both change with time alone, so the guards keep looking."""
-    for restless in (a_symbol(drift=D("0.1")), a_symbol(next_maintenance=D(1))):
-        assert quiet_band(figures(restless), BASELINES, RiskConfig(), "BTC-PERP") is None
-
-
-def test_quiet_ends_where_the_next_margin_window_comes_near() -> None:
-    """Before the hour, if that is sooner."""
-    band = quiet_band(figures(window_lead_ns=START_NS + 5), BASELINES, RiskConfig(), "BTC-PERP")
-    assert band is not None
-    assert band.until_ns == START_NS + 5
-
-
-def test_portfolio_caps_narrow_the_band() -> None:
-    """Long 1 BTC, equity 100 000: a net cap of 60 % and its slack is met where (40 000 + p) * 0.66 = p, at about 77 647."""
-    held = a_symbol(position=D(1), worst_notional=D(60_000))
-    limits = {"max_exposure_pct": D(5), "max_position_pct_per_symbol": D(5), "daily_loss_limit": D(0)}
-    wide = quiet_band(figures(held), BASELINES, RiskConfig.model_validate(limits), "BTC-PERP")
-    narrow = quiet_band(
-        figures(held), BASELINES, RiskConfig.model_validate({**limits, "max_net_exposure_pct": D("0.6")}), "BTC-PERP"
-    )
-    assert wide is not None
-    assert narrow is not None
-    assert wide.high == D("Infinity")
-    assert narrow.high == pytest.approx(D("0.66") * 40_000 / (1 - D("0.66")), rel=D("1e-9"))
