@@ -15,7 +15,7 @@ from gpt_trader.core.values import Liquidity, MarginRates, OrderState, OrderType
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import ROW, STATUS
 from gpt_trader.venue.exchange import SimulatedVenue
-from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews
+from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, StatusNews
 from gpt_trader.venue.settings import (
     FundingSource,
     Latency,
@@ -342,4 +342,5 @@ def _told(news: News) -> list[Any]:
             int(news.price * 10**8),
             news.at_ns,
         ]
+    assert isinstance(news, StatusNews)
     return ["status", news.symbol, news.status.value, news.at_ns]

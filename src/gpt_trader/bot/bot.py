@@ -16,7 +16,7 @@ from gpt_trader.bot.recovery import Recovery
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until_woken
-from gpt_trader.core.errors import ExchangeError, StoreError
+from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
     EquityPeaked,
     FundingApplied,
@@ -30,7 +30,7 @@ from gpt_trader.core.events import (
 from gpt_trader.core.ids import intent_id
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.values import ZERO, Bar, ExecutionReport, OrderRequest, Side
-from gpt_trader.exchange.base import ExchangeAdapter, KeepsPast, ProductChanged, ReadsAhead, StreamChanged
+from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged, ReadsAhead, StreamChanged
 from gpt_trader.execution.engine import ExecutionEngine
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.stop_triggers import StopTriggerManager
@@ -120,8 +120,8 @@ class PerpsBot:
         """Until then bars are history: they may be seen and not acted upon."""
         self._strategies = strategies
         self._memory = memory
-        self._recalled: dict[str, int] = {}
-        """By symbol: close of the newest bar that was known before the bot listened."""
+        self._past: dict[str, list[Bar]] = {}
+        """By symbol, while the bot starts: bars that had closed before."""
         self._peak_told = ZERO
         self._statistics = statistics
         self._mark_outs = mark_outs
@@ -164,8 +164,10 @@ class PerpsBot:
                 now_ns=self.clock.now_ns(),
             )
         self._stop_reason = asyncio.get_running_loop().create_future()
-        await self._recall()
+        self._peak_told = max(self.ledger.starting_cash, self.equity.high_water)
+        self._past = {symbol: [] for symbol in self._strategies}
         await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
+        self._recall(self._past)
         if isinstance(self.adapter, ReadsAhead):
             self.adapter.read_ahead(self._look_ahead, self._stretch.passed)
         await self._recovery.catch_up()
@@ -173,29 +175,17 @@ class PerpsBot:
         self._say_products()
         await self.bus.commit()
 
-    async def _recall(self) -> None:
-        """Strategies and figures as if they had never stopped, as far as log and venue can tell."""
-        self._peak_told = max(self.ledger.starting_cash, self.equity.high_water)
+    def _recall(self, past: Mapping[str, Sequence[Bar]]) -> None:
+        """Strategies and figures as if they had never stopped, as far as the log and the bars of the past can tell."""
+        self._past = {}
         for symbol, strategy in self._strategies.items():
-            past = await self._past_bars(symbol, max(strategy.warmup_bars, self._statistics[symbol].bars_wanted))
-            for bar in past:
+            for bar in past[symbol]:
                 self._statistics[symbol].add(bar)
-            self._memory.recall(symbol, past, float(self._position(symbol)))
-            if past:
-                self._bars_seen[symbol], self._recalled[symbol] = len(past), past[-1].close_ns
+            self._bars_seen[symbol] += len(past[symbol])
+            self._memory.recall(symbol, past[symbol], float(self._position(symbol)))
             kept = self.stops.strategy_stop(symbol)
             if kept is not None:
                 strategy.restore({"anchor": kept.anchor})
-
-    async def _past_bars(self, symbol: str, count: int) -> Sequence[Bar]:
-        """None where the venue cannot tell: then strategies and figures warm up with the bars to come."""
-        if not isinstance(self.adapter, KeepsPast):
-            return ()
-        try:
-            return await self.adapter.past_bars(symbol, self._statistics[symbol].bar_seconds, count)
-        except ExchangeError as error:
-            self.bus.report("bars of the past", f"{symbol}: {error}", "warms up with the bars to come")
-            return ()
 
     def _say_products(self) -> None:
         for symbol in self.settings.symbols:
@@ -289,8 +279,9 @@ class PerpsBot:
         if isinstance(item, StreamChanged):
             self._stream_changed(item)
             return
-        if self._recalled and item.close_ns <= self._recalled.get(item.symbol, 0):
-            return  # known already
+        if self._past and item.history and item.symbol in self._past:
+            self._past[item.symbol].append(item)
+            return
         self.last_bars[item.symbol] = item
         band = self._quiet.get(item.symbol)
         if band is not None and not (band[0] < item.low and item.high < band[1]):

@@ -35,7 +35,6 @@ __all__ = [
     "FillPage",
     "FillUpdate",
     "FundingUpdate",
-    "KeepsPast",
     "MarketListener",
     "OrderPreview",
     "OrderUpdate",
@@ -43,6 +42,7 @@ __all__ = [
     "ProductChanged",
     "ReadsAhead",
     "StreamChanged",
+    "WatchesPrices",
 ]
 
 
@@ -163,11 +163,14 @@ class ReadsAhead(Protocol):
 
 
 @runtime_checkable
-class KeepsPast(Protocol):
-    """An adapter that can tell which bars closed before now, so that nothing has to be warmed up by waiting."""
+class WatchesPrices(Protocol):
+    """An adapter that sees every trade and can say at once when one reaches a price, so that nobody has to look."""
 
-    async def past_bars(self, symbol: str, bar_seconds: int, count: int) -> Sequence[Bar]:
-        """The last `count` bars that have closed, oldest first; fewer where it has no more. Raises ExchangeError."""
+    def watch_price(
+        self, symbol: str, low: Decimal | None, high: Decimal | None, reached: Callable[[Decimal], None]
+    ) -> None:
+        """Call `reached` once, with the price of the first trade from now on at or below `low`, or at or above `high`;
+        None waits for nothing on that side. A new call for the symbol replaces the one before."""
         ...
 
 
@@ -198,7 +201,8 @@ class ExchangeAdapter(Protocol):
         ...
 
     async def start(self, symbols: Sequence[str], on_market: MarketListener, on_account: AccountListener) -> None:
-        """Connect, subscribe and return once products, account and marks are known."""
+        """Connect, subscribe and return once products, account and marks are known. Bars that have closed before are
+        told first, marked as history, as far as the venue has them."""
         ...
 
     async def close(self) -> None: ...

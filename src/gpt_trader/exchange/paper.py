@@ -30,7 +30,6 @@ from gpt_trader.core.errors import (
 from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import (
     Account,
-    Bar,
     OrderState,
     OrderTicket,
     OrderType,
@@ -56,7 +55,7 @@ from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.view import BarsAhead, Ints, MarketView
 from gpt_trader.venue.assumptions import assumptions_of, overnight_spans
 from gpt_trader.venue.exchange import SimulatedVenue
-from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, StatusNews
+from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, PriceNews, StatusNews
 from gpt_trader.venue.settings import (
     BarModel,
     FundingSource,
@@ -69,6 +68,8 @@ from gpt_trader.venue.settings import (
 
 __all__ = ["PaperExchange", "kernel_entry_points", "venue_settings"]
 
+PAST_BARS: Final = 1500
+"""More than a day of minutes."""
 START_WAIT_SECONDS: Final = 60
 """How much market time `start` gives a symbol to show a price."""
 CAPABILITIES: Final = Capabilities(
@@ -128,6 +129,7 @@ class PaperExchange:
         self._look: Callable[[BarsAhead], int] | None = None
         self._passed: Callable[[Ints], None] | None = None
         self._sends: dict[int, deque[asyncio.Future[OrderNews]]] = {}
+        self._price_watchers: dict[str, Callable[[Decimal], None]] = {}
         self._cancels: dict[int, deque[asyncio.Future[OrderNews]]] = {}
 
     # who it is
@@ -182,11 +184,18 @@ class PaperExchange:
         self._symbols = frozenset(symbols)
         self._on_market = on_market
         self._on_account = on_account
+        if self._clock.now_ns() > self._stream.start_ns:
+            self._tell_past(symbols, on_market)
         deadline_ns = self._clock.now_ns() + START_WAIT_SECONDS * NS
         while missing := [symbol for symbol in symbols if self._venue.mark(symbol) is None]:
             if self._clock.now_ns() >= deadline_ns:
                 raise VenueUnavailableError(f"no price of {missing[0]} in {START_WAIT_SECONDS} s of market time")
             await self._clock.sleep(0.001)
+
+    def _tell_past(self, symbols: Sequence[str], on_market: MarketListener) -> None:
+        for symbol in symbols:
+            for bar in past_bars(self._stream, symbol, self._clock.now_ns(), PAST_BARS):
+                on_market(bar)
 
     async def close(self) -> None:
         """Stop telling. Orders and positions stay as they are at the venue."""
@@ -269,12 +278,11 @@ class PaperExchange:
     async def positions(self) -> tuple[Position, ...]:
         return self._venue.positions()
 
-    async def past_bars(self, symbol: str, bar_seconds: int, count: int) -> tuple[Bar, ...]:
-        """None at the start of the market, and none of another length than its own."""
-        now_ns, stream = self._clock.now_ns(), self._stream
-        if now_ns <= stream.start_ns or bar_seconds != stream.bar_seconds or symbol not in self.products():
-            return ()
-        return past_bars(stream, symbol, now_ns, count)
+    def watch_price(
+        self, symbol: str, low: Decimal | None, high: Decimal | None, reached: Callable[[Decimal], None]
+    ) -> None:
+        self._venue.watch_price(symbol, low, high)
+        self._price_watchers[symbol] = reached
 
     def _known(self, client_order_id: str, venue_order_id: str) -> int:
         number = self._venue.number_of(client_order_id)
@@ -336,6 +344,9 @@ class PaperExchange:
             case FundingNews():
                 if self._on_account is not None:
                     self._on_account(_funding_update(news))
+            case PriceNews():
+                if (reached := self._price_watchers.pop(news.symbol, None)) is not None:
+                    reached(news.price)
             case StatusNews():
                 if self._on_market is not None and news.symbol in self._symbols:
                     self._on_market(ProductChanged(symbol=news.symbol, status=news.status))

@@ -57,7 +57,7 @@ class Leg(msgspec.Struct, kw_only=True, eq=False):
     """Quantity that was open at the last look."""
     low: Decimal | None = None
     high: Decimal | None = None
-    """Extremes of closed bars since the last look."""
+    """Extremes since the last look, as far as they are known."""
     at_venue: str = ""
     """Client order id of the order that the venue was last given to keep the stop."""
     venue_tries: int = 0
@@ -69,6 +69,12 @@ class Leg(msgspec.Struct, kw_only=True, eq=False):
 
     def triggers(self) -> tuple[StopTrigger, ...]:
         return tuple(each for each in (self.stop, self.target) if each is not None)
+
+    def reach(self, price: Decimal) -> None:
+        """The market was there: look again now."""
+        self.low = price if self.low is None else min(price, self.low)
+        self.high = price if self.high is None else max(price, self.high)
+        self.nudge()
 
     def nudge(self) -> None:
         """Look again now."""

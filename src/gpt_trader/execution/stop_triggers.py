@@ -2,7 +2,8 @@
 
 Belongs to the house, so that stops outlive an engine. One net position has one leg: at most one stop and one target.
 A stop is kept by the venue where it can (a reduce-only stop-limit), else by the bot itself; never by both. What the
-bot keeps is compared with the last trade every `watch_seconds` and with the extremes of each closed bar. A stop that
+bot keeps is compared with every trade where the exchange adapter tells them (`WatchesPrices`), else with the last one
+every `watch_seconds`, and with the extremes of each closed bar. A stop that
 fires leaves through the front door (`place_order`) as a clamped, reduce-only exit; if the position is still open
 `escalate_seconds` later, that exit is cancelled, the cancel proven, and a new one sent at the price of then.
 
@@ -36,7 +37,7 @@ from gpt_trader.core.values import (
     StopKind,
     TimeInForce,
 )
-from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.exchange.base import ExchangeAdapter, WatchesPrices
 from gpt_trader.execution.stop_record import Leg, StopRecord
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
 from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
@@ -191,10 +192,8 @@ class StopTriggerManager:
         leg = self._legs.get(bar.symbol)
         if leg is None or bar.close_ns - self._settings.bar_seconds * NS < leg.since_ns:
             return
-        low, high = Decimal(repr(bar.low)), Decimal(repr(bar.high))
-        leg.low = low if leg.low is None else min(low, leg.low)
-        leg.high = high if leg.high is None else max(high, leg.high)
-        leg.nudge()
+        leg.reach(Decimal(repr(bar.low)))
+        leg.reach(Decimal(repr(bar.high)))
 
     def _start(self, leg: Leg) -> None:
         task = asyncio.get_running_loop().create_task(self._keep(leg), name=f"stops of {leg.symbol}")
@@ -222,6 +221,7 @@ class StopTriggerManager:
             elif not self._entry_lives(leg):
                 self._legs.pop(leg.symbol, None)
                 self._forget(leg, "no position")
+            self._watch_price(leg)
             await until_woken(leg.nudged, max(leg.wait_seconds, self._settings.watch_seconds))
         async with leg.venue_turn:
             if leg.gone:
@@ -240,6 +240,20 @@ class StopTriggerManager:
 
     def _entry_lives(self, leg: Leg) -> bool:
         return any(order.submitted.intent_id in leg.intents for order in self._orders.living(leg.symbol))
+
+    def _watch_price(self, leg: Leg) -> None:
+        """Have the next trade told that would fire what is kept here, or let it trail."""
+        if not isinstance(self._adapter, WatchesPrices) or leg.fired is not None or leg.gone:
+            return
+        stop, target = leg.stop, leg.target
+        losing = stop.trigger_price if stop is not None and stop.keeper is Keeper.LOCAL else None
+        winning = None if target is None else target.trigger_price
+        if stop is not None and stop.distance:
+            further = stop.anchor * (1 - leg.side.sign * TRAIL_STEP * stop.distance)
+            winning = further if winning is None else min(winning, further, key=lambda each: abs(each - stop.anchor))
+        low, high = (losing, winning) if leg.side is Side.SELL else (winning, losing)
+        if (low, high) != (None, None):
+            self._adapter.watch_price(leg.symbol, low, high, leg.reach)
 
     def _look(self, leg: Leg) -> None:
         """Compare with the last trade, and with the extremes of bars; of stop and target the stop fires first."""

@@ -13,7 +13,8 @@ __all__ = ["past_bars"]
 
 
 def past_bars(stream: MarketStream, symbol: str, until_ns: int, count: int) -> tuple[Bar, ...]:
-    """The last `count` bars of `symbol` that closed by `until_ns`, oldest first; fewer where there are no more.
+    """The last `count` bars of `symbol` that closed by `until_ns`, oldest first and marked as history; fewer where
+    there are no more.
 
     Where the market has trades, bars are made of them; else its own bars are taken.
     """
@@ -42,4 +43,4 @@ def _in_units(bar: Bar, product: ProductSpec) -> Bar:
     """From ticks and lots, each number the nearest to the exact value."""
     (tick, per_tick), (lot, per_lot) = product.tick.as_integer_ratio(), product.lot.as_integer_ratio()
     o, high, low, close = (int(price) * tick / per_tick for price in (bar.open, bar.high, bar.low, bar.close))
-    return Bar(bar.symbol, bar.close_ns, o, high, low, close, int(bar.volume) * lot / per_lot)
+    return Bar(bar.symbol, bar.close_ns, o, high, low, close, int(bar.volume) * lot / per_lot, history=True)

@@ -76,8 +76,6 @@ class BarStatistics:
     def __init__(self, bar_seconds: int, *, volatility_bars: int = 20) -> None:
         self.bar_seconds = bar_seconds
         window = max(BARS_MIN, volatility_bars, min(WINDOW_BARS_MAX, DAY_SECONDS // bar_seconds))
-        self.bars_wanted = window + 1
-        """So many bars of the past give the figures of one that saw them all."""
         self._returns = _Window(window)
         self._volumes = _Window(window)
         self._recent_bars = volatility_bars

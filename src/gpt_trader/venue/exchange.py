@@ -33,7 +33,17 @@ from gpt_trader.market.view import BarsAhead, Ints
 from gpt_trader.venue import layout
 from gpt_trader.venue.ahead import RowsAhead
 from gpt_trader.venue.delayed import DelayedMarket
-from gpt_trader.venue.face import E8, E12, LIVING, MARK_ROW, STATUS, MarketFace, ProductUnits
+from gpt_trader.venue.face import (
+    E8,
+    E12,
+    LIVING,
+    MARK_ROW,
+    STATUS,
+    WATCH_HIGH,
+    WATCH_LOW,
+    MarketFace,
+    ProductUnits,
+)
 from gpt_trader.venue.feed import MarketFeed
 from gpt_trader.venue.kernel import advance, refresh
 from gpt_trader.venue.news import (
@@ -43,6 +53,7 @@ from gpt_trader.venue.news import (
     News,
     OrderNews,
     OrderNewsKind,
+    PriceNews,
     StatusNews,
 )
 from gpt_trader.venue.settings import NS_PER_MS, Latency, VenueSettings
@@ -354,6 +365,15 @@ class SimulatedVenue:
         requests[start : start + REQUEST_WIDTH] = array("q", (self._last_due_ns, kind, number))
         header[REQUESTS_TAIL] = tail + 1
 
+    def watch_price(self, symbol: str, low: Decimal | None, high: Decimal | None) -> None:
+        """Tell once, as PriceNews after the ack latency, when a trade is at or below `low` or at or above `high`; None
+        waits for nothing on that side. Replaces what was watched before. Only while a position or an order is open.
+        """
+        product = self._by_symbol[symbol]
+        # a price between two ticks is reached with the next one beyond it
+        self._of_products[product.place + WATCH_LOW] = 0 if low is None else int(low // product.tick)
+        self._of_products[product.place + WATCH_HIGH] = 0 if high is None else int(-(-high // product.tick))
+
     def number_of(self, client_order_id: str, account: int = 0) -> int | None:
         return self._numbers.get((account, client_order_id))
 
@@ -446,6 +466,8 @@ class SimulatedVenue:
                 price=price * E8,
                 at_ns=at_ns,
             )
+        if kind == layout.PRICE_REACHED:
+            return PriceNews(symbol=product.spec.symbol, price=product.price(price), at_ns=at_ns)
         return StatusNews(symbol=product.spec.symbol, status=_status(state), at_ns=at_ns)
 
     def _order_news(

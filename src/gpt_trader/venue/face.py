@@ -15,7 +15,7 @@ from gpt_trader.venue.kernel import refresh, top_levels
 from gpt_trader.venue.levels import Levels
 from gpt_trader.venue.memory_map import VenueMemory
 
-__all__ = ["E8", "E12", "LIVING", "MARK_ROW", "STATUS", "MarketFace", "ProductUnits"]
+__all__ = ["E8", "E12", "LIVING", "MARK_ROW", "STATUS", "WATCH_HIGH", "WATCH_LOW", "MarketFace", "ProductUnits"]
 
 E8: Final = Decimal(1) / MONEY_SCALE
 E12: Final = Decimal(1) / RATE_SCALE
@@ -30,6 +30,8 @@ INDEX: Final = _AT["index"]
 FED_BY: Final = _AT["fed_by"]
 FUNDING_RATE: Final = _AT["funding_rate"]
 MARK_ROW: Final = _AT["mark_row"]
+WATCH_LOW: Final = _AT["watch_low"]
+WATCH_HIGH: Final = _AT["watch_high"]
 LIVING: Final = (_AT["bids"], _AT["asks"], _AT["waiting"])
 """Counts of living orders."""
 BEST_BID: Final = _AT["best_bid"]

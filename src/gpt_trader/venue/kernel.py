@@ -41,6 +41,7 @@ from gpt_trader.venue.layout import (
     NEVER,
     OVER,
     PATH,
+    PRICE_REACHED,
     SAMPLE,
     SETTLE,
     STATUS_CHANGED,
@@ -148,6 +149,11 @@ def _trade(v: Any, pi: int, p: Any, price: int, lots: int, side: int) -> None:
         trade_meets(v, pi, ASKS, price, lots if side >= 0 else 0)
     if p.waiting > 0:
         fire_stops(v, pi)
+    if price <= p.watch_low or (p.watch_high != 0 and price >= p.watch_high):
+        p.watch_low = 0
+        p.watch_high = 0
+        n = notify(v, PRICE_REACHED, -1, pi)
+        n.price = price
 
 
 @part

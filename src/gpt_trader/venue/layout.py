@@ -165,6 +165,7 @@ FUNDED: Final = 3
 STATUS_CHANGED: Final = 4
 CANCEL_REPLY: Final = 5
 ECHO_REPLY: Final = 6
+PRICE_REACHED: Final = 7
 
 # what advance() answers: bits
 WOKE_NOTICES: Final = 1
@@ -210,6 +211,8 @@ PRODUCT: Final = _ints(
     "status last index mark_row mark kept funding_rate premium_sum premium_count window seen "
     # living orders and open positions
     "bids asks waiting interest "
+    # trades at or beyond which the client is told, once; 0 where it does not wait for any
+    "watch_low watch_high "
     # bar being built from trades
     "bar_whole bar_open bar_high bar_low bar_close bar_volume "
     # book modelled from bars

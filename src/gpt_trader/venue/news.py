@@ -15,7 +15,7 @@ from gpt_trader.core.values import (
     Value,
 )
 
-__all__ = ["FillNews", "FundingNews", "NewOrder", "News", "OrderNews", "OrderNewsKind", "StatusNews"]
+__all__ = ["FillNews", "FundingNews", "NewOrder", "News", "OrderNews", "OrderNewsKind", "PriceNews", "StatusNews"]
 
 
 class NewOrder(Value, frozen=True, kw_only=True):
@@ -95,4 +95,12 @@ class StatusNews(Value, frozen=True, kw_only=True):
     at_ns: int
 
 
-News = OrderNews | FillNews | FundingNews | StatusNews
+class PriceNews(Value, frozen=True, kw_only=True):
+    """A trade reached a price that the client waits for."""
+
+    symbol: str
+    price: Decimal
+    at_ns: int
+
+
+News = OrderNews | FillNews | FundingNews | StatusNews | PriceNews

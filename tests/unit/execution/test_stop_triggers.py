@@ -291,6 +291,41 @@ def test_a_trailing_stop_follows_and_fires(open_advanced: Open) -> None:
         house.check_invariants()
 
 
+SPIKE_STEPS = 400
+"""Of 50 ms."""
+
+
+@pytest.mark.parametrize(
+    ("spike", "asked", "fired"),
+    [
+        (59_600, {"trailing_stop": D("0.005")}, ("i0:stop", D(59_705))),
+        (60_900, {"protective_stop": STOP, "target_price": D(60_800)}, ("i0:target", D(60_800))),
+    ],
+)
+def test_what_is_touched_between_two_looks_fires(
+    tmp_path: Path, spike: int, asked: dict[str, Any], fired: tuple[str, Any]
+) -> None:
+    """Every trade is looked at: a touch of 50 ms, in the middle of a second, and the next look would see nothing."""
+    prices = [60_000] * SPIKE_STEPS
+    prices[130] = spike  # at 6.5 s; looks are at whole seconds after the fill
+    market = steady_market(prices, seconds_each=0.05)
+    with a_house(tmp_path, a_config(**ENGINES["advanced"]), market) as house:
+        run(house, {"quantity": D("0.3"), **asked}, 12.0)
+        (triggered,) = house.of(StopTriggered)
+        assert (triggered.stop_id, triggered.trigger_price) == fired
+        assert triggered.price == spike
+        assert house.bot.ledger.position("BTC-PERP").quantity == 0
+        house.check_invariants()
+
+
+def test_a_trail_follows_a_peak_between_two_looks(tmp_path: Path) -> None:
+    """A peak of 50 ms at 60 600 counts: the stop lies 0.5 % below it afterwards, 60 297, on the tick above."""
+    prices = [60_000] * 130 + [60_600] + [60_400] * 200
+    with a_house(tmp_path, a_config(**ENGINES["advanced"]), steady_market(prices, seconds_each=0.05)) as house:
+        run(house, {"quantity": D("0.3"), "trailing_stop": D("0.005")}, 12.0)
+        assert house.bot.stops.kept()[0].trigger_price == D(60_300)
+
+
 def test_a_bracket_takes_profit_and_cancels_its_stop_first(open_advanced: Open) -> None:
     """The stop rests at the venue, the target is kept here; one cancels the other, proven, before the exit leaves."""
     with open_advanced(falling(60_900)) as house:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from tests.builders import D, a_product, some_bars
-from tests.house_under_test import steady_market
 
 from gpt_trader.core.clock import NS, VirtualClock, run_virtual
 from gpt_trader.core.values import Bar
@@ -28,7 +29,11 @@ def told(market: MarketStream, until_ns: int) -> list[Bar]:
         await clock.sleep((until_ns - clock.now_ns()) / NS)
 
     run_virtual(clock, adapter, listen)
-    return bars
+    return [as_history(bar) for bar in bars]
+
+
+def as_history(bar: Bar) -> Bar:
+    return Bar(bar.symbol, bar.close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, history=True)
 
 
 @pytest.mark.parametrize("seconds", [59, 600, 601, 1799])
@@ -53,16 +58,18 @@ def test_where_there_are_only_bars_they_are_taken() -> None:
     assert list(past_bars(market, "BTC-PERP", until_ns, 1000)) == told(market, until_ns)
 
 
-def test_a_venue_keeps_no_bars_of_another_length() -> None:
-    """Nothing is better than bars that look alike."""
-    market = steady_market([60_000] * 300)
+def test_a_late_listener_is_told_the_past_first() -> None:
+    """As history, and then goes on where it ends."""
+    market = SyntheticMarket(["BTC-PERP"], seed=3, duration_seconds=1800, bar_seconds=60)
     clock = VirtualClock(market.start_ns)
     adapter = PaperExchange(market, clock=clock, cash=D(1000))
+    bars: list[Bar] = []
 
-    async def ask() -> list[int]:
-        found = [len(await adapter.past_bars("BTC-PERP", 60, 10))]
-        await clock.sleep(200)
-        found.append(len(await adapter.past_bars("BTC-PERP", 60, 10)))
-        return [*found, len(await adapter.past_bars("BTC-PERP", 300, 10))]
+    async def come_late() -> None:
+        await clock.sleep(605)
+        await adapter.start(["BTC-PERP"], lambda item: bars.append(item) if isinstance(item, Bar) else None, print)
+        await clock.sleep(600)
 
-    assert run_virtual(clock, adapter, ask) == [0, 3, 0]
+    run_virtual(clock, adapter, come_late)
+    assert [bar.history for bar in bars] == [True] * 10 + [False] * 10
+    assert [after.close_ns - before.close_ns for before, after in itertools.pairwise(bars)] == [60 * NS] * 19

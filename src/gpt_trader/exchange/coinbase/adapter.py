@@ -7,6 +7,7 @@ may move money out of the account is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,6 +121,11 @@ class CoinbaseExchange:
     @property
     def market(self) -> MarketView:
         return self._feed.market
+
+    def watch_price(
+        self, symbol: str, low: Decimal | None, high: Decimal | None, reached: Callable[[Decimal], None]
+    ) -> None:
+        self._feed.market.watch_price(symbol, low, high, reached)
 
     def products(self) -> Mapping[str, ProductSpec]:
         if self._intraday:

@@ -6,7 +6,7 @@ Books are known only while their connection stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
@@ -41,6 +41,16 @@ class _Watched:
         self.mid, self.last, self.index = _Part(), _Part(), _Part()
         self.funding_rate = ZERO
         self.mark: Mark | None = None
+        self.awaited: tuple[Decimal | None, Decimal | None, Callable[[Decimal], None]] | None = None
+        """Trades at or below the first, or at or above the second, are told to the third; once."""
+
+    def trade(self, price: Decimal) -> None:
+        if self.awaited is None:
+            return
+        low, high, reached = self.awaited
+        if (low is not None and price <= low) or (high is not None and price >= high):
+            self.awaited = None
+            reached(price)
 
     def measure(self, venue_ns: int, received_ns: int) -> None:
         """The mark anew; the old one stays when no part is fresh."""
@@ -80,6 +90,7 @@ class LiveMarket:
                     if watched is not None and price is not None:
                         watched.last = _Part(price, received_ns)
                         watched.measure(venue_ns, received_ns)
+                        watched.trade(price)
             elif isinstance(event, HeartbeatEvent):
                 self._hear_heartbeat(venue_ns, received_ns)
 
@@ -117,6 +128,11 @@ class LiveMarket:
             watched.mid = _Part()
 
     # what is asked
+
+    def watch_price(
+        self, symbol: str, low: Decimal | None, high: Decimal | None, reached: Callable[[Decimal], None]
+    ) -> None:
+        self._watched[symbol].awaited = (low, high, reached)
 
     def mark(self, symbol: str) -> Mark | None:
         watched = self._watched.get(symbol)

@@ -113,3 +113,17 @@ def test_others_are_passed_over() -> None:
     market.hear(levels(1, 2, product_id="BTC-USD"), 1)
     market.hear(a_ticker(""), 1)
     assert market.mark(SYMBOL) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [("99", None, ["98"]), (None, "105", ["105"]), ("99", "105", ["105"]), ("90", "120", [])],
+)
+def test_a_price_that_is_waited_for_is_told_once(low: str | None, high: str | None, told: list[str]) -> None:
+    """By the first trade at it or beyond it."""
+    market = LiveMarket([BTC])
+    reached: list[Decimal] = []
+    market.watch_price(SYMBOL, D(low) if low else None, D(high) if high else None, reached.append)
+    for second, price in enumerate(["100", "105", "98", "106", "97"]):
+        market.hear(a_ticker(price), second * NS)
+    assert reached == [D(price) for price in told]
