@@ -285,7 +285,7 @@ class PerpsBot:
         self.last_bars[item.symbol] = item
         band = self._quiet.get(item.symbol)
         if band is not None and not (band[0] < item.low and item.high < band[1]):
-            self._look_now()
+            self.look_now()
         self._statistics[item.symbol].add(item)
         self._sample_equity()
         self.stops.on_bar(item)
@@ -530,9 +530,9 @@ class PerpsBot:
 
     def on_money_moved(self, _: OrderFilled | FundingApplied | OrderRejected | SlippageExceeded) -> None:
         """After a fill, funding, a reject or a costly intent the guards look again, once for all of the moment."""
-        self._look_now()
+        self.look_now()
 
-    def _look_now(self) -> None:
+    def look_now(self) -> None:
         """When all that happens at this moment has happened: one look at the end of it, not one for each fill."""
         after_ns = self.clock.now_ns() + 1
         if self._watch_due_ns > after_ns:

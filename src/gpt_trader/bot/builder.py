@@ -82,6 +82,7 @@ class BuiltBot:
     """The bot and the parts that people look at."""
 
     bot: PerpsBot
+    profile: str
     selection: EngineSelection
     metrics: OrderMetricsReporter
     parts: SharedParts
@@ -292,7 +293,7 @@ class PerpsBotBuilder:
         if cash is not None and not replayed:
             cash.begin(adapter.account().funding)
         self._begin(engine.name, selection, replayed)
-        return BuiltBot(bot=bot, selection=selection, metrics=metrics, parts=parts)
+        return BuiltBot(bot=bot, profile=config.profile, selection=selection, metrics=metrics, parts=parts)
 
     def _margin_windows(self) -> MarginWindows:
         """The venue's calendar where it has one; without it the stricter rates are used at any hour."""

@@ -39,6 +39,8 @@ __all__ = [
     "LogRepaired",
     "MissMarked",
     "ModeChanged",
+    "OperatorCommandFailed",
+    "OperatorCommanded",
     "OrderApproved",
     "OrderCancelRequested",
     "OrderCancelled",
@@ -449,6 +451,27 @@ class MissMarked(Event, frozen=True, kw_only=True):
     side: Side
     unfilled: Decimal
     mid: Decimal
+
+
+# --- what people say ---------------------------------------------------------------------------------------------
+class OperatorCommanded(Event, frozen=True, kw_only=True):
+    """Somebody told the running bot to do something; durable before it is done. What follows has events of its own.
+    Publisher: ops.desk."""
+
+    command: str
+    arguments: Mapping[str, str] = {}
+    who: str
+    """User and process as the system knows them, or the signal."""
+    reason: str
+
+
+class OperatorCommandFailed(Event, frozen=True, kw_only=True):
+    """A command was understood and could not be done; nothing was changed by it unless the text says so.
+    Publisher: ops.desk."""
+
+    command: str
+    who: str
+    problem: str
 
 
 # --- what watches -------------------------------------------------------------------------------------------------

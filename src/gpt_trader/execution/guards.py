@@ -7,7 +7,7 @@ ends it, and survives a restart through the events it was told by. A guard that 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -60,6 +60,8 @@ ERROR_TEXT_MAX: Final = 200
 NOTHING_YET: Final = EquityMark(at_ns=0, equity=ZERO)
 """Replaced by the first run, before any guard looks."""
 GUARD_PREFIX: Final = "guard "
+OPERATOR_KILL: Final = "operator_kill"
+"""A trip that a person makes; only a person ends it."""
 CONFIGURED: Final = "configuration"
 RANK: Final = {mode: rank for rank, mode in enumerate(Mode)}
 SHUTS: Final = frozenset({Action.REDUCE_ONLY, Action.REDUCE, Action.CANCEL_ENTRIES, Action.KILL})
@@ -146,6 +148,10 @@ class GuardManager:
     def readings(self) -> tuple[Reading, ...]:
         """What the guards measured at the last run."""
         return self._readings
+
+    def pauses(self) -> Mapping[str, str]:
+        """Symbols whose entries are paused, and why."""
+        return self._pauses
 
     def tripped(self) -> tuple[tuple[str, str, str], ...]:
         """(guard, symbol, reason) of every trip that has not been taken back."""
@@ -261,6 +267,8 @@ class GuardManager:
     def _remember(self, event: GuardTripped) -> None:
         action = Action(event.action)
         reason = f"{event.guard} {event.value:.4f} {event.unit}, threshold {event.threshold:.4f}"
+        if event.guard == OPERATOR_KILL:
+            reason = f"killed by {event.numbers['who']}: {event.numbers['reason']}"
         self._trips[event.guard, event.symbol] = Trip(event.at_ns, action, WayBack(event.way_back), reason)
         self._cancel_due |= action in CANCELS
         self._changed = True
@@ -383,6 +391,27 @@ class GuardManager:
         self._operator_mode = mode
         self._mode = self._wanted_mode()[0]
         self._tell_mode(self._mode, who, reason, now_ns)
+        self._settle(now_ns)
+
+    def kill(self, who: str, reason: str) -> None:
+        """No entries, and those that live are cancelled by the next runs until none can fill; exits pass as clamped
+        closes. Holds over restarts until `set_mode(NORMAL)`."""
+        _check_who(who)
+        now_ns = self._clock.now_ns()
+        if (OPERATOR_KILL, "") not in self._trips:
+            self._begin_trip(
+                GuardTripped(
+                    at_ns=now_ns,
+                    guard=OPERATOR_KILL,
+                    action=Action.KILL.value,
+                    threshold=ZERO,
+                    unit="commands",
+                    value=Decimal(1),
+                    way_back=WayBack.OPERATOR.value,
+                    numbers={"who": who, "reason": reason},
+                )
+            )
+        self._cancel_due = True
         self._settle(now_ns)
 
     def on_fill(self, event: OrderFilled) -> None:

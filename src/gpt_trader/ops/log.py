@@ -25,6 +25,7 @@ from gpt_trader.core.events import (
     Event,
     GuardTripped,
     ModeChanged,
+    OperatorCommandFailed,
     OrderFailed,
     OrderFilled,
     OrderOutcomeUnknown,
@@ -89,6 +90,8 @@ def level_of(event: Event) -> int:
     match event:
         case SystemError() | OrderFailed() | OrderSightedLate():
             return ERROR
+        case OperatorCommandFailed():
+            return WARNING
         case GuardTripped() | OrderOutcomeUnknown() | OrderRejected() | StopEscalated() | SlippageExceeded():
             return WARNING
         case ModeChanged():

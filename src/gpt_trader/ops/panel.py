@@ -24,6 +24,8 @@ from gpt_trader.core.events import (
     GuardCleared,
     GuardTripped,
     ModeChanged,
+    OperatorCommanded,
+    OperatorCommandFailed,
     OrderApproved,
     OrderCancelled,
     OrderExpired,
@@ -304,6 +306,11 @@ def _alarm_line(event: Event) -> Text | None:
             return Text(
                 f"entries of {event.symbol} " + (f"paused: {event.reason}" if event.reason else "resumed"), "bold"
             )
+        case OperatorCommanded():
+            what = " ".join((event.command, *event.arguments.values()))
+            return Text(f"{event.who} says {what}: {event.reason}", "bold")
+        case OperatorCommandFailed():
+            return Text(f"{event.command} failed: {event.problem}", "bold red")
         case SystemError():
             return Text(f"error in {event.source}: {event.message} ({event.action})", "bold red")
         case _:

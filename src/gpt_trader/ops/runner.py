@@ -21,6 +21,8 @@ from gpt_trader.bot.simulation import (
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
 from gpt_trader.exchange.paper import kernel_entry_points
+from gpt_trader.ops.control import control_socket
+from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
 from gpt_trader.records.event_store import EventStore
@@ -77,7 +79,8 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
 
             async def main() -> str:
                 await built.bot.start()
-                reason = await built.bot.run_until_stopped(end_ns, at_end)
+                async with control_socket(ControlDesk(built, run=run.store.parent.name), run.store.parent):
+                    reason = await built.bot.run_until_stopped(end_ns, at_end)
                 if reason.startswith(STOPPED_BY):
                     say_what_stopping_waits_for(console, built, reason)
                 await built.bot.stop(reason)

@@ -530,3 +530,20 @@ def test_a_trade_that_was_not_ours_pauses_its_symbol(make: Any, cause: str, paus
     house = make()
     house.guards.on_fill(a_fill(cause=cause))
     assert house.guards.pause_reason("BTC-PERP") == paused
+
+
+def test_a_kill_by_hand_holds_over_a_restart(make: Any) -> None:
+    """Entries are cancelled, again after the restart, until an operator says NORMAL."""
+    house: House = make(RiskConfig())
+    house.run()
+    house.guards.kill("ann", "it looks wrong")
+    house.run()
+    assert (house.guards.mode, house.cancelled) == (Mode.REDUCE_ONLY, 1)
+
+    again = reborn(make, house)
+    again.run()
+    assert (again.guards.mode, again.cancelled) == (Mode.REDUCE_ONLY, 1)
+
+    again.guards.set_mode(Mode.NORMAL, "ann", "it was fine")
+    assert again.guards.mode is Mode.NORMAL
+    assert again.guards.tripped() == ()

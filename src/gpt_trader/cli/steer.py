@@ -1,0 +1,113 @@
+"""How is a running bot seen and steered from a shell? `gpt-trader ps`, `status`, `mode`, `pause`, `kill` and others."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+__all__ = ["kill", "mode", "pause", "ps", "reduce_only", "resume", "status", "steering_options", "tell"]
+
+
+def steering_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which bot, why, and how it is printed."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="The answer as one JSON object."),
+        click.option("--run", metavar="NAME", help="The run, or the beginning of its name [default: the only one]."),
+        click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the log beside your name."),
+    ):
+        command = option(command)
+    return command
+
+
+def tell(name: str, arguments: Mapping[str, str], *, run: str | None, reason: str, as_json: bool) -> dict[str, object]:
+    """Tell a running bot and print what it answers."""
+    from gpt_trader.config.home import home
+    from gpt_trader.ops.asking import find_running
+
+    bot = find_running(home(os.environ), run)
+    answer = bot.tell(name, arguments, reason)
+    if as_json:
+        click.echo(json.dumps({"run": bot.name, **answer}))
+    else:
+        click.echo(bot.name)
+        _print(answer)
+    return answer
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+def ps(*, as_json: bool) -> None:
+    """List the bots that are running: run, profile, engine, mode, equity."""
+    from gpt_trader.config.home import home
+    from gpt_trader.ops.asking import running_bots
+
+    found = [bot.tell("status") for bot in running_bots(home(os.environ))]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for each in found:
+        words = (each[name] for name in ("run", "profile", "engine", "mode", "equity"))
+        click.echo("  ".join(str(word) for word in words))
+    if not found:
+        click.echo("no bot is running")
+
+
+@click.command()
+@click.option("--run", metavar="NAME", help="The run, or the beginning of its name [default: the only one].")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(run: str | None, *, as_json: bool) -> None:
+    """Print what a running bot holds, works on and waits for."""
+    tell("status", {}, run=run, reason="", as_json=as_json)
+
+
+@click.command()
+@click.argument("mode", metavar="NORMAL|REDUCE_ONLY|CANCEL_ONLY|FROZEN")
+@steering_options
+def mode(mode: str, *, run: str | None, reason: str, as_json: bool) -> None:
+    """Say what may leave the bot at all; NORMAL takes back what guards and operators had set."""
+    tell("mode", {"mode": mode}, run=run, reason=reason, as_json=as_json)
+
+
+@click.command("reduce-only")
+@steering_options
+def reduce_only(*, run: str | None, reason: str, as_json: bool) -> None:
+    """Let only orders pass that reduce a position; `mode NORMAL` takes it back."""
+    tell("mode", {"mode": "REDUCE_ONLY"}, run=run, reason=reason, as_json=as_json)
+
+
+@click.command()
+@steering_options
+def kill(*, run: str | None, reason: str, as_json: bool) -> None:
+    """Cancel every entry and let none leave; exits and stops go on. `mode NORMAL` takes it back."""
+    tell("kill", {}, run=run, reason=reason, as_json=as_json)
+
+
+@click.command()
+@click.argument("symbol", metavar="SYMBOL|all")
+@steering_options
+def pause(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
+    """Refuse entries of a symbol until `resume`; exits and stops go on."""
+    tell("pause", {"symbol": symbol}, run=run, reason=reason, as_json=as_json)
+
+
+@click.command()
+@click.argument("symbol", metavar="SYMBOL|all")
+@steering_options
+def resume(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
+    """Take a pause back; a guard that pauses the symbol goes on doing so."""
+    tell("resume", {"symbol": symbol}, run=run, reason=reason, as_json=as_json)
+
+
+def _print(answer: Mapping[str, object]) -> None:
+    for name, value in answer.items():
+        if isinstance(value, Mapping):
+            rows = [f"{key}: {item}" for key, item in value.items()]
+        else:
+            rows = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+        click.echo(f"  {name:<10} {rows[0] if rows else '-'}")
+        for row in rows[1:]:
+            click.echo(f"  {'':<10} {row}")

@@ -1,0 +1,186 @@
+"""What may a person tell a running bot, and what is then done? Every command is an event with who and why, first.
+
+The control socket, signals and (one day) a dashboard all come through here, so that the log has one word for each.
+Questions change nothing and are not written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from gpt_trader.bot.builder import BuiltBot
+from gpt_trader.core.clock import iso
+from gpt_trader.core.errors import ConfigError, GptTraderError
+from gpt_trader.core.events import OperatorCommanded, OperatorCommandFailed
+from gpt_trader.core.values import Mode
+
+__all__ = ["Answer", "Command", "ControlDesk"]
+
+Answer = dict[str, object]
+"""Text, whole numbers, yes/no, lists and tables of these; money as text."""
+REASON_CHARACTERS_MAX: Final = 500
+ALL: Final = "all"
+FAILURE_CHARACTERS_MAX: Final = 2000
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is wanted, by whom and why. Questions need no reason."""
+
+    name: str
+    arguments: Mapping[str, str] = {}
+    who: str
+    reason: str = ""
+
+
+class ControlDesk:
+    """Takes commands one after another; questions are answered at any time."""
+
+    def __init__(self, built: BuiltBot, *, run: str) -> None:
+        """`run` is the name of the run's folder, by which people call it."""
+        self._built = built
+        self._bot = built.bot
+        self._run = run
+        self._turn = asyncio.Lock()
+        self._questions: Mapping[str, Callable[[], Answer]] = {"status": self._status}
+        self._commands: dict[str, Callable[[Command], Awaitable[Answer]]] = {
+            "mode": self._set_mode,
+            "pause": self._pause,
+            "resume": self._resume,
+            "kill": self._kill,
+        }
+
+    def is_question(self, name: str) -> bool:
+        return name in self._questions
+
+    def ask(self, name: str) -> Answer:
+        """Answer a question; nothing changes."""
+        return self._questions[name]()
+
+    async def take(self, command: Command, accepted: Callable[[], Awaitable[None]] | None = None) -> Answer:
+        """Write the command down, say `accepted` once it is durable, then do it.
+
+        Raises ConfigError for what is not understood (nothing is written then) or cannot be done, and says so in the
+        log; StoreError when nothing can be written any more.
+        """
+        work = self._commands.get(command.name)
+        if work is None:
+            known = ", ".join(sorted([*self._questions, *self._commands]))
+            raise ConfigError(f"command {command.name!r}: no such command. Fix: one of {known}")
+        if not command.reason.strip():
+            raise ConfigError(f"{command.name}: no reason given. Fix: --reason TEXT; it stands in the log")
+        async with self._turn:
+            await self._write_down(command)
+            if accepted is not None:
+                await accepted()
+            try:
+                answer = await work(command)
+            except GptTraderError as error:
+                self._write_failure(command, error)
+                raise
+            finally:
+                await self._bot.bus.commit()
+        return answer
+
+    async def _write_down(self, command: Command) -> None:
+        bot = self._bot
+        bot.bus.publish(
+            OperatorCommanded(
+                at_ns=bot.clock.now_ns(),
+                command=command.name,
+                arguments=command.arguments,
+                who=command.who,
+                reason=command.reason[:REASON_CHARACTERS_MAX],
+            )
+        )
+        await bot.bus.commit()
+
+    def _write_failure(self, command: Command, error: GptTraderError) -> None:
+        bot = self._bot
+        if bot.bus.store_failed:
+            return
+        bot.bus.publish(
+            OperatorCommandFailed(
+                at_ns=bot.clock.now_ns(),
+                command=command.name,
+                who=command.who,
+                problem=str(error)[:FAILURE_CHARACTERS_MAX],
+            )
+        )
+
+    # --- questions ------------------------------------------------------------------------------------------------
+    def _status(self) -> Answer:
+        bot = self._bot
+        marks = bot.marks()
+        positions = {symbol: position.quantity for symbol, position in bot.ledger.positions().items()}
+        unpriced = [symbol for symbol, quantity in positions.items() if quantity and symbol not in marks]
+        return {
+            "run": self._run,
+            "profile": self._built.profile,
+            "time": iso(bot.clock.now_ns()),
+            "engine": bot.engine.name,
+            "mode": bot.guards.mode.value,
+            "pauses": dict(bot.guards.pauses()),
+            "tripped": [
+                f"{guard}{f' {symbol}' if symbol else ''}: {why}" for guard, symbol, why in bot.guards.tripped()
+            ],
+            "equity": "unknown" if unpriced else _money(bot.ledger.equity(marks)),
+            "positions": {symbol: str(quantity) for symbol, quantity in positions.items() if quantity},
+            "orders": {order.client_order_id: order.state.value for order in bot.orders.living()},
+            "tactics": list(bot.tracker.working()),
+            "stops": [
+                f"{stop.symbol} {stop.kind.value} at {stop.trigger_price} kept by {stop.keeper.value}"
+                for stop in bot.stops.kept()
+            ],
+            "events": bot.journal.head.sequence,
+        }
+
+    # --- commands -------------------------------------------------------------------------------------------------
+    async def _set_mode(self, command: Command) -> Answer:
+        wanted = _argument(command, "mode").upper().replace("-", "_")
+        modes = [mode.value for mode in Mode]
+        if wanted not in modes:
+            raise ConfigError(f"mode {wanted!r}: no such mode. Fix: one of {', '.join(modes)}")
+        self._bot.guards.set_mode(Mode(wanted), command.who, command.reason)
+        self._bot.look_now()
+        return {"mode": self._bot.guards.mode.value}
+
+    async def _kill(self, command: Command) -> Answer:
+        """No entries, and those that live are cancelled at the guards' next look, which is now."""
+        self._bot.guards.kill(command.who, command.reason)
+        self._bot.look_now()
+        return {"mode": self._bot.guards.mode.value, "cancelling": self._bot.guards.is_cancelling}
+
+    async def _pause(self, command: Command) -> Answer:
+        for symbol in self._symbols(command):
+            self._bot.guards.pause(symbol, command.reason, command.who)
+        return {"pauses": dict(self._bot.guards.pauses())}
+
+    async def _resume(self, command: Command) -> Answer:
+        for symbol in self._symbols(command):
+            self._bot.guards.resume(symbol)
+        return {"pauses": dict(self._bot.guards.pauses())}
+
+    def _symbols(self, command: Command) -> tuple[str, ...]:
+        symbol = _argument(command, "symbol")
+        traded = tuple(self._bot.settings.symbols)
+        if symbol == ALL:
+            return traded
+        if symbol not in traded:
+            raise ConfigError(f"symbol {symbol!r}: not traded here. Fix: one of {', '.join(traded)}, or {ALL}")
+        return (symbol,)
+
+
+def _argument(command: Command, name: str) -> str:
+    value = command.arguments.get(name, "")
+    if not value:
+        raise ConfigError(f"{command.name}: argument {name} is missing")
+    return value
+
+
+def _money(amount: Decimal) -> str:
+    return str(amount.quantize(Decimal("0.01")))
