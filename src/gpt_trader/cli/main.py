@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "cli", "exit_code", "main", "run_command_line"]
 COMMANDS: Final = {
     "run": ("gpt_trader.cli.run:run", "Trade: by default a made-up day, without keys or network."),
     "backtest": ("gpt_trader.cli.backtest:backtest", "Find out what the bot would have done, and report on it."),
+    "ps": ("gpt_trader.cli.steer:ps", "List the bots that are running; each can be steered from here."),
     "config": ("gpt_trader.cli.config:config", "Show every setting with its source, or check them."),
     "flags": ("gpt_trader.cli.flags:flags", "List every flag with its value, its source and who answers for it."),
     "risk": ("gpt_trader.cli.risk:risk", "Show every rule and guard with its threshold."),
@@ -25,7 +26,6 @@ COMMANDS: Final = {
     "explain": ("gpt_trader.cli.explain:explain", "Tell why something was traded, refused, or not traded."),
     "tca": ("gpt_trader.cli.tca:tca", "Say what trading cost, and of what the cost is made."),
     "events": ("gpt_trader.cli.events:events", "Read or verify what a run has written down."),
-    "ps": ("gpt_trader.cli.steer:ps", ""),
     "status": ("gpt_trader.cli.steer:status", ""),
     "mode": ("gpt_trader.cli.steer:mode", ""),
     "pause": ("gpt_trader.cli.steer:pause", ""),
@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "kill": ("gpt_trader.cli.steer:kill", ""),
     "report": ("gpt_trader.cli.report:report", ""),
     "adr": ("gpt_trader.cli.adr:adr", ""),
-    "venue": ("gpt_trader.cli.venue:venue", "Serve the simulated exchange to other programs, as Coinbase does."),
+    "venue": ("gpt_trader.cli.venue:venue", ""),
 }
 """Name: (module:attribute, one line of help); those without one are listed by name alone."""
 
