@@ -47,4 +47,4 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in self._table.items() if text])
             others = [name for name, (_, text) in self._table.items() if not text]
             if others:
-                formatter.write_text(f"Also: {', '.join(others)}. More: COMMAND --help, and --version.")
+                formatter.write_text(f"Also: {', '.join(others)}")

@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "risk": ("gpt_trader.cli.risk:risk", "Show every rule and guard with its threshold."),
     "data": ("gpt_trader.cli.data:data", "Import market data into the catalog, check it, look at it."),
     "explain": ("gpt_trader.cli.explain:explain", "Tell why something was traded, refused, or not traded."),
-    "tca": ("gpt_trader.cli.tca:tca", "Say what trading cost, and of what the cost is made."),
+    "tca": ("gpt_trader.cli.tca:tca", ""),
     "events": ("gpt_trader.cli.events:events", "Read or verify what a run has written down."),
     "status": ("gpt_trader.cli.steer:status", ""),
     "mode": ("gpt_trader.cli.steer:mode", ""),
