@@ -14,7 +14,7 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TEST_HOME: Final = ROOT / "build" / "test-home"
-SETTINGS_PREFIXES: Final = ("RISK_", "COINBASE_", "GPT_TRADER_")
+SETTINGS_PREFIXES: Final = ("RISK_", "COINBASE_", "CCXT_", "GPT_TRADER_")
 SETTINGS: Final = ("SLIPPAGE_MULTIPLIERS", "ORDER_PREVIEW_ENABLED", "TRADING_SYMBOLS")
 
 

@@ -20,9 +20,9 @@ from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.builder import BuiltBot, RunIdentity
 from gpt_trader.config.bot import SYNTHETIC, BotConfig, VenueKind
 from gpt_trader.config.load import Loaded
-from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, iso
+from gpt_trader.core.clock import NS, SystemClock, World, iso
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.exchange.paper import PaperExchange, venue_settings
+from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.catalog import dataset_names, is_dataset
 from gpt_trader.market.importing import FileReading, open_named
 from gpt_trader.market.slicing import slice_market
@@ -37,7 +37,6 @@ __all__ = [
     "facts_of",
     "identify",
     "open_configured_market",
-    "paper_exchange",
     "stop_on_signal",
     "summarise",
 ]
@@ -90,16 +89,6 @@ def _open_kept(config: BotConfig, home: Path, from_ns: int | None, to_ns: int | 
         )
     reading = FileReading(bar_seconds=config.run.bar_seconds)
     return open_named(home, market, reading, from_ns=from_ns, to_ns=to_ns)
-
-
-def paper_exchange(config: BotConfig, stream: MarketStream, clock: VirtualClock) -> PaperExchange:
-    """The venue that the configuration asks for, over this market."""
-    return PaperExchange(
-        stream,
-        clock=clock,
-        cash=config.venue.starting_cash,
-        settings=venue_settings(config.venue, config.run.seed),
-    )
 
 
 @dataclass(frozen=True)

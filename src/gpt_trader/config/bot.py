@@ -135,6 +135,16 @@ class VenueConfig(StrictModel):
     """simulated, paper, coinbase or ccxt. What is not built is refused by name when the bot is built."""
     exchange: Annotated[str, Setting("name", "ExchangeFactory")] = ""
     """Whose market data (paper) or which exchange (ccxt), such as coinbase or binanceusdm."""
+    market_kind: Annotated[Literal["futures", "spot"], Setting("kind", "BinanceCCXTAdapter")] = "futures"
+    """Of an exchange reached through CCXT: its linear perpetuals, or spot, on which the bot itself does not trade."""
+    settle_currency: Annotated[str, Setting("currency", "BinanceCCXTAdapter")] = Field(
+        default="USD", min_length=2, max_length=10
+    )
+    """What the exchange settles in (ccxt). Another than USD counts one for one as USD: naming it accepts that."""
+    url: Annotated[str, Setting("address", "BinanceCCXTAdapter")] = ""
+    """Another address instead of all those of the exchange (ccxt), such as a server on loopback."""
+    poll_seconds: Annotated[Seconds, Setting("seconds", "BinanceCCXTAdapter")] = Field(default=1.0, ge=0.1, le=60)
+    """How often market and account are asked for through CCXT."""
     market: Annotated[str, Setting("name or file", "PaperExchange", option="--market", in_digest=False)] = Field(
         default=SYNTHETIC, min_length=1
     )
@@ -439,8 +449,23 @@ class CredentialsConfig(StrictModel):
     ] = Field(default=None, min_length=1)
     """Key file as downloaded from CDP, readable by its owner only; instead of name and key."""
 
+    ccxt_api_key: Annotated[
+        SecretStr | None, Setting("text", "exchange/ccxt", env="CCXT_API_KEY", secret=True, in_digest=False)
+    ] = None
+    """Key of the exchange that is reached through CCXT; it may read and trade, and not move money."""
+    ccxt_api_secret: Annotated[
+        SecretStr | None, Setting("text", "exchange/ccxt", env="CCXT_API_SECRET", secret=True, in_digest=False)
+    ] = None
+    """Its secret."""
+    ccxt_api_password: Annotated[
+        SecretStr | None, Setting("text", "exchange/ccxt", env="CCXT_API_PASSWORD", secret=True, in_digest=False)
+    ] = None
+    """Its pass phrase, where the exchange has one."""
+
     @model_validator(mode="after")
     def _check_one_way(self) -> Self:
+        if (self.ccxt_api_key is None) != (self.ccxt_api_secret is None):
+            raise ValueError("ccxt_api_key and ccxt_api_secret are set together or not at all")
         name, key, file = self.coinbase_api_key_name, self.coinbase_api_private_key, self.coinbase_api_key_file
         if (name is None) != (key is None):
             raise ValueError("coinbase_api_key_name and coinbase_api_private_key are set together or not at all")

@@ -14,12 +14,12 @@ from gpt_trader.bot.simulation import (
     facts_of,
     identify,
     open_configured_market,
-    paper_exchange,
     stop_on_signal,
     summarise,
 )
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
+from gpt_trader.exchange.factory import ExchangeFactory
 from gpt_trader.exchange.paper import kernel_entry_points
 from gpt_trader.ops.control import control_socket
 from gpt_trader.ops.desk import ControlDesk
@@ -43,7 +43,7 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
         end_ns = min(end_ns, stream.start_ns + config.run.duration * NS)
     run = identify(loaded, stream, home)
     clock = VirtualClock(stream.start_ns)
-    adapter = paper_exchange(config, stream, clock)
+    adapter = ExchangeFactory(clock).paper(config, stream, clock)
     check_buildable(config, adapter)  # from here on something is written
     with (
         EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=True) as store,

@@ -20,13 +20,13 @@ from gpt_trader.bot.simulation import (
     facts_of,
     identify,
     open_configured_market,
-    paper_exchange,
     stop_on_signal,
     summarise,
 )
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
 from gpt_trader.core.errors import ConfigError
+from gpt_trader.exchange.factory import ExchangeFactory
 from gpt_trader.exchange.paper import PaperExchange, kernel_entry_points
 from gpt_trader.market.stream import MarketStream
 from gpt_trader.records.event_store import EventStore
@@ -82,7 +82,7 @@ def run_backtest(
         end_ns = min(end_ns, stream.start_ns + config.run.duration * NS)
     run = identify(loaded, stream, home)
     clock = VirtualClock(stream.start_ns)
-    adapter = paper_exchange(config, stream, clock)
+    adapter = ExchangeFactory(clock).paper(config, stream, clock)
     check_buildable(config, adapter)  # from here on something is written
     facts = _trade(loaded, stream, run, adapter=adapter, clock=clock, end_ns=end_ns, progress=progress)
     facts = msgspec.structs.replace(facts, from_ns=from_ns, to_ns=to_ns)
