@@ -200,7 +200,8 @@ class BinanceVenue:
         fault = self.switches.faults.get(name, deque())
         what = fault.popleft() if fault else ""
         if what in {"429", "418", "500", "503"}:
-            return web.json_response({"code": -1003, "msg": "Way too many requests"}, status=int(what))
+            code = -1003 if what.startswith("4") else -1000
+            return web.json_response({"code": code, "msg": "not now"}, status=int(what))
         if what == "html":
             return web.Response(text="<html>bad gateway</html>", status=502, content_type="text/html")
         try:

@@ -38,6 +38,8 @@ __all__ = ["Client", "any_client", "known_exchange"]
 T = TypeVar("T")
 RETRY_AFTER_SECONDS: Final = 5.0
 """CCXT drops the header that says how long; exchanges that are asked on and on ban the address."""
+CLOSE_MILLISECONDS: Final = 50
+"""For TLS to say goodbye."""
 TEXT_MAX: Final = 300
 ANY_REQUESTS_PER_SECOND: Final = 8
 ANY_RESERVE: Final = 3
@@ -98,6 +100,7 @@ class Client:
         )
         made.number = str
         made.aiohttp_trust_env = False
+        made.timeout_on_exit = CLOSE_MILLISECONDS
         made.has["fetchCurrencies"] = False  # with a key it would ask the wallet of another host
         if url:
             made.urls["api"] = _moved(made.urls["api"], url.rstrip("/"))
