@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.binance_venue import KEY, SECRET, ServedBinance, binance
 from tests.house_under_test import steady_market
 from tests.venue_server import ServedVenue, served
 
@@ -30,6 +31,9 @@ from gpt_trader.exchange.base import (
     ProductChanged,
     StreamChanged,
 )
+from gpt_trader.exchange.ccxt.adapter import CcxtAdapter
+from gpt_trader.exchange.ccxt.binance import BinanceCCXTAdapter, binance_client
+from gpt_trader.exchange.ccxt.markets import MarketKind
 from gpt_trader.exchange.coinbase.adapter import CoinbaseExchange
 from gpt_trader.exchange.coinbase.credentials import key_of
 from gpt_trader.exchange.coinbase.endpoints import Endpoints
@@ -239,8 +243,78 @@ def coinbase_place(folder: Path) -> Iterator[Place]:
             place.stop()
 
 
+class FastClock(SystemClock):
+    """The machine's clock, faster: candles are a minute long there, and nobody waits for two minutes."""
+
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self._speed = speed
+        self._began_ns = super().now_ns()
+
+    def now_ns(self) -> int:
+        return self._began_ns + round((super().now_ns() - self._began_ns) * self._speed)
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / self._speed)
+
+
+class CcxtPlace(Place):
+    """An adapter over CCXT against Binance on loopback, faster than real time."""
+
+    SPEED = 20.0
+
+    def __init__(self, venue: ServedBinance, made: type[CcxtAdapter]) -> None:
+        super().__init__()
+        self.clock = FastClock(self.SPEED)
+        self.bar_seconds = 60
+        self._venue = venue
+        self._made = made
+        self._runner = asyncio.Runner()
+        self._runner.run(self._start())
+
+    async def _start(self) -> None:
+        keys = {"apiKey": KEY, "secret": SECRET}
+        client = binance_client(MarketKind.FUTURES, self.clock, keys, url=self._venue.url)
+        options: dict[str, Any] = {"kind": MarketKind.FUTURES, "settle": "USDT", "symbols": [SYMBOL]}
+        self.adapter = self._made(client, self.clock, poll_seconds=2.0, **options)
+        await self.adapter.connect()
+        await self.adapter.start([SYMBOL], self.on_market, self.on_account)
+
+    async def eventually(self, there: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:
+        await super().eventually(there, what, seconds * self.SPEED)
+
+    def run(self, scenario: Scenario) -> Any:
+        async def main() -> Any:
+            await self.flat()
+            book_is_whole = (PRICE - 5, PRICE + 5)
+            await self.eventually(lambda: self.adapter.market.touch(SYMBOL) == book_is_whole, "a whole book")
+            return await scenario(self)
+
+        return self._runner.run(main())
+
+    def stop(self) -> None:
+        self._runner.run(self.adapter.close())
+        self._runner.close()
+
+
+@contextlib.contextmanager
+def ccxt_place(_: Path, made: type[CcxtAdapter] = CcxtAdapter) -> Iterator[Place]:
+    with binance(market(6 * 3600), speed=CcxtPlace.SPEED, cash=CASH) as venue:
+        place = CcxtPlace(venue, made)
+        try:
+            yield place
+        finally:
+            place.stop()
+
+
+def binance_place(folder: Path) -> contextlib.AbstractContextManager[Place]:
+    return ccxt_place(folder, BinanceCCXTAdapter)
+
+
 PLACES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Place]]] = {
     "paper": paper_place,
     "coinbase": coinbase_place,
+    "binance": binance_place,
+    "ccxt": ccxt_place,
 }
 """One line for each adapter; the contract suite runs over all of them."""

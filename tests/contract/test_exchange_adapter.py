@@ -26,10 +26,12 @@ from gpt_trader.core.errors import (
 from gpt_trader.core.values import OrderState, OrderType, Side, TimeInForce, TradingStatus
 
 D = Decimal
+MARKS = {"ccxt": pytest.mark.long}
+"""Any exchange behind CCXT, without what is known of Binance: run it with -m long."""
 ENDED_WITHOUT_TRADE = (OrderState.CANCELLED, OrderState.EXPIRED)
 
 
-@pytest.fixture(scope="module", params=PLACES)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS.get(name, ())) for name in PLACES])
 def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with PLACES[request.param](tmp_path_factory.mktemp(request.param)) as place:
         yield place

@@ -141,6 +141,8 @@ class VenueConfig(StrictModel):
         default="USD", min_length=2, max_length=10
     )
     """What the exchange settles in (ccxt). Another than USD counts one for one as USD: naming it accepts that."""
+    balance_total: Annotated[Literal["", "equity", "wallet"], Setting("meaning", "CcxtAdapter")] = ""
+    """Whether the total of a balance holds the profit of open positions (ccxt); empty where it is known."""
     url: Annotated[str, Setting("address", "BinanceCCXTAdapter")] = ""
     """Another address instead of all those of the exchange (ccxt), such as a server on loopback."""
     poll_seconds: Annotated[Seconds, Setting("seconds", "BinanceCCXTAdapter")] = Field(default=1.0, ge=0.1, le=60)

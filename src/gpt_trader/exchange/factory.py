@@ -6,11 +6,11 @@ What a venue needs (an SDK, CCXT, the compiled kernel) is imported when a config
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from gpt_trader.config.bot import BotConfig, CredentialsConfig, VenueKind
+from gpt_trader.config.bot import BotConfig, CredentialsConfig, VenueConfig, VenueKind
 from gpt_trader.core.clock import Clock, VirtualClock
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.exchange.base import ExchangeAdapter
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["ExchangeFactory"]
 
 BINANCE: Final = frozenset({"", "binance", "binanceusdm"})
+BALANCE_TOTALS: Final = {"okx": "equity", "bitget": "equity", "bybit": "wallet", "gate": "wallet"}
+"""As CCXT 4.5.90 reads their answers."""
 BAR_SECONDS: Final = 60
 
 
 class ExchangeFactory:
     """Two that ask for the same account get the same adapter: one connection, one budget of requests, one truth."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, draw: Callable[[], float] = lambda: 0.5) -> None:
+        """`draw` gives 0..1 for the jitter of waits."""
         self._clock = clock
+        self._draw = draw
         self._adapters: dict[Hashable, ExchangeAdapter] = {}
 
     def adapter(self, config: BotConfig) -> ExchangeAdapter:
@@ -68,18 +72,21 @@ class ExchangeFactory:
                 raise end
 
     def _made(self, config: BotConfig) -> ExchangeAdapter:
-        if config.venue.kind is VenueKind.CCXT:
+        kind = config.venue.kind
+        if kind is VenueKind.CCXT:
             return _ccxt(config, self._clock)
-        raise ConfigError(
-            f"venue.kind = {config.venue.kind.value!r} (profile {config.profile}): trading there is not built yet in "
-            "this release. Fix: choose a profile with venue.kind simulated, such as dev_entry or dev"
-        )
+        if kind is VenueKind.COINBASE:
+            from gpt_trader.exchange.coinbase.adapter import coinbase_exchange
+
+            return coinbase_exchange(config, self._clock, self._draw)
+        raise ConfigError(f"venue.kind = {kind.value!r} (profile {config.profile}): no account of a real venue")
 
 
 def _account_of(config: BotConfig) -> Hashable:
     """What makes an account: where, and with which key."""
     venue, credentials = config.venue, config.credentials
-    return (venue.kind, venue.exchange, venue.market_kind, venue.url, config.symbols, credentials.secret_texts())
+    places = (venue.exchange, venue.market_kind, venue.url, venue.served, credentials.coinbase_api_key_file)
+    return (venue.kind, *places, config.symbols, credentials.secret_texts())
 
 
 def _ccxt(config: BotConfig, clock: Clock) -> ExchangeAdapter:
@@ -105,7 +112,21 @@ def _ccxt(config: BotConfig, clock: Clock) -> ExchangeAdapter:
         symbols=config.symbols,
         bar_seconds=config.run.bar_seconds or BAR_SECONDS,
         poll_seconds=venue.poll_seconds,
+        total_is_equity=_total_is_equity(venue),
     )
+
+
+def _total_is_equity(venue: VenueConfig) -> bool:
+    """What is wrong here is wrong by the profit of all open positions, so it is not guessed."""
+    if venue.exchange in BINANCE or venue.market_kind == "spot":
+        return True
+    meaning = venue.balance_total or BALANCE_TOTALS.get(venue.exchange)
+    if meaning is None:
+        raise ConfigError(
+            f"venue.exchange = {venue.exchange!r}: not known whether the total of its balance holds the profit of open "
+            "positions. Fix: set venue.balance_total to equity where it does, else to wallet"
+        )
+    return meaning == "equity"
 
 
 def _keys(credentials: CredentialsConfig) -> dict[str, str]:

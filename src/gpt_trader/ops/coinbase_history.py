@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from gpt_trader.core.clock import NS, Clock, iso
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.values import ProductSpec, TradingStatus
-from gpt_trader.exchange.coinbase.budget import RequestBudget
+from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.coinbase.history import GRANULARITIES, CoinbaseHistory
 from gpt_trader.exchange.coinbase.products import Catalogue, FeeRates
 from gpt_trader.exchange.coinbase.rest import CoinbaseRest

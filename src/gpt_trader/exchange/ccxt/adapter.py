@@ -6,9 +6,8 @@ is stale is seen as stale. An order that is not among the open ones any more is 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from decimal import Decimal
+from functools import partial
 from typing import ClassVar, Final
 
 from msgspec import structs
@@ -19,6 +18,7 @@ from gpt_trader.core.errors import (
     ExchangeError,
     InvalidOrderError,
     OrderNotFoundError,
+    OutcomeUnknownError,
     VenueUnavailableError,
 )
 from gpt_trader.core.values import ZERO, Account, Bar, OrderTicket, Position, ProductSpec, Purpose
@@ -37,27 +37,27 @@ from gpt_trader.exchange.base import (
 )
 from gpt_trader.exchange.ccxt.bodies import CAPABILITIES, call_of, prepare
 from gpt_trader.exchange.ccxt.client import Client
-from gpt_trader.exchange.ccxt.markets import FULL, FUNDING_SECONDS, Catalogue, MarketKind, Terms
+from gpt_trader.exchange.ccxt.markets import Catalogue, MarketKind
 from gpt_trader.exchange.ccxt.polled_market import PolledMarket
 from gpt_trader.exchange.ccxt.reading import (
     Balance,
     Book,
     Candle,
-    FeeRate,
     FundingPayment,
     FundingState,
-    Leverage,
     Market,
     Order,
     PositionMode,
     PositionState,
     ReplyError,
-    Tier,
     Trade,
     needed,
     number,
 )
+from gpt_trader.exchange.ccxt.terms import terms_of
+from gpt_trader.exchange.ccxt.trades import trades_since
 from gpt_trader.exchange.ccxt.updates import fill_update, funding_update, order_update, position_of
+from gpt_trader.exchange.tasks import Tasks
 from gpt_trader.market.view import MarketView
 
 __all__ = ["CcxtAdapter"]
@@ -69,7 +69,6 @@ PAGE: Final = 500
 PAGES_MAX: Final = 400
 KEPT_DAYS: Final = 30
 """How far back an empty cursor of fills begins: exchanges hand out a week at a time."""
-WINDOW_MS: Final = 7 * DAY_MS
 CURSOR_MARGIN_MS: Final = 60_000
 """Of clock skew, before a time of ours becomes one of theirs."""
 BAR_GRACE_SECONDS: Final = 1.5
@@ -100,8 +99,11 @@ class CcxtAdapter:
         symbols: Sequence[str],
         bar_seconds: int = 60,
         poll_seconds: float = 1.0,
+        total_is_equity: bool = True,
     ) -> None:
-        """`symbols` are those whose orders and fills are asked for. Raises ConfigError for bars that it cannot have."""
+        """`total_is_equity`: the total of CCXT's balance holds the profit of open positions, which differs by exchange.
+
+        `symbols` are those whose orders and fills are asked for. Raises ConfigError for bars that it cannot have."""
         if bar_seconds not in TIMEFRAMES:
             known = ", ".join(str(seconds) for seconds in TIMEFRAMES)
             raise ConfigError(f"run.bar_seconds = {bar_seconds}: candles of {client.name} have {known} seconds")
@@ -112,13 +114,14 @@ class CcxtAdapter:
         self._symbols = tuple(symbols)
         self._bar_seconds = bar_seconds
         self._poll_seconds = poll_seconds
+        self._total_is_equity = total_is_equity
         self._capabilities = self.CAPABILITIES[kind]
         self._catalogue = Catalogue((), kind, settle)
         self._market = PolledMarket({})
         self._account: Account | None = None
         self._on_market: MarketListener | None = None
         self._on_account: AccountListener | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(client.name)
         self._names: dict[str, str] = {}
         """Exchange's order id -> client order id."""
         self._living: dict[str, OrderUpdate] = {}
@@ -169,7 +172,9 @@ class CcxtAdapter:
             self._catalogue.resolve(symbol)
         if self._client.has_key():
             await self._check_account()
-            self._catalogue.learn({symbol: await self._terms(symbol) for symbol in self._symbols})
+            for symbol in self._symbols:
+                terms = await terms_of(self._client, self._catalogue.resolve(symbol), self._kind)
+                self._catalogue.learn(symbol, terms)
             await self.balances()
 
     async def start(self, symbols: Sequence[str], on_market: MarketListener, on_account: AccountListener) -> None:
@@ -186,18 +191,18 @@ class CcxtAdapter:
         self._funding_ms = now_ns // MS
         await self._poll_market()
         await self._poll_account()
-        self._tasks = [
-            asyncio.get_running_loop().create_task(self._repeat(name, poll), name=f"{self.name} {name}")
-            for name, poll in (("market", self._poll_market), ("account", self._poll_account))
-        ]
+        for name, poll in (("market", self._poll_market), ("account", self._poll_account)):
+            self._tasks.spawn(name, self._repeat(name, poll), partial(self._failed, name))
+
+    def _failed(self, name: str, reason: str) -> None:
+        """Nobody asks any more: the bot must not go on as if somebody did."""
+        self._market.lost()
+        self._tell_market(StreamChanged(name=name, up=False, reason=reason, final=True))
 
     async def close(self) -> None:
         """Stop asking. Orders and positions stay as they are at the exchange."""
         self._on_market = self._on_account = None
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await self._tasks.close()
         await self._client.close()
 
     @property
@@ -245,14 +250,32 @@ class CcxtAdapter:
         last_ns = self._closed_ns[symbol]
         if now_ns < last_ns + self._bar_ns + round(BAR_GRACE_SECONDS * NS):
             return
-        product, timeframe = self.products()[symbol], TIMEFRAMES[self._bar_seconds]
-        asked = (product.venue_symbol, timeframe, last_ns // MS, BARS_MAX)
-        for candle in await self._client.ask("fetch_ohlcv", list[Candle], *asked):
-            close_ns = candle.start * MS + self._bar_ns
-            if self._closed_ns[symbol] < close_ns <= now_ns:
-                self._closed_ns[symbol] = close_ns
-                self._market.hear_last(symbol, needed(candle.close, "close"))
-                self._tell_market(_bar(symbol, close_ns, candle, product))
+        for bar in await self._bars(symbol, last_ns):
+            if self._closed_ns[symbol] < bar.close_ns <= now_ns:
+                self._closed_ns[symbol] = bar.close_ns
+                self._tell_market(bar)
+
+    async def _bars(self, symbol: str, since_ns: int) -> list[Bar]:
+        """Candles that begin from then on, also the one that is still open; at most BARS_MAX."""
+        product = self.products()[symbol]
+        asked = (product.venue_symbol, TIMEFRAMES[self._bar_seconds], since_ns // MS, BARS_MAX)
+        candles = await self._client.ask("fetch_ohlcv", list[Candle], *asked)
+        return [_bar(symbol, candle.start * MS + self._bar_ns, candle, product) for candle in candles]
+
+    async def past_bars(self, symbol: str, bar_seconds: int, count: int) -> Sequence[Bar]:
+        """Of the length that this adapter was made for."""
+        if bar_seconds != self._bar_seconds:
+            raise VenueUnavailableError(f"{symbol}: bars of {bar_seconds} s were not asked for, {self._bar_seconds} s")
+        now_ns = self._clock.now_ns()
+        since_ns = now_ns // self._bar_ns * self._bar_ns - count * self._bar_ns
+        found: dict[int, Bar] = {}
+        for _ in range(PAGES_MAX):
+            page = await self._bars(symbol, since_ns)
+            found.update({bar.close_ns: bar for bar in page if bar.close_ns <= now_ns})
+            if len(page) < BARS_MAX:
+                break
+            since_ns = page[-1].close_ns
+        return [found[close_ns] for close_ns in sorted(found)][-count:]
 
     async def _poll_account(self) -> None:
         await self._poll_orders()
@@ -313,12 +336,17 @@ class CcxtAdapter:
         urgent = ticket.purpose is Purpose.EXIT
         arguments = (call.symbol, call.type, call.side, call.amount, call.price, call.params)
         order = await self._client.change("create_order", Order, *arguments, urgent=urgent)
+        if not order.id or order.clientOrderId not in {None, "", ticket.client_order_id}:
+            raise OutcomeUnknownError(
+                f"{ticket.client_order_id}: taken as {order.clientOrderId!r} with id {order.id!r}"
+            )
         update = self._heard(order, ticket.symbol, ticket.client_order_id)
-        if not update.state.is_terminal:
-            self._living[ticket.client_order_id] = update
+        self._living[ticket.client_order_id] = update  # also one that has ended: what became of it is told again
         return update
 
     async def cancel(self, client_order_id: str, venue_order_id: str, symbol: str) -> None:
+        if not venue_order_id and not self._capabilities.lookup_by_client_id:
+            venue_order_id = (await self._find(symbol, client_order_id, "")).venue_order_id
         which = {} if venue_order_id else {"clientOrderId": client_order_id}
         asked = (venue_order_id or None, self._catalogue.name_of(symbol), which)
         try:
@@ -343,13 +371,17 @@ class CcxtAdapter:
 
     async def _find(self, symbol: str, client_order_id: str, venue_order_id: str) -> OrderUpdate:
         if not venue_order_id and not self._capabilities.lookup_by_client_id:
-            for update in await self.open_orders():
-                if update.client_order_id == client_order_id:
-                    return update
-            raise VenueUnavailableError(f"{client_order_id}: {self.name} cannot be asked by client id")
+            return await self._find_open(symbol, client_order_id)
         which = {} if venue_order_id else {"clientOrderId": client_order_id}
         asked = (venue_order_id or None, self._catalogue.name_of(symbol), which)
         return self._heard(await self._client.ask("fetch_order", Order, *asked), symbol, client_order_id)
+
+    async def _find_open(self, symbol: str, client_order_id: str) -> OrderUpdate:
+        """Where an exchange cannot be asked by client id, what it lists is all that can be known."""
+        for update in await self.open_orders():
+            if (update.symbol, update.client_order_id) == (symbol, client_order_id):
+                return update
+        raise OrderNotFoundError(f"{client_order_id}: not among the open orders of {symbol}")
 
     async def open_orders(self) -> tuple[OrderUpdate, ...]:
         found: list[OrderUpdate] = []
@@ -377,27 +409,11 @@ class CcxtAdapter:
         since_ms = int(cursor or max(0, now_ms - KEPT_DAYS * DAY_MS))
         found: list[FillUpdate] = []
         for symbol in self._symbols:
-            found += [await self._fill(trade, symbol) for trade in await self._trades(symbol, since_ms, now_ms)]
+            trades = await trades_since(self._client, self._catalogue.name_of(symbol), since_ms, now_ms)
+            found += [await self._fill(trade, symbol) for trade in trades]
         found.sort(key=lambda fill: fill.trade_ns)
         newest_ms = max((fill.trade_ns // MS for fill in found), default=since_ms)
         return FillPage(fills=tuple(found), cursor=str(newest_ms))
-
-    async def _trades(self, symbol: str, since_ms: int, now_ms: int) -> list[Trade]:
-        found: dict[str, Trade] = {}
-        for _ in range(PAGES_MAX):
-            asked = (self._catalogue.name_of(symbol), since_ms, PAGE)
-            page = await self._client.ask("fetch_my_trades", list[Trade], *asked)
-            found.update({trade.id: trade for trade in page})
-            if len(page) >= PAGE:
-                last_ms = max(trade.timestamp for trade in page)
-                if last_ms <= since_ms:
-                    raise VenueUnavailableError(f"{symbol}: {PAGE} trades at one moment, the rest cannot be asked for")
-                since_ms = last_ms
-            elif since_ms + WINDOW_MS >= now_ms:
-                return list(found.values())
-            else:
-                since_ms += WINDOW_MS
-        raise VenueUnavailableError(f"{symbol}: more than {PAGES_MAX} pages of trades")
 
     async def _fill(self, trade: Trade, symbol: str) -> FillUpdate:
         name = await self._name_of(trade.order or "", symbol)
@@ -430,8 +446,8 @@ class CcxtAdapter:
         total, free = (number(each.get(self._settle)) or ZERO for each in (balance.total, balance.free))
         profit = sum((number(state.unrealizedPnl) or ZERO for state in states), ZERO)
         return Account(
-            cash=total,
-            equity=total + profit,
+            cash=total - profit if self._total_is_equity else total,
+            equity=total if self._total_is_equity else total + profit,
             initial_margin=number(balance.used.get(self._settle)) or ZERO,
             maintenance_margin=sum((number(state.maintenanceMargin) or ZERO for state in states), ZERO),
             available_margin=free,
@@ -488,50 +504,6 @@ class CcxtAdapter:
             f"venue {self.name}: the account is in hedge mode, where one symbol has two positions. Fix: switch it to "
             "one-way mode there"
         )
-
-    async def _terms(self, symbol: str) -> Terms:
-        market = self._catalogue.resolve(symbol)
-        maker, taker = market.maker, market.taker
-        if self._client.can("fetchTradingFee"):
-            rates = await self._client.ask("fetch_trading_fee", FeeRate, market.symbol)
-            maker, taker = rates.maker, rates.taker
-        initial, maintenance = FULL, FULL
-        if self._kind is MarketKind.FUTURES:
-            initial = await self._initial_margin(market.symbol)
-            maintenance = await self._maintenance_margin(market.symbol, initial)
-        return Terms(
-            maker=needed(maker, f"maker fee of {symbol}"),
-            taker=needed(taker, f"taker fee of {symbol}"),
-            initial=initial,
-            maintenance=maintenance,
-            funding_seconds=await self._funding_seconds(market.symbol),
-        )
-
-    async def _initial_margin(self, name: str) -> Decimal:
-        """One over the leverage that the account has set; fully paid where it is not said."""
-        if self._client.can("fetchLeverages"):
-            found = (await self._client.ask("fetch_leverages", dict[str, Leverage], [name])).get(name)
-        elif self._client.can("fetchLeverage"):
-            found = await self._client.ask("fetch_leverage", Leverage, name)
-        else:
-            found = None
-        leverage = number(found.longLeverage) if found is not None else None
-        return FULL if not leverage else round(1 / leverage, 8)
-
-    async def _maintenance_margin(self, name: str, initial: Decimal) -> Decimal:
-        """Of the smallest tier; what is not said is as large as the initial margin."""
-        if not self._client.can("fetchLeverageTiers"):
-            return initial
-        tiers = (await self._client.ask("fetch_leverage_tiers", dict[str, list[Tier]], [name])).get(name)
-        rate = number(tiers[0].maintenanceMarginRate) if tiers else None
-        return initial if rate is None else rate
-
-    async def _funding_seconds(self, name: str) -> int:
-        if self._kind is not MarketKind.FUTURES or not self._client.can("fetchFundingIntervals"):
-            return FUNDING_SECONDS
-        found = (await self._client.ask("fetch_funding_intervals", dict[str, FundingState], [name])).get(name)
-        hours = (found.interval or "").removesuffix("h") if found is not None else ""
-        return int(hours) * 3600 if hours.isdecimal() and int(hours) else FUNDING_SECONDS
 
 
 def _bar(symbol: str, close_ns: int, candle: Candle, product: ProductSpec) -> Bar:

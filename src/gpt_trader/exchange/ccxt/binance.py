@@ -11,17 +11,19 @@ from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.values import Account
 from gpt_trader.exchange.base import Capabilities
+from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.ccxt.adapter import CcxtAdapter
 from gpt_trader.exchange.ccxt.bodies import CAPABILITIES
 from gpt_trader.exchange.ccxt.client import Client
 from gpt_trader.exchange.ccxt.markets import MarketKind
 from gpt_trader.exchange.ccxt.reading import needed
-from gpt_trader.exchange.coinbase.budget import RequestBudget
 
 __all__ = ["NAMES", "PLACES", "BinanceCCXTAdapter", "binance_client"]
 
 NAMES: Final = {MarketKind.FUTURES: "binanceusdm", MarketKind.SPOT: "binance"}
 """CCXT's class for each kind of market."""
+TYPES: Final = {MarketKind.FUTURES: ["linear"], MarketKind.SPOT: ["spot"]}
+"""What is listed; all else would be asked of other hosts."""
 PLACES: Final = {
     MarketKind.FUTURES: ("fapi.binance.com/", "api.binance.com/sapi/v1/account/apiRestrictions"),
     MarketKind.SPOT: (
@@ -33,6 +35,7 @@ PLACES: Final = {
 }
 """Beginnings of addresses that are asked, and no others."""
 DUPLICATES: Final = ("-4116", "Duplicate order sent")
+POOR: Final = ("-2018", "-2019", "insufficient balance")
 REQUESTS_PER_SECOND: Final = 20
 RESERVE: Final = 8
 """Of the requests of a second, for cancels and exits."""
@@ -107,8 +110,9 @@ def binance_client(kind: MarketKind, clock: Clock, keys: Mapping[str, str], *, u
         NAMES[kind],
         RequestBudget(clock, per_second=REQUESTS_PER_SECOND, reserve=RESERVE),
         credentials=keys,
-        options={"adjustForTimeDifference": True},
+        options={"adjustForTimeDifference": True, "fetchMargins": False, "fetchMarkets": {"types": TYPES[kind]}},
         places=PLACES[kind],
         duplicates=DUPLICATES,
+        poor=POOR,
         url=url,
     )

@@ -35,7 +35,8 @@ CAPABILITIES: Final = {
     MarketKind.FUTURES: FUTURES,
     MarketKind.SPOT: msgspec.structs.replace(FUTURES, reduce_only=False),
 }
-RESTING: Final = frozenset({TimeInForce.GTC})
+RESTING: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD})
+STOPS: Final = frozenset({OrderType.STOP_LIMIT, OrderType.BRACKET})
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,25 +80,24 @@ def call_of(prepared: PreparedOrder) -> Call:
 
 def _check(ticket: OrderTicket, product: ProductSpec, kind: MarketKind, capabilities: Capabilities) -> None:
     """A call is only made of a ticket that means one thing there."""
-    tif = ticket.time_in_force
-    limit = ticket.order_type is OrderType.LIMIT
-    if ticket.order_type not in capabilities.order_types:
-        raise _refused(ticket, Refusal.UNSUPPORTED_ORDER_TYPE)
-    known = capabilities.limit_times_in_force if limit else capabilities.market_times_in_force
-    if tif not in known:
-        raise _refused(ticket, Refusal.UNSUPPORTED_TIF, time_in_force=tif.value)
-    if ticket.post_only and (not limit or tif not in RESTING):
+    tif, kind_of = ticket.time_in_force, ticket.order_type
+    limit = kind_of is not OrderType.MARKET
+    if ticket.post_only and (kind_of is not OrderType.LIMIT or tif not in RESTING):
         raise _refused(ticket, Refusal.POST_ONLY_WITH_IMMEDIATE, time_in_force=tif.value)
-    if kind is MarketKind.SPOT and ticket.side is Side.SELL and ticket.purpose is Purpose.ENTRY:
-        raise _refused(ticket, Refusal.UNSUPPORTED_ORDER_TYPE, reason="spot cannot be sold short")
     if not _on_grid(ticket.quantity, product.lot):
         raise _refused(ticket, Refusal.INVALID_QUANTITY, quantity=ticket.quantity, lot=product.lot)
     if (ticket.limit_price is not None) is not limit or (limit and not _on_grid(ticket.limit_price, product.tick)):
         raise _refused(ticket, Refusal.INVALID_PRICE, limit_price=str(ticket.limit_price), tick=product.tick)
-    if ticket.stop_price is not None:
-        raise _refused(ticket, Refusal.INVALID_STOP, stop_price=ticket.stop_price)
-    if ticket.expire_ns is not None:
+    if (ticket.stop_price is not None) is not (kind_of in STOPS):
+        raise _refused(ticket, Refusal.INVALID_STOP, stop_price=str(ticket.stop_price))
+    if (ticket.expire_ns is not None) is not (tif is TimeInForce.GTD):
         raise _refused(ticket, Refusal.INVALID_EXPIRY, expire_ns=str(ticket.expire_ns))
+    if kind_of not in capabilities.order_types:
+        raise _refused(ticket, Refusal.UNSUPPORTED_ORDER_TYPE)
+    if tif not in (capabilities.limit_times_in_force if limit else capabilities.market_times_in_force):
+        raise _refused(ticket, Refusal.UNSUPPORTED_TIF, time_in_force=tif.value)
+    if kind is MarketKind.SPOT and ticket.side is Side.SELL and ticket.purpose is Purpose.ENTRY:
+        raise _refused(ticket, Refusal.UNSUPPORTED_ORDER_TYPE, reason="spot cannot be sold short")
 
 
 def _on_grid(value: Decimal | None, unit: Decimal) -> bool:

@@ -29,9 +29,9 @@ from gpt_trader.core.errors import (
     RateLimitError,
     VenueUnavailableError,
 )
+from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.ccxt.markets import MarketKind
 from gpt_trader.exchange.ccxt.reading import ReplyError, read
-from gpt_trader.exchange.coinbase.budget import RequestBudget
 
 __all__ = ["Client", "any_client", "known_exchange"]
 
@@ -76,11 +76,13 @@ class Client:
         options: Mapping[str, object],
         places: tuple[str, ...] = (),
         duplicates: tuple[str, ...] = (),
+        poor: tuple[str, ...] = (),
         url: str = "",
         deadline_seconds: float = 5.0,
     ) -> None:
         """`places` are beginnings of addresses, host and path, that may be asked; none leaves it to CCXT. `url` takes
-        the place of every host. `duplicates` are words of a refusal that says an order of this id is there.
+        the place of every host. `duplicates` are words of a refusal that says an order of this id is there, `poor` of
+        one for lack of money, where CCXT does not tell.
 
         Raises ConfigError for an exchange that CCXT does not know.
         """
@@ -108,6 +110,7 @@ class Client:
         self._fetch = made.fetch
         self._places = places
         self._duplicates = duplicates
+        self._poor = poor
         made.fetch = self._guarded
         self._ccxt = made
 
@@ -157,7 +160,10 @@ class Client:
         if self._places and not f"{parts.netloc}{parts.path}".startswith(self._places):
             raise ccxt.BadRequest(f"{self.name}: a request to {parts.netloc}{parts.path} was not sent")
         self._left += 1
-        return await self._fetch(url, *arguments, **named)
+        answer = await self._fetch(url, *arguments, **named)
+        if not isinstance(answer, dict | list):  # text: CCXT would make an order of nothing out of it, or an empty list
+            raise ccxt.BadResponse(f"{self.name}: the answer is no JSON")
+        return answer
 
     def _limited(self, error: Exception, call: str) -> ExchangeError | None:
         if not isinstance(error, LIMITED):
@@ -174,7 +180,7 @@ class Client:
             return OrderNotFoundError(text)
         if isinstance(error, DOUBTFUL) or any(word in text for word in self._duplicates):
             return OutcomeUnknownError(text)
-        if isinstance(error, ccxt.InsufficientFunds):
+        if isinstance(error, ccxt.InsufficientFunds) or any(word in text for word in self._poor):
             return InsufficientBalanceError(text)
         if isinstance(error, REFUSED):
             return InvalidOrderError(text, type(error).__name__)

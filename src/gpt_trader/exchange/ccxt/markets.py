@@ -8,7 +8,7 @@ fully paid. CCXT's fees are sometimes in another unit: what cannot be a share is
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -87,10 +87,9 @@ class Catalogue:
     def name_of(self, symbol: str) -> str:
         return self.resolve(symbol).symbol
 
-    def learn(self, terms: Mapping[str, Terms]) -> None:
-        """What the account pays and holds, by our symbol; the rest keeps what is published."""
-        for symbol, each in terms.items():
-            self.products[symbol] = _spec(symbol, self.resolve(symbol), each)
+    def learn(self, symbol: str, terms: Terms) -> None:
+        """What the account pays and holds for one; the rest keeps what is published."""
+        self.products[symbol] = _spec(symbol, self.resolve(symbol), terms)
 
 
 def _fits(market: Market, kind: MarketKind, settle: str) -> bool:

@@ -35,8 +35,8 @@ from gpt_trader.exchange.base import (
     PreparedOrder,
     StreamChanged,
 )
+from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.coinbase.bodies import CAPABILITIES, prepare
-from gpt_trader.exchange.coinbase.budget import RequestBudget
 from gpt_trader.exchange.coinbase.credentials import ApiKey, key_of
 from gpt_trader.exchange.coinbase.decoding import number
 from gpt_trader.exchange.coinbase.endpoints import REAL, Endpoints, served_endpoints
@@ -44,8 +44,8 @@ from gpt_trader.exchange.coinbase.feed import CoinbaseFeed
 from gpt_trader.exchange.coinbase.record import AccountRecord, cursor_of
 from gpt_trader.exchange.coinbase.rest import CoinbaseRest
 from gpt_trader.exchange.coinbase.stream import CoinbaseSocket, Subscription
-from gpt_trader.exchange.coinbase.tasks import Tasks
 from gpt_trader.exchange.coinbase.transport import Transport
+from gpt_trader.exchange.tasks import Tasks
 from gpt_trader.market.view import MarketView
 
 __all__ = ["BAR_SECONDS", "CoinbaseExchange", "coinbase_exchange", "endpoints_of"]
@@ -98,7 +98,7 @@ class CoinbaseExchange:
             draw=draw,
             ca_file=endpoints.ca_file,
         )
-        self._tasks = Tasks()
+        self._tasks = Tasks("coinbase")
         self._intraday = False
         """The account may use the intraday margin rates; else the overnight ones hold at any hour."""
         self._shown: dict[str, tuple[ProductSpec, ProductSpec]] = {}

@@ -23,7 +23,7 @@ from gpt_trader.exchange.coinbase.live_market import LiveMarket
 from gpt_trader.exchange.coinbase.products import Catalogue, FeeRates
 from gpt_trader.exchange.coinbase.rest import CoinbaseRest
 from gpt_trader.exchange.coinbase.stream import CoinbaseSocket, Subscription
-from gpt_trader.exchange.coinbase.tasks import Tasks
+from gpt_trader.exchange.tasks import Tasks
 
 __all__ = ["CoinbaseFeed"]
 
@@ -63,7 +63,7 @@ class CoinbaseFeed:
         self._on_market: MarketListener | None = None
         self._on_frame: FrameListener | None = None
         self._bars: LiveBars | None = None
-        self._tasks = Tasks()
+        self._tasks = Tasks("coinbase")
         self.up = False
         """All channels are heard."""
 

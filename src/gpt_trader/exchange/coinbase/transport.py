@@ -29,7 +29,7 @@ from gpt_trader.core.errors import (
     RateLimitError,
     VenueUnavailableError,
 )
-from gpt_trader.exchange.coinbase.budget import RequestBudget
+from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.coinbase.credentials import ApiKey
 from gpt_trader.exchange.coinbase.decoding import WireError, read
 from gpt_trader.exchange.coinbase.replies import ErrorReply

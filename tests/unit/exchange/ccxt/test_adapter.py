@@ -171,6 +171,15 @@ def test_without_a_key_the_market_can_be_read(venue: ServedBinance) -> None:
     assert ask(venue, look, keys={}) // 1_000_000 == venue.venue.now_ms
 
 
+def test_a_clock_that_is_off_is_measured_first() -> None:
+    """The exchange refuses requests of another time; CCXT signs with the difference that it found at the start."""
+    with binance(speed=1.0) as served:
+        served.venue.switches.looks_at_time = True
+        served.venue.switches.skew_ms = 3_600_000
+
+        assert ask(served, lambda adapter: adapter.balances()).equity == 100_000
+
+
 # --- orders ------------------------------------------------------------------------------------------------------
 
 
@@ -308,10 +317,10 @@ def test_too_late_to_cancel_is_not_unknown(venue: ServedBinance) -> None:
 # --- what is told ------------------------------------------------------------------------------------------------
 
 
-def test_trades_orders_and_funding_are_told_by_themselves(venue: ServedBinance) -> None:
+def test_trades_orders_and_funding_are_told_by_themselves() -> None:
     """Each trade once, with its fee; an order that is gone from the open ones with its end; funding as it is paid."""
 
-    async def go() -> list[Any]:
+    async def go(venue: ServedBinance) -> list[Any]:
         told: list[Any] = []
         adapter = adapter_of(venue)
         try:
@@ -328,7 +337,8 @@ def test_trades_orders_and_funding_are_told_by_themselves(venue: ServedBinance) 
             await adapter.close()
         return told
 
-    told = asyncio.run(go())
+    with binance(speed=1.0) as served:
+        told = asyncio.run(go(served))
     fills = [each for each in told if isinstance(each, FillUpdate) and each.client_order_id == "gt-told-fills"]
     states = [each.state for each in told if isinstance(each, OrderUpdate) and each.client_order_id == "gt-told-rests"]
     paid = [each for each in told if isinstance(each, FundingUpdate)]

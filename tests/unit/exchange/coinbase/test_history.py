@@ -13,7 +13,7 @@ from tests.venue_server import ServedVenue, served
 from gpt_trader.core.clock import NS, ManualClock
 from gpt_trader.core.errors import MarketDataError, RateLimitError, VenueUnavailableError
 from gpt_trader.core.values import ProductSpec
-from gpt_trader.exchange.coinbase.budget import RequestBudget
+from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.coinbase.history import CoinbaseHistory
 from gpt_trader.exchange.coinbase.products import Catalogue, FeeRates
 from gpt_trader.exchange.coinbase.rest import CoinbaseRest

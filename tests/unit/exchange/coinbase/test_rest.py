@@ -28,8 +28,8 @@ from gpt_trader.core.errors import (
 )
 from gpt_trader.core.values import OrderTicket, OrderType, ProductSpec, Purpose, Side, TimeInForce
 from gpt_trader.exchange.base import PreparedOrder
+from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.coinbase.bodies import CONFIGURATIONS, prepare
-from gpt_trader.exchange.coinbase.budget import RequestBudget
 from gpt_trader.exchange.coinbase.credentials import key_of
 from gpt_trader.exchange.coinbase.products import Catalogue, FeeRates
 from gpt_trader.exchange.coinbase.rest import CoinbaseRest

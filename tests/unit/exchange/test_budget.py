@@ -8,7 +8,7 @@ import pytest
 
 from gpt_trader.core.clock import NS, ManualClock
 from gpt_trader.core.errors import RateLimitError
-from gpt_trader.exchange.coinbase.budget import RequestBudget
+from gpt_trader.exchange.budget import RequestBudget
 
 
 def take(budget: RequestBudget, count: int = 1, *, urgent: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Does everything that should run still run? The adapter's background tasks; one that ends by an error is told."""
+"""Does everything that should run still run? An adapter's background tasks; one that ends by an error is told."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ __all__ = ["Tasks"]
 class Tasks:
     """From `spawn` to `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None], failed: Callable[[str], None]) -> None:
         """Run `work`; if it ends by an error, `failed` is told which."""
-        task = asyncio.get_running_loop().create_task(work, name=f"coinbase {name}")
+        task = asyncio.get_running_loop().create_task(work, name=f"{self._owner} {name}")
         self._tasks.add(task)
 
         def done(_: asyncio.Task[None]) -> None:
