@@ -47,6 +47,7 @@ SYNTHETIC: Final = "synthetic"
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _MULTIPLIERS: Final[TypeAdapter[Mapping[str, Decimal]]] = TypeAdapter(AmountPerSymbol)
 _FEE_TIER: Final = re.compile(r"\d+(\.\d+)?\s*:\s*-?\d+(\.\d+)?\s*/\s*-?\d+(\.\d+)?")
+_ADDRESS: Final = re.compile(r"https?://[^/\s]+/?")
 _PACE: Final = re.compile(r"max|realtime|\d+(\.\d+)?x")
 
 
@@ -118,6 +119,12 @@ def check_fee_tiers(value: str) -> str:
     return value
 
 
+def check_address(value: str) -> str:
+    if value and _ADDRESS.fullmatch(value) is None:
+        raise ValueError("not an address such as http://127.0.0.1:8080")
+    return value
+
+
 Hours = Annotated[str, AfterValidator(check_hours)]
 FeeTiers = Annotated[str, AfterValidator(check_fee_tiers)]
 Milliseconds = Annotated[
@@ -143,7 +150,7 @@ class VenueConfig(StrictModel):
     """What the exchange settles in (ccxt). Another than USD counts one for one as USD: naming it accepts that."""
     balance_total: Annotated[Literal["", "equity", "wallet"], Setting("meaning", "CcxtAdapter")] = ""
     """Whether the total of a balance holds the profit of open positions (ccxt); empty where it is known."""
-    url: Annotated[str, Setting("address", "BinanceCCXTAdapter")] = ""
+    url: Annotated[str, AfterValidator(check_address), Setting("address", "BinanceCCXTAdapter")] = ""
     """Another address instead of all those of the exchange (ccxt), such as a server on loopback."""
     poll_seconds: Annotated[Seconds, Setting("seconds", "BinanceCCXTAdapter")] = Field(default=1.0, ge=0.1, le=60)
     """How often market and account are asked for through CCXT."""

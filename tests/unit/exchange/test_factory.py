@@ -22,7 +22,7 @@ from gpt_trader.market.synthetic import SyntheticMarket
 
 def a_config(credentials: Mapping[str, str] | None = None, **venue: Any) -> BotConfig:
     chosen = {"kind": VenueKind.CCXT, "settle_currency": "USDT", **venue}
-    keys = {name: SecretStr(value) for name, value in (credentials or {}).items()}
+    keys: dict[str, Any] = {name: SecretStr(value) for name, value in (credentials or {}).items()}
     return BotConfig(venue=VenueConfig(**chosen), credentials=CredentialsConfig(**keys))
 
 

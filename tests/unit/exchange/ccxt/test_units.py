@@ -51,7 +51,7 @@ def test_a_fee_in_another_unit_is_refused() -> None:
     """CCXT has fees of 6 % where 0.06 % was meant; nothing is traded on such a number."""
     catalogue = Catalogue([a_market(taker="0.06")], MarketKind.FUTURES, "USDT")
 
-    with pytest.raises(ConfigError, match="taker fee of BTC/USDT:USDT is 0.06: not a share"):
+    with pytest.raises(ConfigError, match=r"taker fee of BTC/USDT:USDT is 0.06: not a share"):
         catalogue.resolve("BTC-PERP")
 
 
