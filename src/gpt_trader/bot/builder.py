@@ -15,6 +15,7 @@ from gpt_trader import __version__
 from gpt_trader.bot.account import AccountFeed, CashWatch
 from gpt_trader.bot.bot import BotSettings, PerpsBot
 from gpt_trader.bot.figures import AccountFigures
+from gpt_trader.bot.foreign import ForeignOrders
 from gpt_trader.bot.recovery import Recovery
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.config.bot import BotConfig, StrategyConfig
@@ -188,7 +189,7 @@ class PerpsBotBuilder:
             bus=bus,
             clock=clock,
             run_tag=self._run_tag,
-            position=lambda symbol: ledger.position(symbol).quantity,
+            holding=lambda symbol: ledger.position(symbol).quantity + ledger.external(symbol),
             pause_reason=lambda symbol: guards.pause_reason(symbol) or stops.pause_reason(symbol),
         )
         stops = StopTriggerManager(
@@ -215,8 +216,14 @@ class PerpsBotBuilder:
         risk = LiveRiskManager(config.risk)
         memory = StrategyMemory(bus, clock, strategies)
         intents, edge, answers = IntentRegister(orders), EdgeTracker(bus), LastAnswers(bus, clock, orders)
+        foreign = ForeignOrders(bus=bus, clock=clock, guards=guards, run_tag=self._run_tag)
+        orders.on_foreign = foreign.seen
         recovery = Recovery(
             adapter=adapter,
+            bus=bus,
+            clock=clock,
+            symbols=config.symbols,
+            foreign=foreign,
             ledger=ledger,
             orders=orders,
             guards=guards,
@@ -292,7 +299,10 @@ class PerpsBotBuilder:
         replayed = recovery.replay(self._journal)
         if cash is not None and not replayed:
             cash.begin(adapter.account().funding)
-        self._begin(engine.name, selection, replayed)
+        is_new = not recovery.has_begun
+        if is_new:
+            recovery.begin(self._clock.now_ns())
+        self._begin(engine.name, selection, replayed, is_new=is_new)
         return BuiltBot(bot=bot, profile=config.profile, selection=selection, metrics=metrics, parts=parts)
 
     def _margin_windows(self) -> MarginWindows:
@@ -315,10 +325,10 @@ class PerpsBotBuilder:
             jitter_share=float(execution.retry_jitter_pct),
         )
 
-    def _begin(self, engine: str, selection: EngineSelection, replayed: int) -> None:
+    def _begin(self, engine: str, selection: EngineSelection, replayed: int, *, is_new: bool) -> None:
         """The first events of the run, or of another boot of it."""
         now_ns, identity = self._clock.now_ns(), self._identity
-        if not replayed:
+        if is_new:
             self._bus.publish(self._run_started(now_ns))
         self._bus.publish(BootStarted(at_ns=now_ns, boot=identity.boot, replayed_events=replayed))
         self._bus.publish(SettingsApplied(at_ns=now_ns, values=applied_settings(self._config)))

@@ -57,7 +57,8 @@ class AccountFigures:
         now_ns = self._clock.now_ns()
         seen: dict[str, tuple[Decimal, int, int]] = {}
         for symbol in self._symbols:
-            drift = self._ledger.position(symbol).quantity - positions.get(symbol, ZERO)
+            known = self._ledger.position(symbol).quantity + self._ledger.external(symbol)
+            drift = known - positions.get(symbol, ZERO)
             if drift:
                 before, since_ns, _ = self._drift.get(symbol, (ZERO, now_ns, now_ns))
                 seen[symbol] = (drift, since_ns if drift == before else now_ns, now_ns)
@@ -104,6 +105,7 @@ class AccountFigures:
             position=position,
             working_buy=entry_buy,
             working_sell=entry_sell,
+            external=self._ledger.external(symbol),
             mark=mark.price if mark is not None else ZERO,
         )
         statistics = self._statistics[symbol]

@@ -2,18 +2,28 @@
 
 The log gives positions, orders, decided intents, guards and stops as they were; the venue gives what has happened
 since. Only then are stops watched again, and the bot may trade. Missing is never zero: an order that the venue does
-not find stays as the log has it, and counts.
+not find stays as the log has it, and counts. What nobody here did is EXTERNAL: counted, shown, and left alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Final
+
 from gpt_trader.bot.account import AccountFeed, CashWatch
+from gpt_trader.bot.foreign import EXTERNAL, WHO, ForeignOrders
 from gpt_trader.bot.strategy_memory import StrategyMemory
+from gpt_trader.core.bus import EventBus
+from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import ExchangeError
 from gpt_trader.core.events import (
+    AccountReconciled,
+    BootStarted,
     EquityPeaked,
     Event,
+    ExternalPositionSeen,
     FundingApplied,
+    LogRepaired,
     OrderApproved,
     OrderFilled,
     OrderRefused,
@@ -22,6 +32,7 @@ from gpt_trader.core.events import (
     RunStarted,
 )
 from gpt_trader.core.journal import Journal
+from gpt_trader.core.values import ZERO, OrderState, Position
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.handlers.reconciliation import LastAnswers
@@ -38,14 +49,21 @@ from gpt_trader.risk.manager import LiveRiskManager
 
 __all__ = ["Recovery"]
 
+FILLS_OVERLAP_NS: Final = 24 * 3600 * NS
+"""How far before the last known trade others are looked for that were late."""
+
 
 class Recovery:
-    """One boot's way back into a run that exists already; does nothing in a new one."""
+    """The one way to start: replay, ask the venue, adopt what is foreign, keep stops again."""
 
     def __init__(
         self,
         *,
         adapter: ExchangeAdapter,
+        bus: EventBus,
+        clock: Clock,
+        symbols: Sequence[str],
+        foreign: ForeignOrders,
         ledger: Ledger,
         orders: OrderManager,
         guards: GuardManager,
@@ -64,6 +82,10 @@ class Recovery:
         cash: CashWatch | None = None,
     ) -> None:
         self._adapter = adapter
+        self._bus = bus
+        self._clock = clock
+        self._symbols = symbols
+        self._foreign = foreign
         self._ledger = ledger
         self._orders = orders
         self._guards = guards
@@ -81,18 +103,33 @@ class Recovery:
         self._risk = risk
         self._cash = cash
         self._began_ns = 0
-        self._fills: set[tuple[str, str]] = set()
+        self._newest_fill_ns = 0
+        self._repaired: LogRepaired | None = None
+        """Set while no boot has asked the venue since."""
         self.replayed = 0
         """Events of earlier boots."""
+
+    @property
+    def has_begun(self) -> bool:
+        """The log knows when the run began, and with how much."""
+        return self._began_ns > 0
+
+    def begin(self, now_ns: int) -> None:
+        """A new run begins: what was traded before is nobody's of ours."""
+        self._began_ns = now_ns
 
     def replay(self, journal: Journal) -> int:
         """Take every stored event back in, in order; nothing is told. Returns how many there were."""
         if journal.head.sequence:
-            self._ledger.replay(recorded.event for recorded in journal.read())
-            for recorded in journal.read():
-                self._take(recorded.event)
-                self.replayed += 1
+            self._ledger.replay(self._each(journal))
         return self.replayed
+
+    def _each(self, journal: Journal) -> Iterator[Event]:
+        """The ledger has each event first, as it has when they happen."""
+        for recorded in journal.read():
+            yield recorded.event
+            self._take(recorded.event)
+            self.replayed += 1
 
     def _take(self, event: Event) -> None:
         self._orders.on_event(event)
@@ -108,7 +145,7 @@ class Recovery:
             self._cash.restore(event)
         match event:
             case OrderFilled():
-                self._fills.add((event.venue_order_id, event.trade_id))
+                self._newest_fill_ns = max(self._newest_fill_ns, event.trade_ns)
             case OrderApproved() | OrderRefused():
                 self._intents.remember(event.intent_id)
             case RunStarted():
@@ -122,26 +159,129 @@ class Recovery:
                 self._edge.on_opened(event)
             case PositionClosed():
                 self._edge.on_closed(event)
+            case LogRepaired():
+                self._repaired = event
+            case BootStarted():
+                self._repaired = None
             case _:
                 pass
 
+    # --- the venue's word -----------------------------------------------------------------------------------------
     async def catch_up(self) -> None:
-        """What the venue knows and the log does not: trades first, then the state of every order that was alive.
+        """What the venue knows and the log does not: trades first, then orders, then positions. Then stops are kept
+        again and tactics go on.
 
-        Raises ExchangeError when the trades cannot be read: without them nothing may be decided.
+        Raises ExchangeError when trades, open orders or positions cannot be read: without them nothing may be decided.
+        A new run over a simulated venue has an account of its own, and nothing to ask.
         """
-        if not self.replayed:
-            return
-        page = await self._adapter.fills(self._adapter.fill_cursor(self._began_ns))
-        for fill in page.fills:
-            if (fill.venue_order_id, fill.trade_id) not in self._fills:
-                self._account_feed.on_update(fill)
-        for order in self._orders.living():
+        if self.replayed or not self._adapter.simulated:
+            fills = await self._read_fills() if self.replayed else 0
+            await self._read_orders()
+            self._reconciler.doubt_what_has_no_answer()
+            await self._read_positions()
+            self._resume_where_orders_are_gone()
+            self._pause_after_repair()
+            self._say_reconciled(fills)
+        if self.replayed:
+            self._answers.resume(self._tracker.working())
+            self._stops.resume()
+            self._tracker.resume()
+        self._foreign.trading = True
+
+    async def _read_fills(self) -> int:
+        """Trades since the last that is known, with room for those that were late; each is counted once."""
+        living_ns = min((order.submitted.at_ns for order in self._orders.living()), default=self._newest_fill_ns)
+        since_ns = max(self._began_ns, min(living_ns, self._newest_fill_ns) - FILLS_OVERLAP_NS)
+        page = await self._adapter.fills(self._adapter.fill_cursor(since_ns))
+        new = [
+            fill
+            for fill in page.fills
+            if fill.trade_ns >= self._began_ns
+            and not self._ledger.counted(fill.symbol, fill.venue_order_id, fill.trade_id)
+        ]
+        for fill in new:
+            self._account_feed.on_update(fill)
+        return len(new)
+
+    async def _read_orders(self) -> None:
+        """Each order that was alive, and whatever else rests there."""
+        for order in tuple(self._orders.living()):
             try:
                 self._account_feed.on_update(await self._adapter.order(order.client_order_id, order.venue_order_id))
             except ExchangeError:
                 continue  # no answer is no news: it goes on counting
-        self._reconciler.doubt_what_has_no_answer()
-        self._answers.resume(self._tracker.working())
-        self._stops.resume()
-        self._tracker.resume()
+        for update in await self._adapter.open_orders():
+            self._account_feed.on_update(update)
+
+    async def _read_positions(self) -> None:
+        """A difference must be there twice, with the trades read in between: one report proves nothing."""
+        first = await self._unexplained()
+        if not first and not self._ledger.externals():
+            return
+        if self.replayed:
+            await self._read_fills()
+        second = await self._unexplained()
+        for symbol in sorted({*first, *second, *self._ledger.externals()}):
+            found = second.get(symbol)
+            if any(order.state is OrderState.UNKNOWN for order in self._orders.living(symbol)):
+                self._guards.pause(symbol, f"{EXTERNAL} position or an order of unknown outcome", WHO)
+            elif found == first.get(symbol):
+                self._say_external(symbol, found)
+            else:
+                self._guards.pause(symbol, f"{EXTERNAL} position that moves while it is read", WHO)
+
+    async def _unexplained(self) -> dict[str, Position]:
+        """What the venue holds beyond the ledger's own, by symbol, at the venue's price."""
+        told = {position.symbol: position for position in await self._adapter.positions()}
+        beyond = {}
+        for symbol in {*told, *self._ledger.positions()}:
+            own, there = self._ledger.position(symbol), told.get(symbol)
+            quantity = (there.quantity if there is not None else ZERO) - own.quantity
+            if quantity:
+                price = there.entry_price if there is not None and there.quantity else own.entry_price
+                beyond[symbol] = Position(symbol=symbol, quantity=quantity, entry_price=price)
+        return beyond
+
+    def _say_external(self, symbol: str, found: Position | None) -> None:
+        quantity, price = (found.quantity, found.entry_price) if found is not None else (ZERO, ZERO)
+        if quantity != self._ledger.external(symbol):
+            self._bus.publish(
+                ExternalPositionSeen(
+                    at_ns=self._clock.now_ns(),
+                    symbol=symbol,
+                    quantity=quantity,
+                    entry_price=price,
+                    own=self._ledger.position(symbol).quantity,
+                )
+            )
+        if quantity:
+            reason = f"{EXTERNAL} position {quantity}: claim it, or close it where it was opened"
+            self._guards.pause(symbol, reason, WHO)
+        elif self._guards.pause_reason(symbol).startswith(f"{WHO}: {EXTERNAL}"):
+            self._guards.resume(symbol)
+
+    def _resume_where_orders_are_gone(self) -> None:
+        for symbol in self._symbols:
+            paused = self._guards.pause_reason(symbol).startswith(f"{WHO}: {EXTERNAL} order")
+            if paused and symbol not in self._foreign.symbols():
+                self._guards.resume(symbol)
+
+    def _pause_after_repair(self) -> None:
+        """Orders, stops and limits may have been in what is lost: a person must look before more is entered."""
+        if self._repaired is not None:
+            lost = self._repaired.reached - self._repaired.kept
+            for symbol in self._symbols:
+                self._guards.pause(symbol, f"the log was repaired and {lost} events are lost", WHO)
+
+    def _say_reconciled(self, fills: int) -> None:
+        living = tuple(self._orders.living())
+        self._bus.publish(
+            AccountReconciled(
+                at_ns=self._clock.now_ns(),
+                fills=fills,
+                orders_alive=len(living),
+                orders_unknown=sum(order.state is OrderState.UNKNOWN for order in living),
+                external_orders=len(self._foreign.symbols()),
+                external_positions={symbol: each.quantity for symbol, each in self._ledger.externals().items()},
+            )
+        )

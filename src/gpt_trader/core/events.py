@@ -26,12 +26,16 @@ from gpt_trader.core.values import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "AccountReconciled",
     "BarsSeen",
     "BootStarted",
     "EngineSelected",
     "EquityBaselineSet",
     "EquityPeaked",
     "Event",
+    "ExternalClaimed",
+    "ExternalOrderSeen",
+    "ExternalPositionSeen",
     "FillMarked",
     "FundingApplied",
     "GuardCleared",
@@ -432,6 +436,50 @@ class TransferObserved(Event, frozen=True, kw_only=True):
 
     amount: Decimal
     key: str
+
+
+class ExternalPositionSeen(Event, frozen=True, kw_only=True):
+    """The venue holds more or less of a symbol than all that we know of explains, twice in a row: somebody else's. It
+    counts in exposure and is not traded without a claim. Publisher: bot.recovery."""
+
+    symbol: str
+    quantity: Decimal
+    """Signed, all of it; zero says that it is gone."""
+    entry_price: Decimal
+    own: Decimal
+    """What the ledger holds beside it."""
+
+
+class ExternalClaimed(Event, frozen=True, kw_only=True):
+    """An operator gave the bot what was somebody else's: from now on it is a position like any other.
+    Publisher: bot.claims."""
+
+    symbol: str
+    quantity: Decimal
+    entry_price: Decimal
+    who: str
+    reason: str
+
+
+class ExternalOrderSeen(Event, frozen=True, kw_only=True):
+    """An order on the account that this run did not send. It is left alone. Publisher: bot.foreign."""
+
+    symbol: str
+    venue_order_id: str
+    writer: str
+    """BY HAND, ANOTHER BOT (its client id begins as ours do) or LOST (of this run, and not in its log)."""
+
+
+class AccountReconciled(Event, frozen=True, kw_only=True):
+    """Recovery has asked the venue for everything; from here on the bot may trade. Publisher: bot.recovery."""
+
+    fills: int
+    """Trades that the log did not have."""
+    orders_alive: int
+    orders_unknown: int
+    """Of these without an outcome; they are read until they have one."""
+    external_orders: int
+    external_positions: Mapping[str, Decimal] = {}
 
 
 # --- what it cost: published by records.mark_outs -------------------------------------------------------------------

@@ -273,6 +273,8 @@ class Exposure(Value, frozen=True, kw_only=True):
     closing_buy: Decimal = ZERO
     """Unfilled part of live and unknown reduce-only buys."""
     closing_sell: Decimal = ZERO
+    external: Decimal = ZERO
+    """Signed position that is somebody else's: it counts, and no order of ours may close it."""
     mark: Decimal
     margin: MarginRates | None = None
     """Rates of this symbol where known; rules fall back on configured rates without them."""
@@ -284,8 +286,8 @@ class Exposure(Value, frozen=True, kw_only=True):
         honour reduce-only.
         """
         if side is Side.BUY:
-            return self.position + self.working_buy + self.closing_buy
-        return -self.position + self.working_sell + self.closing_sell
+            return self.position + self.external + self.working_buy + self.closing_buy
+        return -self.position - self.external + self.working_sell + self.closing_sell
 
     def worst_quantity(self, side: Side, extra: Decimal = ZERO) -> Decimal:
         """Largest position, in the direction of `side` and at least zero, if everything on that side fills."""

@@ -20,6 +20,7 @@ from gpt_trader.core.errors import ConfigError, ExchangeError, MarketDataError
 from gpt_trader.core.events import (
     EquityBaselineSet,
     Event,
+    ExternalClaimed,
     GuardCleared,
     GuardTripped,
     ModeChanged,
@@ -464,6 +465,8 @@ class GuardManager:
                     self._operator_mode = event.mode
             case SymbolPaused():
                 self._restore_pause(event)
+            case ExternalClaimed():
+                self._held.pop(event.symbol, None)
             case _:
                 return
         self._mode = self._wanted_mode()[0]

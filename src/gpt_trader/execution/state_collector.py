@@ -95,6 +95,7 @@ class StateCollector:
             working_sell=entry_sell,
             closing_buy=closing_buy,
             closing_sell=closing_sell,
+            external=self._ledger.external(symbol),
             mark=mark,
         )
 
@@ -114,6 +115,7 @@ class StateCollector:
     def _others(self, symbol: str) -> tuple[Exposure, ...]:
         names = {name for name, position in self._ledger.positions().items() if position.quantity}
         names.update(self._orders.symbols())
+        names.update(self._ledger.externals())
         names.discard(symbol)
         if not names:
             return ()
@@ -121,9 +123,13 @@ class StateCollector:
         for name in sorted(names):
             mark = self._adapter.market.mark(name)
             # Without a mark the entry price stands in: counting it at zero would hide the position.
-            price = mark.price if mark is not None else self._ledger.position(name).entry_price
+            price = mark.price if mark is not None else self._entry_price(name)
             exposures.append(msgspec.structs.replace(self.exposure(name, price), margin=self._margin_of(name)))
         return tuple(exposures)
+
+    def _entry_price(self, symbol: str) -> Decimal:
+        external = self._ledger.externals().get(symbol)
+        return self._ledger.position(symbol).entry_price or (ZERO if external is None else external.entry_price)
 
     def _margin_of(self, symbol: str) -> MarginRates | None:
         """None for what the venue lists no more: the rules then take the configured rate."""

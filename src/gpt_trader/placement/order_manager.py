@@ -121,8 +121,8 @@ class OrderManager:
         """Unseen orders and when their watch ends."""
         self._by_venue_id: dict[str, str] = {}
         self._listeners: dict[str, list[Callable[[ManagedOrder], None]]] = {}
-        self.foreign: set[str] = set()
-        """Client ids of orders on the account that are not ours."""
+        self.on_foreign: Callable[[OrderUpdate], None] | None = None
+        """Told of every update of an order that is not in the log."""
         self._planned: PlannedOrders | None = None
         bus.subscribe(OrderSubmitted, "order manager", self.on_event)
         bus.subscribe(OrderCancelRequested, "order manager", self.on_event)
@@ -213,7 +213,8 @@ class OrderManager:
     def _apply_update(self, update: OrderUpdate) -> None:
         order = self._orders.get(update.client_order_id) or self.find_by_venue_id(update.venue_order_id)
         if order is None:
-            self.foreign.add(update.client_order_id or update.venue_order_id)
+            if self.on_foreign is not None:
+                self.on_foreign(update)
             return
         if not self._goes_forward(order, update):
             return

@@ -66,7 +66,7 @@ class OrderReconciler:
         unknown_settle_seconds: float,
         unknown_read_seconds: float,
     ) -> None:
-        """`position` is what the ledger holds of a symbol, signed; a venue that holds something else proves nothing."""
+        """`position` is what the account should hold of a symbol, signed; a venue that differs proves nothing."""
         self._orders = orders
         self._adapter = adapter
         self._clock = clock

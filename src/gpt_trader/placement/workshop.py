@@ -54,18 +54,18 @@ def furnish_workshop(
     bus: EventBus,
     clock: Clock,
     run_tag: str,
-    position: Callable[[str], Decimal],
+    holding: Callable[[str], Decimal],
     pause_reason: Callable[[str], str],
 ) -> Workshop:
-    """Wire it. `position` is what the ledger holds of a symbol, signed, in base units; `pause_reason` why its entries
-    are paused."""
+    """Wire it. `holding` is what the account should hold of a symbol, signed, in base units; `pause_reason` why entries
+    of it are paused."""
     stream = EventBasedReconciler(orders)
     reconciler = OrderReconciler(
         orders=orders,
         adapter=adapter,
         bus=bus,
         clock=clock,
-        position=position,
+        position=holding,
         unknown_settle_seconds=execution.unknown_settle_seconds,
         unknown_read_seconds=execution.unknown_read_seconds,
     )

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.events import (
     Event,
+    ExternalClaimed,
+    ExternalPositionSeen,
     FundingApplied,
     OrderFilled,
     PositionClosed,
@@ -118,6 +120,7 @@ class Ledger:
         self._publish = publish
         self._books: dict[str, _Book] = {}
         self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        self._external: dict[str, Position] = {}
         self._started = False
         self.starting_cash = ZERO
         """Balance when the run began."""
@@ -132,6 +135,8 @@ class Ledger:
             FundingApplied: self._fund,
             TransferObserved: self._transfer,
             RunStarted: self._start,
+            ExternalPositionSeen: self._see_external,
+            ExternalClaimed: self._claim,
         }
 
     def follow(self, bus: EventBus) -> None:
@@ -169,6 +174,19 @@ class Ledger:
     def positions(self) -> dict[str, Position]:
         """What is open, by symbol."""
         return {symbol: self.position(symbol) for symbol, book in self._books.items() if book.quantity}
+
+    def external(self, symbol: str) -> Decimal:
+        """Signed position on the account that is somebody else's."""
+        position = self._external.get(symbol)
+        return ZERO if position is None else position.quantity
+
+    def externals(self) -> dict[str, Position]:
+        """What is somebody else's, by symbol."""
+        return dict(self._external)
+
+    def counted(self, symbol: str, venue_order_id: str, trade_id: str) -> bool:
+        """Whether this trade is among those that are remembered as counted."""
+        return ("fill", symbol, venue_order_id, trade_id) in self._keys
 
     def totals(self, symbol: str) -> SymbolTotals:
         """One symbol over the whole run."""
@@ -219,6 +237,9 @@ class Ledger:
         if self._seen(("fill", event.symbol, event.venue_order_id, event.trade_id)):
             return
         assert event.quantity > 0, event
+        if event.cause == "FOREIGN" and event.symbol in self._external:
+            self._move_external(event)
+            return
         book = self._book(event.symbol)
         quantity, fee, held = event.quantity, to_grid(event.fee), book.quantity
         opposite = held < 0 if event.side is Side.BUY else held > 0
@@ -278,6 +299,40 @@ class Ledger:
                 entry_price=book.price_now(),
             )
         )
+
+    def _see_external(self, event: ExternalPositionSeen) -> None:
+        self._external.pop(event.symbol, None)
+        if event.quantity:
+            self._external[event.symbol] = Position(
+                symbol=event.symbol, quantity=event.quantity, entry_price=event.entry_price, opened_ns=event.at_ns
+            )
+
+    def _move_external(self, event: OrderFilled) -> None:
+        """Whoever holds it has traded it; what it earns is none of ours."""
+        held = self._external.pop(event.symbol)
+        quantity = held.quantity + (event.quantity if event.side is Side.BUY else -event.quantity)
+        if quantity:
+            price = held.entry_price if quantity * held.quantity > 0 else event.price
+            self._external[event.symbol] = Position(
+                symbol=event.symbol, quantity=quantity, entry_price=price, opened_ns=held.opened_ns
+            )
+
+    def _claim(self, event: ExternalClaimed) -> None:
+        """Ours from now on, at its price and without a fee; what stands against our own closes it."""
+        self._external.pop(event.symbol, None)
+        book, quantity = self._book(event.symbol), abs(event.quantity)
+        closing = min(quantity, abs(book.quantity)) if book.quantity * event.quantity < 0 else ZERO
+        if closing:
+            notional, moved = notional_of(closing, event.entry_price), share_of(book.cost, closing, abs(book.quantity))
+            realised = notional - moved if book.quantity > 0 else moved - notional
+            book.cost -= moved
+            for sums in (book.run, book.life):
+                sums.realised += realised
+            self.realised += realised
+        book.cost += notional_of(quantity - closing, event.entry_price)
+        book.opened_ns = book.opened_ns or event.at_ns
+        book.quantity += event.quantity
+        book.position = None
 
     def _charge(self, book: _Book, fee: Decimal) -> None:
         self.fees += fee

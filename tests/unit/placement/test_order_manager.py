@@ -152,9 +152,11 @@ def test_a_terminal_state_is_never_left_for_a_lower_one(
 
 
 def test_an_order_that_is_not_ours_is_noticed_and_changes_nothing(recorder: Recorder, orders: OrderManager) -> None:
-    """Foreign orders are counted, never adopted in silence."""
+    """Somebody is told, and nothing is adopted in silence."""
+    told: list[OrderUpdate] = []
+    orders.on_foreign = told.append
     orders.apply(says(OrderState.ACTIVE, client_order_id="somebody-else"))
-    assert orders.foreign == {"somebody-else"}
+    assert [update.client_order_id for update in told] == ["somebody-else"]
     assert recorder.events == []
 
 
