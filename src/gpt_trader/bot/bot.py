@@ -233,21 +233,46 @@ class PerpsBot:
             if end_ns is not None and now_ns >= end_ns:
                 return at_end
             if now_ns >= self._watch_due_ns:
-                await self._watch()
+                try:
+                    await self._watch()
+                except StoreError as error:
+                    self.request_stop(f"the event store failed: {error}")
                 continue
             wake_ns = self._watch_due_ns if end_ns is None else min(self._watch_due_ns, end_ns)
             self._nudge = asyncio.get_running_loop().create_future()
             await until_woken(self._nudge, (wake_ns - now_ns) / NS)
         return self._stop_reason.result()
 
-    async def stop(self, reason: str) -> None:
-        """Stop in phases: no new entries, let tactics end, write down what stays open, close the store."""
+    async def stop(self, reason: str, within_seconds: float | None = None) -> None:
+        """Stop in phases: no new entries, let tactics end, hand stops over, write down what stays open.
+
+        All of it within so many seconds; None takes the configured time. Raises StoreError when the log cannot be
+        written: then nothing is sent any more, and what is open stays with the venue.
+        """
         self.submitter.closing = True
+        try:
+            if not self.bus.store_failed:
+                await self._end_in_phases(within_seconds or self.settings.stop_timeout_seconds)
+            self._say_ended(reason)
+            await self.bus.commit()
+        finally:
+            await self.adapter.close()
+
+    async def _end_in_phases(self, seconds: float) -> None:
+        """What is under way first, then tactics, then stops; each phase leaves time for the next."""
+        began_ns = self.clock.now_ns()
+
+        def left(share: float) -> float:
+            """Until this share of the time is gone."""
+            return max(0.0, share * seconds - (self.clock.now_ns() - began_ns) / NS)
+
         if self._intents:
-            await asyncio.wait(self._intents, timeout=self.settings.stop_timeout_seconds)
-        await self.tracker.finish(self.settings.stop_timeout_seconds)
+            await asyncio.wait(self._intents, timeout=left(0.4))
+        await self.tracker.finish(left(0.8))
         self._report_tactics()
-        await self.stops.settle(self.settings.stop_timeout_seconds)
+        await self.stops.settle(left(1.0))
+
+    def _say_ended(self, reason: str) -> None:
         for counter in self._counters.values():
             counter.tell()
         for symbol in self._strategies:
@@ -267,8 +292,6 @@ class PerpsBot:
                 },
             )
         )
-        await self.bus.commit()
-        await self.adapter.close()
 
     # --- what the market says -------------------------------------------------------------------------------------
     def on_market(self, item: Bar | ProductChanged | StreamChanged) -> None:
@@ -503,6 +526,7 @@ class PerpsBot:
         seconds = min(interval, CANCEL_AGAIN_SECONDS) if self.guards.is_cancelling else interval
         self._watch_due_ns = now_ns + round(seconds * NS)
         self._quiet = self._quiet_bands(now_ns) if self.adapter.simulated else {}
+        await self.bus.commit()
 
     def _tell_peak(self, step: Decimal) -> None:
         """The highest equity, once it has risen by this share since it was last told."""

@@ -147,6 +147,8 @@ class PerpsBotBuilder:
             config=config.risk,
             counts=counts,
             windows=windows,
+            disk_free_bytes=self._journal.free_bytes,
+            disk_free_gb_min=config.records.disk_free_gb_min,
             cash=cash,
         )
         guards = GuardManager(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from gpt_trader.bot.account import CashWatch
 from gpt_trader.config.risk import RiskConfig
@@ -19,6 +20,8 @@ from gpt_trader.risk.margin_windows import MarginWindows
 from gpt_trader.risk.rules import maintenance_rate
 
 __all__ = ["AccountFigures"]
+
+GIGABYTE: Final = Decimal(1_000_000_000)
 
 
 class AccountFigures:
@@ -36,6 +39,8 @@ class AccountFigures:
         config: RiskConfig,
         counts: BreakerCounts,
         windows: MarginWindows,
+        disk_free_bytes: Callable[[], int | None],
+        disk_free_gb_min: Decimal,
         cash: CashWatch | None = None,
     ) -> None:
         self._adapter = adapter
@@ -47,6 +52,8 @@ class AccountFigures:
         self._config = config
         self._counts = counts
         self._windows = windows
+        self._disk_free_bytes = disk_free_bytes
+        self._disk_free_gb_min = disk_free_gb_min
         self._cash = cash
         self._drift: dict[str, tuple[Decimal, int, int]] = {}
         """Ledger less venue where they differed at the last sweep; since when just so, and when last seen."""
@@ -84,8 +91,15 @@ class AccountFigures:
             symbols=tuple(self._symbol(symbol, now_ns) for symbol in self._symbols),
             rejects_recent=self._counts.rejects(now_ns, self._config.reject_breaker_window_minutes),
             losses_in_a_row=self._counts.losses_in_a_row,
+            disk_free_gb=self._disk_free_gb(),
+            disk_free_gb_min=self._disk_free_gb_min,
             window_lead_ns=self._windows.next_lead_ns(now_ns) if self._windows.known else None,
         )
+
+    def _disk_free_gb(self) -> Decimal | None:
+        """A simulation must not depend on the machine that computes it."""
+        free = None if self._adapter.simulated else self._disk_free_bytes()
+        return None if free is None else Decimal(free) / GIGABYTE
 
     def _next_maintenance(self, symbol: str, exposure: Exposure, now_ns: int) -> Decimal | None:
         """Maintenance margin of the position at the rates to come; None while no change is near."""

@@ -33,6 +33,7 @@ __all__ = [
     "CredentialsConfig",
     "ExecutionConfig",
     "GuardsConfig",
+    "RecordsConfig",
     "RunConfig",
     "StrategyConfig",
     "VenueConfig",
@@ -402,6 +403,15 @@ class GuardsConfig(StrictModel):
     """How often the venue's positions are read and compared with the ledger, whatever the streams say."""
 
 
+class RecordsConfig(StrictModel):
+    """Where the log lies, and what it needs."""
+
+    disk_free_gb_min: Annotated[Amount, Setting("GB", "EventStore; guard disk", in_digest=False)] = Field(
+        default=Decimal("0.5"), ge=0, le=100_000
+    )
+    """With less room a run is not begun; while it goes on, entries are cancelled until there is room again."""
+
+
 class RunConfig(StrictModel):
     """One run of the bot."""
 
@@ -509,6 +519,7 @@ class BotConfig(StrictModel):
     strategy: StrategyConfig = StrategyConfig()
     execution: ExecutionConfig = ExecutionConfig()
     guards: GuardsConfig = GuardsConfig()
+    records: RecordsConfig = RecordsConfig()
     run: RunConfig = RunConfig()
     credentials: CredentialsConfig = CredentialsConfig()
     risk: RiskConfig = RiskConfig()

@@ -45,6 +45,10 @@ class Journal(Protocol):
         """
         ...
 
+    def free_bytes(self) -> int | None:
+        """Room that is left where the log grows; None where that cannot be known from here. Raises StoreError."""
+        ...
+
     def read(self, after: int = 0) -> Iterator[Recorded]:
         """Stored events in order, those after sequence number `after`; verifies the chain as it goes."""
         ...

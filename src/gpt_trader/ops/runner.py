@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -30,7 +31,11 @@ from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.facts import write_facts
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, RunSummary
 
-__all__ = ["kernel_entry_points", "run_simulated"]
+__all__ = ["STOP_SECONDS", "kernel_entry_points", "run_simulated"]
+
+STOP_SECONDS: Final = 8.0
+"""Who was told to stop by a signal has ten seconds before it is killed; two of them are for the log and the wire."""
+GIGABYTE: Final = 1_000_000_000
 
 
 def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) -> RunSummary:
@@ -46,7 +51,13 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
     adapter = ExchangeFactory(clock).paper(config, stream, clock)
     check_buildable(config, adapter)  # from here on something is written
     with (
-        EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=True) as store,
+        EventStore.open(
+            run.store,
+            run.identity.run_id,
+            run.identity.boot,
+            durable=True,
+            free_bytes_min=round(config.records.disk_free_gb_min * GIGABYTE),
+        ) as store,
         run_log(
             run.store.parent,
             run_id=run.identity.run_id,
@@ -83,7 +94,7 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
                     reason = await built.bot.run_until_stopped(end_ns, at_end)
                 if reason.startswith(STOPPED_BY):
                     say_what_stopping_waits_for(console, built, reason)
-                await built.bot.stop(reason)
+                await built.bot.stop(reason, STOP_SECONDS if reason.startswith(STOPPED_BY) else None)
                 return reason
 
             reason = run_virtual(clock, world, main, config.run.pace_factor)

@@ -32,7 +32,7 @@ from gpt_trader.core.journal import Head, Recorded
 from gpt_trader.records.chain import hash_lines, row_hash
 from gpt_trader.records.schema import decode, encode, encode_lines
 from gpt_trader.records.shelf import Block, Row, Shelf, SnapshotRow, Tail, Verification
-from gpt_trader.records.sqlite_shelf import SqliteShelf
+from gpt_trader.records.sqlite_shelf import SqliteShelf, check_room
 
 __all__ = ["BLOCK_EVENTS", "EventStore"]
 
@@ -80,12 +80,13 @@ class EventStore:
         self._digest = shelf.tail.digest
 
     @classmethod
-    def open(cls, path: Path, run_id: str, boot: int, *, durable: bool) -> Self:
+    def open(cls, path: Path, run_id: str, boot: int, *, durable: bool, free_bytes_min: int = 0) -> Self:
         """Make a file of SQLite, or go on with it as boot number `boot` after a quick look at the chain's head.
 
         Raises StoreError: another process writes it, it belongs to another run, the boot is not newer than the last,
-        its newest row is damaged, or its end is behind the high-water mark.
+        its newest row is damaged, its end is behind the high-water mark, or the disk has less than `free_bytes_min`.
         """
+        check_room(path, free_bytes_min)
         return cls(SqliteShelf(path, run_id, boot, durable=durable), run_id, boot, durable=durable)
 
     @property

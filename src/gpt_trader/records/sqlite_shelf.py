@@ -33,7 +33,7 @@ from gpt_trader.records.schema import decode
 from gpt_trader.records.shelf import Block, Row, SnapshotRow, Tail, Verification
 from gpt_trader.records.sqlite_layout import APPLICATION_ID, SCHEMA, STORE_VERSION, check_identity, upgrade
 
-__all__ = ["SNAPSHOTS_KEPT", "SqliteShelf", "sqlite_notes"]
+__all__ = ["SNAPSHOTS_KEPT", "SqliteShelf", "check_room", "sqlite_notes"]
 
 BUSY_TIMEOUT_SECONDS: Final = 1.0
 """How long a foreign lock on the database is waited for before the store fails."""
@@ -200,6 +200,17 @@ class SqliteShelf:
         return StoreError(
             f"{self.path}: {finding}; the log cannot be gone on with: see `gpt-trader events verify {self._run_id}`, "
             "then restore the file from a backup or run `gpt-trader events repair`"
+        )
+
+
+def check_room(path: Path, free_bytes_min: int) -> None:
+    """Raises StoreError when the disk of a store has less room than this; nothing is made."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    free = shutil.disk_usage(folder).free
+    if free < free_bytes_min:
+        raise StoreError(
+            f"{path}: {free / 1e9:.2f} GB are free there and records.disk_free_gb_min asks for "
+            f"{free_bytes_min / 1e9:.2f}; free some space (`gpt-trader events archive`), or move GPT_TRADER_HOME"
         )
 
 

@@ -191,6 +191,14 @@ def read_volatility(figures: GuardInput, _: Baselines, config: RiskConfig) -> It
             yield Reading(guard, each.symbol, value, threshold, unit, high, not high, action, way_back)
 
 
+def read_disk(figures: GuardInput, _: Baselines, __: RiskConfig) -> Iterable[Reading]:
+    """Room where the log grows: what cannot be written down must not be begun."""
+    free, least = figures.disk_free_gb, figures.disk_free_gb_min
+    if free is not None:
+        low = free < least
+        yield Reading("disk", "", free, least, "GB free", low, not low, Action.CANCEL_ENTRIES, WayBack.WHEN_CALM)
+
+
 GUARDS: Final = (
     Guard("pnl", read_pnl),
     Guard("daily_loss", read_daily_loss),
@@ -204,4 +212,5 @@ GUARDS: Final = (
     Guard("slippage", read_slippage),
     Guard("drift", read_drift),
     Guard("margin_window", read_margin_window),
+    Guard("disk", read_disk),
 )

@@ -107,6 +107,9 @@ class GuardInput(Value, frozen=True, kw_only=True):
     """Orders that the venue rejected, within reject_breaker_window_minutes."""
     losses_in_a_row: int = 0
     """Positions closed at a net loss since the last gain, or since the streak last tripped."""
+    disk_free_gb: Decimal | None = None
+    """Room where the log grows; None in simulations, and where it cannot be known."""
+    disk_free_gb_min: Decimal = ZERO
     window_lead_ns: int | None = None
     """When the next margin window comes near enough to be looked at; None where there are no windows."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -212,8 +213,9 @@ def test_a_store_that_fails_stops_the_run(tmp_path: Path) -> None:
             house.bot.bus.store_failed = "disk full"
             return await house.bot.run_until_stopped(house.clock.now_ns() + 3 * MINUTE_NS)
 
+        assert house.run(scenario) == "the event store failed: disk full"
         with pytest.raises(StoreError, match="disk full"):
-            house.run(scenario)
+            asyncio.run(house.bot.stop("the event store failed"))
         assert house.adapter.bodies == []
 
 

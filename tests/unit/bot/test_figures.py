@@ -38,6 +38,8 @@ def the_figures(
         config=RiskConfig(),
         counts=BreakerCounts(house.bot.bus),
         windows=windows or MarginWindows(),
+        disk_free_bytes=lambda: 3_000_000_000,
+        disk_free_gb_min=D("0.5"),
     )
 
 

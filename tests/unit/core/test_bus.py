@@ -27,6 +27,9 @@ class FullDisk:
     async def commit(self) -> None:
         raise StoreError("no space left on device")
 
+    def free_bytes(self) -> int | None:
+        return 0
+
     def read(self, after: int = 0) -> Iterator[Recorded]:
         return iter(())
 
