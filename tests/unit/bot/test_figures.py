@@ -143,3 +143,9 @@ def test_margin_of_the_window_to_come_is_known_in_its_lead_only(house: House) ->
         found.append(symbol.next_maintenance)
 
     assert found == [None, D("0.1") * 60_000 * D("0.067")]
+
+
+def test_a_simulation_does_not_depend_on_the_disk(house: House) -> None:
+    """The same seed gives the same log on any machine."""
+    house.run(nothing)
+    assert the_figures(house).read().disk_free_gb is None

@@ -481,3 +481,10 @@ def test_an_event_is_cheap_to_append(path: Path) -> None:
         for event in events:
             store.append(event)
         assert (time.process_time() - began) / len(events) < 50e-6
+
+
+def test_a_run_is_not_begun_on_a_full_disk(path: Path) -> None:
+    """The gate names place, room and setting, and makes nothing."""
+    with pytest.raises(StoreError, match=r"GB are free there and records\.disk_free_gb_min asks for"):
+        EventStore.open(path, RUN, 1, durable=True, free_bytes_min=10**18)
+    assert not path.parent.exists()
