@@ -213,6 +213,14 @@ CATALOGUE: Final = (
         meaning="At the margin rates of the window that begins within the lead, the buffer would be too small.",
     ),
     _guard(
+        "disk",
+        unit="GB free",
+        threshold="records.disk_free_gb_min",
+        action=Action.CANCEL_ENTRIES,
+        way_back=WayBack.WHEN_CALM,
+        meaning="The room where the log grows: what cannot be written down must not be begun. Not in simulations.",
+    ),
+    _guard(
         "mark_staleness",
         "max_mark_staleness_seconds",
         unit="seconds",
