@@ -38,7 +38,7 @@ def every_reading() -> list[Reading]:
         next_maintenance=D(5),
     )
     mark = EquityMark(at_ns=START_NS, equity=D(1000))
-    figures = GuardInput(now_ns=START_NS, equity=D(1000), symbols=(symbol,))
+    figures = GuardInput(disk_free_gb=D(1), now_ns=START_NS, equity=D(1000), symbols=(symbol,))
     return [
         reading for guard in GUARDS for reading in guard.read(figures, Baselines(day=mark, rolling=mark), EVERYTHING_ON)
     ]
