@@ -525,7 +525,7 @@ class PerpsBot:
         now_ns, interval = self.clock.now_ns(), self.settings.guard_interval_seconds
         seconds = min(interval, CANCEL_AGAIN_SECONDS) if self.guards.is_cancelling else interval
         self._watch_due_ns = now_ns + round(seconds * NS)
-        self._quiet = self._quiet_bands(now_ns) if self.adapter.simulated else {}
+        self._quiet = self._quiet_bands(now_ns) if isinstance(self.adapter, ReadsAhead) else {}
         await self.bus.commit()
 
     def _tell_peak(self, step: Decimal) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
 from gpt_trader import __version__
 from gpt_trader.bot.bot import PerpsBot
@@ -32,6 +32,7 @@ from gpt_trader.report.facts import RunFacts, settings_of
 from gpt_trader.report.summary import STOPPED_BY, RunSummary
 
 __all__ = [
+    "DescribedMarket",
     "SimulatedRun",
     "Watched",
     "facts_of",
@@ -150,8 +151,24 @@ def stop_on_signal(bot: PerpsBot) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class DescribedMarket(Protocol):
+    """What a summary says of the market that was traded."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    @property
+    def start_ns(self) -> int: ...
+
+
 def summarise(
-    built: BuiltBot, loaded: Loaded, stream: MarketStream, run: SimulatedRun, *, reason: str, end_ns: int
+    built: BuiltBot, loaded: Loaded, stream: DescribedMarket, run: SimulatedRun, *, reason: str, end_ns: int
 ) -> RunSummary:
     """All figures from the ledger and the counters that listened to the log."""
     bot, metrics, ledger = built.bot, built.metrics, built.bot.ledger

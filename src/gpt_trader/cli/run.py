@@ -27,6 +27,8 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
     type=click.Choice(["flags", "live", "advanced"]),
     help="By the flags (default), or this engine whatever they say.",
 )
+@click.option("--served", metavar="FILE", help="What `venue serve` printed: that venue stands in for Coinbase.")
+@click.option("--live", is_flag=True, help="Let real orders leave; the second switch beside venue.live_trading.")
 @click.option("--dry-run", is_flag=True, default=None, help="Decide and record, send nothing, keep running.")
 @click.option("--json", "as_json", is_flag=True, help="No panel; one JSON object at the end.")
 @click.option("--no-panel", is_flag=True, help="No live panel; the summary only.")
@@ -42,6 +44,8 @@ def run(
     pace: str | None,
     cash: str | None,
     engine: str | None,
+    served: str | None,
+    live: bool,
     dry_run: bool | None,
     as_json: bool,
     no_panel: bool,
@@ -63,17 +67,23 @@ def run(
             "run.pace": pace,
             "run.engine": engine,
             "run.dry_run": dry_run,
+            "venue.served": served,
         },
     )
 
     from gpt_trader.config.home import home
-    from gpt_trader.ops.runner import run_simulated
     from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, print_summary, to_json
 
     console = console_for_people(stderr=as_json)
-    summary = run_simulated(
-        loaded, home(os.environ), console, panel=console.is_terminal and not as_json and not no_panel
-    )
+    panel = console.is_terminal and not as_json and not no_panel
+    if loaded.config.venue.kind.value == "simulated":
+        from gpt_trader.ops.runner import run_simulated
+
+        summary = run_simulated(loaded, home(os.environ), console, panel=panel)
+    else:
+        from gpt_trader.ops.live import run_live
+
+        summary = run_live(loaded, home(os.environ), console, panel=panel, live=live)
     if as_json:
         click.echo(to_json(summary))
     else:

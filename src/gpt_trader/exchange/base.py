@@ -35,12 +35,14 @@ __all__ = [
     "FillPage",
     "FillUpdate",
     "FundingUpdate",
+    "LiveFeed",
     "MarketListener",
     "OrderPreview",
     "OrderUpdate",
     "PreparedOrder",
     "ProductChanged",
     "ReadsAhead",
+    "RowsListener",
     "StreamChanged",
     "WatchesPrices",
 ]
@@ -174,6 +176,55 @@ class WatchesPrices(Protocol):
         ...
 
 
+class RowsListener(Protocol):
+    """Hears every change of a live market, one by one, each with its receive time. Base units, quote prices."""
+
+    def clear(self, symbol: str, at_ns: int) -> None:
+        """The book is empty from here: a snapshot follows."""
+        ...
+
+    def level(self, symbol: str, side: Side, price: Decimal, quantity: Decimal, at_ns: int) -> None:
+        """The whole quantity of a level; zero takes it away."""
+        ...
+
+    def trade(self, symbol: str, taker_sign: int, price: Decimal, quantity: Decimal, at_ns: int) -> None:
+        """`taker_sign` is 1 where a buyer took, -1 where a seller did, 0 where nobody says."""
+        ...
+
+
+class LiveFeed(Protocol):
+    """The public side of an exchange, without a key: what paper trading follows."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def market(self) -> MarketView: ...
+
+    @property
+    def products(self) -> Mapping[str, ProductSpec]: ...
+
+    def resolve(self, symbol: str) -> ProductSpec:
+        """Raises ConfigError for what is not listed."""
+        ...
+
+    async def connect(self) -> None:
+        """Read the products. Raises ExchangeError."""
+        ...
+
+    def watch_price(
+        self, symbol: str, low: Decimal | None, high: Decimal | None, reached: Callable[[Decimal], None]
+    ) -> None:
+        """As WatchesPrices."""
+        ...
+
+    async def start(self, symbols: Sequence[str], on_market: MarketListener, rows: RowsListener) -> None:
+        """Return once every symbol has a mark."""
+        ...
+
+    async def close(self) -> None: ...
+
+
 AccountListener = Callable[[OrderUpdate | FillUpdate | FundingUpdate | Account], None]
 MarketListener = Callable[[Bar | ProductChanged | StreamChanged], None]
 
@@ -191,6 +242,12 @@ class ExchangeAdapter(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    @property
+    def account_name(self) -> str:
+        """Which account of the venue it is, told apart from others of the same venue; known after `connect`, no
+        secret. Empty where there is only one."""
+        ...
 
     @property
     def market(self) -> MarketView: ...

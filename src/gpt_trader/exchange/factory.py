@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gpt_trader.exchange.paper import PaperExchange
     from gpt_trader.market.stream import MarketStream
 
-__all__ = ["ExchangeFactory"]
+__all__ = ["BAR_SECONDS", "ExchangeFactory"]
 
 BINANCE: Final = frozenset({"", "binance", "binanceusdm"})
 BALANCE_TOTALS: Final = {"okx": "equity", "bitget": "equity", "bybit": "wallet", "gate": "wallet"}
@@ -37,7 +37,7 @@ class ExchangeFactory:
         self._adapters: dict[Hashable, ExchangeAdapter] = {}
 
     def adapter(self, config: BotConfig) -> ExchangeAdapter:
-        """The adapter to the real venue of this configuration; made when first asked for, connected by its user.
+        """The adapter to the live market of this configuration; made when first asked for, connected by its user.
 
         Raises ConfigError naming the setting for what is not built, not installed or has no key.
         """
@@ -79,7 +79,20 @@ class ExchangeFactory:
             from gpt_trader.exchange.coinbase.adapter import coinbase_exchange
 
             return coinbase_exchange(config, self._clock, self._draw)
-        raise ConfigError(f"venue.kind = {kind.value!r} (profile {config.profile}): no account of a real venue")
+        if kind is VenueKind.PAPER:
+            return self._live_paper(config)
+        raise ConfigError(f"venue.kind = {kind.value!r} (profile {config.profile}): no live market")
+
+    def _live_paper(self, config: BotConfig) -> ExchangeAdapter:
+        from gpt_trader.exchange.coinbase.public import CoinbasePublic
+        from gpt_trader.exchange.paper_live import LivePaperExchange
+
+        if config.venue.exchange not in ("", "coinbase"):
+            raise ConfigError(
+                f"venue.exchange = {config.venue.exchange!r} (profile {config.profile}): paper trading follows the "
+                "live market of coinbase only. Fix: set it to coinbase"
+            )
+        return LivePaperExchange(config, CoinbasePublic(config, self._clock, self._draw), self._clock)
 
 
 def _account_of(config: BotConfig) -> Hashable:

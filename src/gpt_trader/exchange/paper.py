@@ -147,6 +147,10 @@ class PaperExchange:
         return CAPABILITIES
 
     @property
+    def account_name(self) -> str:
+        return ""
+
+    @property
     def market(self) -> MarketView:
         return self._venue
 

@@ -149,6 +149,10 @@ class CcxtAdapter:
         return self._capabilities
 
     @property
+    def account_name(self) -> str:
+        return f"{self._kind.value.lower()}:{self._client.account_name()}"
+
+    @property
     def market(self) -> MarketView:
         return self._market
 

@@ -8,6 +8,7 @@ OutcomeUnknownError: only what surely never left, or was refused before it was l
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 from collections.abc import Mapping
 from operator import methodcaller
@@ -120,6 +121,11 @@ class Client:
 
     def has_key(self) -> bool:
         return bool(self._ccxt.apiKey)
+
+    def account_name(self) -> str:
+        """Tells accounts apart without naming the key: a digest of it."""
+        key = str(self._ccxt.apiKey or "")
+        return hashlib.sha256(key.encode()).hexdigest()[:16] if key else ""
 
     async def ask(self, call: str, shape: type[T], *arguments: object, urgent: bool = False) -> T:
         """Read. Raises OrderNotFoundError, RateLimitError, VenueUnavailableError."""

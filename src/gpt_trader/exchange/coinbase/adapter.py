@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -39,7 +38,7 @@ from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.coinbase.bodies import CAPABILITIES, prepare
 from gpt_trader.exchange.coinbase.credentials import ApiKey, key_of
 from gpt_trader.exchange.coinbase.decoding import number
-from gpt_trader.exchange.coinbase.endpoints import REAL, Endpoints, served_endpoints
+from gpt_trader.exchange.coinbase.endpoints import BAR_SECONDS, REAL, Endpoints, endpoints_of
 from gpt_trader.exchange.coinbase.feed import CoinbaseFeed
 from gpt_trader.exchange.coinbase.record import AccountRecord, cursor_of
 from gpt_trader.exchange.coinbase.rest import CoinbaseRest
@@ -48,10 +47,8 @@ from gpt_trader.exchange.coinbase.transport import Transport
 from gpt_trader.exchange.tasks import Tasks
 from gpt_trader.market.view import MarketView
 
-__all__ = ["BAR_SECONDS", "CoinbaseExchange", "coinbase_exchange", "endpoints_of"]
+__all__ = ["CoinbaseExchange", "coinbase_exchange"]
 
-BAR_SECONDS: Final = 60
-"""Where the configuration does not say."""
 START_WAIT_SECONDS: Final = 30.0
 UNKNOWN_SWEEP_SECONDS: Final = 2.0
 """After an outcome that nobody knows, everything is read so soon."""
@@ -102,8 +99,7 @@ class CoinbaseExchange:
         self._intraday = False
         """The account may use the intraday margin rates; else the overnight ones hold at any hour."""
         self._shown: dict[str, tuple[ProductSpec, ProductSpec]] = {}
-        self.portfolio = ""
-        """Id of the portfolio that the key belongs to; known after `connect`."""
+        self._portfolio = ""
 
     # --- who it is ------------------------------------------------------------------------------------------------
     @property
@@ -117,6 +113,10 @@ class CoinbaseExchange:
     @property
     def capabilities(self) -> Capabilities:
         return CAPABILITIES
+
+    @property
+    def account_name(self) -> str:
+        return self._portfolio
 
     @property
     def market(self) -> MarketView:
@@ -150,6 +150,10 @@ class CoinbaseExchange:
         await self._read_margin_window()
         await self._record.connect()
 
+    async def time_ns(self) -> int:
+        """The venue's clock."""
+        return await self.rest.time_ns()
+
     async def _check_key(self) -> None:
         may = await self.rest.key_permissions()
         if may.can_transfer:
@@ -163,7 +167,7 @@ class CoinbaseExchange:
                 f"credentials: the key {self._key.name[-12:]} may not {missing}. Fix: give it that permission, or use "
                 "the profile observe, which only views"
             )
-        self.portfolio = may.portfolio_uuid or ""
+        self._portfolio = may.portfolio_uuid or ""
 
     async def start(self, symbols: Sequence[str], on_market: MarketListener, on_account: AccountListener) -> None:
         """Subscribe to both connections; returns once every symbol has a mark and the account was swept."""
@@ -279,12 +283,6 @@ class CoinbaseExchange:
 
     async def positions(self) -> tuple[Position, ...]:
         return await self._record.positions()
-
-
-def endpoints_of(config: BotConfig) -> Endpoints:
-    """The real exchange, unless `venue.served` names another place. Raises ConfigError."""
-    served = config.venue.served
-    return REAL if served is None else served_endpoints(Path(served).expanduser())
 
 
 def coinbase_exchange(config: BotConfig, clock: Clock, draw: Callable[[], float]) -> CoinbaseExchange:

@@ -7,12 +7,15 @@ from typing import Final
 
 import msgspec
 
+from gpt_trader.config.bot import BotConfig
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.values import Value
 from gpt_trader.exchange.coinbase.transport import HOST
 
-__all__ = ["REAL", "Endpoints", "served_endpoints"]
+__all__ = ["BAR_SECONDS", "REAL", "Endpoints", "endpoints_of", "served_endpoints"]
 
+BAR_SECONDS: Final = 60
+"""Where the configuration does not say."""
 FILE_BYTES_MAX: Final = 100_000
 
 
@@ -30,6 +33,12 @@ class Endpoints(Value, frozen=True, kw_only=True):
 
 
 REAL: Final = Endpoints()
+
+
+def endpoints_of(config: BotConfig) -> Endpoints:
+    """The real exchange, unless `venue.served` names another place. Raises ConfigError."""
+    served = config.venue.served
+    return REAL if served is None else served_endpoints(Path(served).expanduser())
 
 
 class _Ready(msgspec.Struct):

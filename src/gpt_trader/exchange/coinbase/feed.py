@@ -118,6 +118,10 @@ class CoinbaseFeed:
         self._on_market = self._on_frame = None
         await self._tasks.close()
 
+    def resolve(self, symbol: str) -> ProductSpec:
+        """Raises ConfigError for a symbol that is not listed, or means more than one product."""
+        return self._catalogue.resolve(symbol)
+
     def product_of(self, product_id: str) -> ProductSpec | None:
         """None for what is no perpetual of the catalogue."""
         spec = self._catalogue.of_id(product_id)

@@ -20,7 +20,7 @@ from gpt_trader.exchange.coinbase.replies import Candle, Trade
 from gpt_trader.exchange.coinbase.rest import CANDLES_MAX, TRADES_MAX, CoinbaseRest
 from gpt_trader.market.fetching import FetchedBar, FetchedTrade
 
-__all__ = ["GRANULARITIES", "CoinbaseHistory"]
+__all__ = ["GRANULARITIES", "TAKER_SIDES", "CoinbaseHistory"]
 
 GRANULARITIES: Final = {
     60: "ONE_MINUTE",

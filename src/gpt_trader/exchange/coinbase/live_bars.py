@@ -25,8 +25,8 @@ GRACE_SECONDS: Final = 0.5
 """Trades are told in batches of a quarter second."""
 LATE_SECONDS: Final = 10.0
 """A bar told so long after its close may teach a strategy and not move it."""
-HISTORY_BARS: Final = 300
-"""Told before the first live bar; one page of candles."""
+PAST_BARS: Final = 1500
+"""Told before the first live bar: more than a day of minutes."""
 TRADES_KNOWN_MAX: Final = 5000
 CANDLE_LAG_SECONDS: Final = 2.0
 """What a candle needs to be there after its close."""
@@ -70,7 +70,7 @@ class LiveBars:
         for product in products:
             watched = self._watched[product.venue_symbol] = _Watched(product, self._bar_seconds, now_ns)
             if self._bar_seconds in GRANULARITIES:
-                watched.told_ns -= HISTORY_BARS * self._bar_ns
+                watched.told_ns -= PAST_BARS * self._bar_ns
                 await self._mend(watched, now_ns // self._bar_ns * self._bar_ns)
 
     def up(self) -> None:
@@ -140,9 +140,12 @@ class LiveBars:
         """The venue's candles from the last bar told up to `until_ns`. Raises ExchangeError, MarketDataError."""
         if self._bar_seconds not in GRANULARITIES:
             raise MarketDataError(f"coinbase: no candles of {self._bar_seconds} s")
-        found: dict[int, Bar] = {}
-        candles = self._history.bars(watched.product, self._bar_seconds, watched.told_ns, until_ns)
-        async for each in candles:
+        self._tell_heard(watched, await self._candles(watched, until_ns), until_ns, history=True)
+
+    async def _candles(self, watched: _Watched, until_ns: int) -> dict[int, Bar]:
+        """The venue's candles from the last bar told, by their close."""
+        found = {}
+        async for each in self._history.bars(watched.product, self._bar_seconds, watched.told_ns, until_ns):
             close_ns = each.open_ns + self._bar_ns
             found[close_ns] = Bar(
                 watched.product.symbol,
@@ -153,7 +156,7 @@ class LiveBars:
                 float(each.close),
                 float(each.volume),
             )
-        self._tell_heard(watched, found, until_ns, history=True)
+        return found
 
     def _say(self, watched: _Watched, bar: Bar | None, *, history: bool) -> None:
         if bar is None:

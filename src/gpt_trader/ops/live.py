@@ -1,0 +1,233 @@
+"""Who runs the bot on a live market? Connects, asks for proof where real orders may leave, and drives it by the clock.
+
+A run on a real account goes on where its store ended: one run for one account and profile, each process a boot of it. A
+paper run begins with a new account each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import random
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from gpt_trader.bot.bot import PerpsBot
+from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity, check_buildable
+from gpt_trader.bot.preflight import PreflightPassed
+from gpt_trader.bot.simulation import SimulatedRun, summarise
+from gpt_trader.config.bot import BotConfig, VenueKind
+from gpt_trader.config.load import Loaded
+from gpt_trader.core.clock import NS, Clock, SystemClock, iso
+from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.values import Value
+from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.exchange.factory import BAR_SECONDS, ExchangeFactory
+from gpt_trader.exchange.paper import kernel_entry_points
+from gpt_trader.ops.control import control_socket
+from gpt_trader.ops.desk import ControlDesk
+from gpt_trader.ops.log import run_log
+from gpt_trader.ops.panel import LivePanel
+from gpt_trader.ops.runner import GIGABYTE, STOP_SECONDS, say_what_stopping_waits_for
+from gpt_trader.records.event_store import EventStore
+from gpt_trader.records.reader import last_boot
+from gpt_trader.report.compiling import compile_with_progress
+from gpt_trader.report.summary import END_OF_DURATION, STOPPED_BY, RunSummary
+
+__all__ = ["LiveMarketName", "Prove", "check_switches", "live_run", "run_live", "sends_real_orders"]
+
+PANEL_SECONDS: Final = 0.2
+COINBASE: Final = "coinbase"
+Prove = Callable[[ExchangeAdapter], Awaitable[PreflightPassed]]
+"""Looks at everything that must hold before real orders may leave. Raises ConfigError with what does not."""
+
+
+class LiveMarketName(Value, frozen=True, kw_only=True):
+    """What a summary says of a live market."""
+
+    name: str
+    start_ns: int
+    digest: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def sends_real_orders(config: BotConfig) -> bool:
+    """Orders of this configuration would leave to where money is real."""
+    real = config.venue.kind in (VenueKind.COINBASE, VenueKind.CCXT)
+    return real and not (config.venue.read_only or config.run.dry_run)
+
+
+def check_switches(config: BotConfig, *, live: bool) -> None:
+    """Real orders need two switches, one in the configuration and one on the command line. Raises ConfigError."""
+    if not sends_real_orders(config):
+        return
+    missing = []
+    if not config.venue.live_trading:
+        missing.append("GPT_TRADER_VENUE__LIVE_TRADING=true in your environment or env file")
+    if not live:
+        missing.append("--live on the command line")
+    if missing:
+        raise ConfigError(
+            f"profile {config.profile}: real orders would leave to {config.venue.kind.value}, which needs two "
+            f"switches. Fix: give {' and '.join(missing)}; or --dry-run, which sends nothing"
+        )
+
+
+def run_live(
+    loaded: Loaded, home: Path, console: Console, *, panel: bool, live: bool, prove: Prove | None = None
+) -> RunSummary:
+    """Trade a live market until a stop signal or the configured duration. Raises GptTraderError.
+
+    `live` is the command line's switch; `prove` runs the preflight.
+    """
+    check_switches(loaded.config, live=live)
+    if loaded.config.venue.kind is VenueKind.PAPER:
+        compile_with_progress(console, kernel_entry_points())
+    return asyncio.run(_run(loaded, home, console, panel=panel, prove=prove))
+
+
+async def _run(loaded: Loaded, home: Path, console: Console, *, panel: bool, prove: Prove | None) -> RunSummary:
+    config, clock = loaded.config, SystemClock()
+    factory = ExchangeFactory(clock, random.Random(f"{loaded.digest}:{clock.now_ns()}").random)
+    adapter = factory.adapter(config)
+    try:
+        await adapter.connect()
+        check_buildable(config, adapter)
+        proof = None
+        if sends_real_orders(config):
+            if prove is None:
+                raise ConfigError(f"profile {config.profile}: real orders may leave only after a preflight that passed")
+            proof = await prove(adapter)
+        run = live_run(loaded, adapter, home, clock)
+        with (
+            EventStore.open(
+                run.store,
+                run.identity.run_id,
+                run.identity.boot,
+                durable=True,
+                free_bytes_min=round(config.records.disk_free_gb_min * GIGABYTE),
+            ) as store,
+            run_log(
+                run.store.parent,
+                run_id=run.identity.run_id,
+                boot=run.identity.boot,
+                secrets=config.credentials.secret_texts(),
+                alarms=None if panel else sys.stderr,
+            ) as log,
+        ):
+            built = PerpsBotBuilder(
+                config,
+                adapter=adapter,
+                clock=clock,
+                journal=store,
+                identity=run.identity,
+                bar_seconds=config.run.bar_seconds or BAR_SECONDS,
+            ).build()
+            built.bot.bus.watch("run log", log.on_event)
+            log.process(
+                f"{built.bot.engine.name} by {built.selection.reason}",
+                profile=config.profile,
+                market=run.identity.market,
+                config=loaded.digest,
+            )
+            market = LiveMarketName(name=run.identity.market, start_ns=clock.now_ns())
+            reason = await _trade(built, market, run, console, config, proof=proof, panel=panel)
+            return summarise(built, loaded, market, run, reason=reason, end_ns=clock.now_ns())
+    finally:
+        await factory.close()
+
+
+async def _trade(
+    built: BuiltBot,
+    market: LiveMarketName,
+    run: SimulatedRun,
+    console: Console,
+    config: BotConfig,
+    *,
+    proof: PreflightPassed | None,
+    panel: bool,
+) -> str:
+    """From the start to the end; returns why it ended."""
+    end_ns = None if config.run.duration is None else market.start_ns + config.run.duration * NS
+    shown = LivePanel(
+        built,
+        market=market.name,
+        store=run.store.parent.name,
+        start_ns=market.start_ns,
+        end_ns=end_ns,
+        console=console,
+    )
+    with _stop_on_signal(built.bot), shown if panel else contextlib.nullcontext():
+        drawing = asyncio.ensure_future(_draw(shown)) if panel else None
+        try:
+            await built.bot.start(proof)
+            async with control_socket(ControlDesk(built, run=run.store.parent.name), run.store.parent):
+                reason = await built.bot.run_until_stopped(end_ns, END_OF_DURATION)
+            if reason.startswith(STOPPED_BY):
+                say_what_stopping_waits_for(console, built, reason)
+            await built.bot.stop(reason, STOP_SECONDS if reason.startswith(STOPPED_BY) else None)
+        finally:
+            if drawing is not None:
+                drawing.cancel()
+    return reason
+
+
+async def _draw(shown: LivePanel) -> None:
+    clock = SystemClock()
+    while True:
+        shown.tick()
+        await clock.sleep(PANEL_SECONDS)
+
+
+@contextlib.contextmanager
+def _stop_on_signal(bot: PerpsBot) -> Iterator[None]:
+    """Ctrl-C and SIGTERM stop the bot in phases; a second one ends the process as usual."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def ask(number: signal.Signals) -> None:
+        for each in numbers:
+            loop.remove_signal_handler(each)
+        bot.request_stop(f"{STOPPED_BY}{number.name}")
+
+    for number in numbers:
+        loop.add_signal_handler(number, ask, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def live_run(loaded: Loaded, adapter: ExchangeAdapter, home: Path, clock: Clock) -> SimulatedRun:
+    """Which run this is: the one of account and profile, or a new one on paper."""
+    config = loaded.config
+    place = f"{config.venue.exchange or COINBASE} live" if adapter.simulated else adapter.name
+    environment = f"paper:{place}" if adapter.simulated else f"{adapter.name}:{adapter.account_name}"
+    told = f"{environment}|{config.profile}|{config.venue.served or ''}"
+    if adapter.simulated:
+        told += f"|{clock.now_ns()}"
+    kind = "paper" if adapter.simulated else "live"
+    run_id = f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    folder = f"{config.profile}-{run_id}"
+    if adapter.simulated:
+        stamp = iso(clock.now_ns()).translate(str.maketrans("", "", "-: .Z"))
+        folder = f"{stamp}-{folder}"
+    store = home / "runs" / folder / "events.sqlite"
+    return SimulatedRun(
+        identity=RunIdentity(
+            run_id=run_id,
+            boot=last_boot(store) + 1 if store.exists() else 1,
+            environment=environment,
+            config_digest=loaded.digest,
+            market=place,
+            seed=config.run.seed,
+        ),
+        store=store,
+    )
