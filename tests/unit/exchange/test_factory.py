@@ -67,7 +67,7 @@ def test_an_exchange_is_a_setting(exchange: str, made_by: type[CcxtAdapter]) -> 
         ({"exchange": "nowhere", "balance_total": "wallet"}, "knows no such exchange"),
         ({"exchange": "kraken"}, r"not known whether the total .* set venue.balance_total"),
         ({"kind": VenueKind.COINBASE}, "no Coinbase key"),
-        ({"kind": VenueKind.SIMULATED}, "no account of a real venue"),
+        ({"kind": VenueKind.SIMULATED}, "no live market"),
     ],
 )
 def test_what_cannot_be_made_is_refused_by_name(venue: dict[str, Any], said: str) -> None:
