@@ -161,14 +161,16 @@ class VirtualClock:
 
     def __init__(self, start_ns: int) -> None:
         self.start_ns = start_ns
-        self._now_ns = start_ns
+        self.reached_ns = start_ns
+        """What `now_ns` answers; for the loop and the world, which ask at every turn."""
 
     def now_ns(self) -> int:
-        return self._now_ns
+        return self.reached_ns
 
     def move_to(self, now_ns: int) -> None:
         """Never back."""
-        self._now_ns = max(self._now_ns, now_ns)
+        if now_ns > self.reached_ns:  # noqa: PLR1730 - max() is a call, and this runs at every turn
+            self.reached_ns = now_ns
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -192,6 +194,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, clock: VirtualClock, world: World, pace: float | None = None) -> None:
         self._virtual_clock = clock
+        self._start_ns = clock.start_ns
         self._world = world
         self._pace = pace
         self._wall_start = time.monotonic()
@@ -202,7 +205,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(selectors.DefaultSelector())
 
     def time(self) -> float:
-        return (self._virtual_clock.now_ns() - self._virtual_clock.start_ns) / NS
+        return (self._virtual_clock.reached_ns - self._start_ns) / NS
 
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -233,25 +236,26 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._pass_time()
         if self._turns % LOOK_EVERY == 0 or self._pace is not None:
             self._process_events(self._selector.select(0))
-        timers, due = self._timers, self.time() + RESOLUTION_SECONDS
-        while timers and timers[0][0] < due:
-            ready.append(heapq.heappop(timers)[2])
+        if timers := self._timers:
+            due = (self._virtual_clock.reached_ns - self._start_ns) / NS + RESOLUTION_SECONDS
+            while timers and timers[0][0] < due:
+                ready.append(heapq.heappop(timers)[2])
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled:  # noqa: SLF001 - asyncio's loop and its handles are one piece
+            if not handle._cancelled:  # noqa: SLF001 - the same
                 handle._run()  # noqa: SLF001 - the same
 
     def _pass_time(self) -> None:
         """The world moves to the first living timer, or until it has something to tell."""
-        timers, now_ns = self._timers, self._virtual_clock.now_ns()
-        while timers and timers[0][2].cancelled():
+        timers, now_ns = self._timers, self._virtual_clock.reached_ns
+        while timers and timers[0][2]._cancelled:  # noqa: SLF001 - asyncio's loop and its handles are one piece
             heapq.heappop(timers)
         until_ns = None
         if timers:
-            seconds = min(timers[0][0] - self.time(), WAIT_SECONDS_MAX)
+            seconds = timers[0][0] - (now_ns - self._start_ns) / NS
             if seconds <= 0:
                 return
-            until_ns = now_ns + max(1, round(seconds * NS))
+            until_ns = now_ns + (round(min(seconds, WAIT_SECONDS_MAX) * NS) or 1)
         if self._pace is not None:
             until_ns = self._paced(until_ns, self._pace)
             if until_ns <= now_ns:
@@ -267,7 +271,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return allowed_ns if until_ns is None else min(until_ns, allowed_ns)
 
     def _allowed_ns(self, pace: float) -> int:
-        return self._virtual_clock.start_ns + round((time.monotonic() - self._wall_start) * pace * NS)
+        return self._start_ns + round((time.monotonic() - self._wall_start) * pace * NS)
 
 
 def run_virtual(

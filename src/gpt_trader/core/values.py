@@ -16,6 +16,7 @@ import msgspec
 from gpt_trader.core.errors import Number
 
 __all__ = [
+    "TERMINAL",
     "ZERO",
     "Account",
     "ApprovedOrder",
@@ -146,10 +147,10 @@ class OrderState(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        return self in _TERMINAL
+        return self in TERMINAL
 
 
-_TERMINAL: Final = frozenset(
+TERMINAL: Final = frozenset(
     {OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED, OrderState.FAILED}
 )
 
@@ -234,10 +235,14 @@ class BookView(Value, frozen=True, kw_only=True):
     received_ns: int
     modelled: bool = False
     """Made from bars, not seen at a venue."""
+    known_mid: Decimal | None = None
+    """`mid`, where whoever made the view has worked it out: an order asks for it half a dozen times."""
 
     @property
     def mid(self) -> Decimal | None:
         """Half way between the best prices; None when a side is empty."""
+        if self.known_mid is not None:
+            return self.known_mid
         if not self.bids or not self.asks:
             return None
         return (self.bids[0][0] + self.asks[0][0]) / 2

@@ -93,6 +93,8 @@ TIMES_IN_FORCE: Final = {
 STOPS: Final = frozenset({OrderType.STOP_LIMIT, OrderType.BRACKET})
 MONEY_NEWS: Final = frozenset({FillNews, FundingNews})
 IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+WRITE_BODY: Final = msgspec.json.Encoder(order="sorted").encode
+READ_BODY: Final = msgspec.json.Decoder(NewOrder).decode
 
 
 class PaperExchange:
@@ -124,6 +126,8 @@ class PaperExchange:
             ack_latency_ns=ack_latency_ms * 1_000_000,
         )
         self._symbols: frozenset[str] = frozenset()
+        self._told_of_all = False
+        """Every product of the market is subscribed to."""
         self._on_market: MarketListener | None = None
         self._on_account: AccountListener | None = None
         self._look: Callable[[BarsAhead], int] | None = None
@@ -152,7 +156,7 @@ class PaperExchange:
 
     @property
     def market(self) -> MarketView:
-        return self._venue
+        return self._venue.view
 
     @property
     def venue(self) -> SimulatedVenue:
@@ -186,6 +190,7 @@ class PaperExchange:
             if symbol not in listed:
                 raise ConfigError(f"symbols: {symbol} is not in this market; it has {', '.join(sorted(listed))}")
         self._symbols = frozenset(symbols)
+        self._told_of_all = self._symbols.issuperset(listed)
         self._on_market = on_market
         self._on_account = on_account
         if self._clock.now_ns() > self._stream.start_ns:
@@ -227,7 +232,7 @@ class PaperExchange:
             post_only=ticket.post_only,
             reduce_only=ticket.reduce_only,
         )
-        body = msgspec.json.encode(order, order="sorted")
+        body = WRITE_BODY(order)
         return PreparedOrder(ticket=ticket, body=body, digest=hashlib.sha256(body).hexdigest())
 
     async def preview(self, prepared: PreparedOrder) -> OrderPreview:  # noqa: ARG002 - the port's signature
@@ -239,7 +244,7 @@ class PaperExchange:
         A client_order_id that was sent before places nothing and returns that order, whatever its state.
         Raises InsufficientBalanceError or InvalidOrderError (with the venue's code) when the venue refuses it.
         """
-        number = self._venue.submit(msgspec.json.decode(prepared.body, type=NewOrder))
+        number = self._venue.submit(READ_BODY(prepared.body))
         news = await _answer(self._sends, number)
         if news.kind is OrderNewsKind.ACKNOWLEDGED and news.state is OrderState.REJECTED:
             if news.reason == "insufficient_margin":
@@ -300,11 +305,10 @@ class PaperExchange:
         self._look, self._passed = look, passed
 
     def _pass_quiet_bars(self, until_ns: int) -> None:
-        if self._look is None or self._passed is None or not self._symbols.issuperset(self._venue.products()):
+        if self._look is None or self._passed is None or not self._told_of_all:
             return
         ahead = self._venue.bars_ahead(until_ns)
-        passed = 0 if ahead is None else self._look(ahead)
-        if ahead is not None and passed:
+        if ahead is not None and (passed := self._look(ahead)):
             marks = self._venue.pass_bars(int(ahead.close_ns[passed - 1]))
             self._clock.move_to(self._venue.now_ns)
             if ahead.marks_later:

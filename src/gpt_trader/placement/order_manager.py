@@ -29,7 +29,7 @@ from gpt_trader.core.events import (
     OrderSightedLate,
     OrderSubmitted,
 )
-from gpt_trader.core.values import ZERO, OrderState, Purpose, Side
+from gpt_trader.core.values import TERMINAL, ZERO, OrderState, Purpose, Side
 from gpt_trader.exchange.base import FillUpdate, OrderUpdate
 from gpt_trader.placement.order_states import NEVER_PLACED, RANK, is_late_sighting, is_news
 
@@ -45,6 +45,9 @@ __all__ = [
 
 CLOSED_ORDERS_MAX: Final = 1000
 """Closed orders kept in memory; all of them are in the store."""
+
+ENDS: Final = (TERMINAL - {OrderState.FILLED}) | {OrderState.UNKNOWN}
+"""What an update of an order tells that is neither its being there nor its trades."""
 
 UNSEEN: Final = "unseen"
 """Code of an order that was looked for long enough and not seen: FAILED, and watched."""
@@ -93,7 +96,7 @@ class ManagedOrder(msgspec.Struct, kw_only=True):
     @property
     def is_settled(self) -> bool:
         """At its end, with every trade the venue spoke of."""
-        return self.state.is_terminal and self.filled >= self.claimed
+        return self.state in TERMINAL and self.filled >= self.claimed
 
 
 class PlannedOrders(Protocol):
@@ -242,6 +245,8 @@ class OrderManager:
         )
 
     def _end_event(self, order: ManagedOrder, update: OrderUpdate) -> Event | None:
+        if update.state not in ENDS:
+            return None  # ACTIVE is told by OrderPlaced, fills by their own trades
         now_ns, intent, name = self._clock.now_ns(), order.submitted.intent_id, order.client_order_id
         venue_order_id = update.venue_order_id or order.venue_order_id
         match update.state:
@@ -266,14 +271,12 @@ class OrderManager:
                 return OrderRejected(at_ns=now_ns, intent_id=intent, client_order_id=name, code=update.reason)
             case OrderState.FAILED:
                 return OrderFailed(at_ns=now_ns, intent_id=intent, client_order_id=name, code=update.reason)
-            case OrderState.UNKNOWN:
+            case _:  # UNKNOWN
                 return OrderOutcomeUnknown(at_ns=now_ns, intent_id=intent, client_order_id=name, message=update.reason)
-            case _:
-                return None  # ACTIVE is told by OrderPlaced, fills by their own trades
 
     @staticmethod
     def _goes_forward(order: ManagedOrder, update: OrderUpdate) -> bool:
-        if update.state is order.state and order.state.is_terminal:
+        if update.state is order.state and order.state in TERMINAL:
             return update.filled > order.claimed  # ended as known, but with trades we have not seen
         return is_news(order.state, update.state)
 
@@ -299,18 +302,19 @@ class OrderManager:
             self._alarm(order)
         if order is not None and update.venue_order_id and not order.venue_order_id:
             self._say_placed(order, update.venue_order_id)  # the trade outran the acknowledgement
-        cumulative = update.quantity + (order.filled if order else ZERO)
+        submitted = order.submitted if order is not None else None
+        cumulative = update.quantity + (order.filled if order is not None else ZERO)
         if order is None or cumulative >= order.submitted.quantity:
             state = OrderState.FILLED
-        elif order.state.is_terminal and order.state not in NEVER_PLACED:
+        elif order.state in TERMINAL and order.state not in NEVER_PLACED:
             state = order.state
         else:
             state = OrderState.PARTIALLY_FILLED
         self._publish(
             OrderFilled(
                 at_ns=self._clock.now_ns(),
-                intent_id=order.submitted.intent_id if order else "",
-                client_order_id=order.client_order_id if order else update.client_order_id,
+                intent_id=submitted.intent_id if submitted is not None else "",
+                client_order_id=submitted.client_order_id if submitted is not None else update.client_order_id,
                 venue_order_id=update.venue_order_id,
                 trade_id=update.trade_id,
                 symbol=update.symbol,
@@ -323,7 +327,7 @@ class OrderManager:
                 state=state,
                 cause="FOREIGN" if order is None and update.cause == "OWN" else update.cause,
                 trade_ns=update.trade_ns,
-                arrival_mid=order.submitted.arrival_mid if order else ZERO,
+                arrival_mid=submitted.arrival_mid if submitted is not None else ZERO,
             )
         )
 
@@ -343,7 +347,7 @@ class OrderManager:
         match event:
             case OrderPlaced():
                 order.venue_order_id = event.venue_order_id
-                self._by_venue_id[event.venue_order_id] = order.client_order_id
+                self._by_venue_id[event.venue_order_id] = event.client_order_id
                 if order.state in NEVER_PLACED or RANK[order.state] < RANK[OrderState.ACTIVE]:
                     self._reopen(order)
                     order.state = OrderState.ACTIVE
@@ -372,8 +376,10 @@ class OrderManager:
             case _:
                 return
         self._close_if_settled(order)
-        for listener in tuple(self._listeners.get(order.client_order_id, ())):
-            listener(order)
+        listeners = self._listeners.get(event.client_order_id)
+        if listeners:
+            for listener in tuple(listeners):
+                listener(order)
 
     def _open(self, event: OrderSubmitted) -> None:
         order = ManagedOrder(submitted=event)
@@ -381,22 +387,25 @@ class OrderManager:
         self._living.setdefault(event.symbol, {})[event.client_order_id] = order
 
     def _reopen(self, order: ManagedOrder) -> None:
-        name = order.client_order_id
+        name = order.submitted.client_order_id
         if name in self._closed or name in self._watched:
             self._closed.pop(name, None)
             self._watched.pop(name, None)
             self._living.setdefault(order.submitted.symbol, {})[name] = order
 
     def _close_if_settled(self, order: ManagedOrder) -> None:
-        name = order.client_order_id
-        if not order.is_settled or name in self._closed or name in self._watched:
+        if order.state not in TERMINAL or order.filled < order.claimed:
+            return
+        name = order.submitted.client_order_id
+        if name in self._closed or name in self._watched:
             return
         self._living.get(order.submitted.symbol, {}).pop(name, None)
         if order.state is OrderState.FAILED and order.reason == UNSEEN:
             self._watched[name] = self._clock.now_ns() + WATCH_NS
         else:
             self._closed[name] = None
-        self._end_watches()
+        if self._watched:
+            self._end_watches()
         while len(self._closed) > CLOSED_ORDERS_MAX:
             forgotten, _ = self._closed.popitem(last=False)
             gone = self._orders.pop(forgotten)

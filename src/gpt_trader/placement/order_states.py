@@ -52,11 +52,9 @@ def is_late_sighting(known: OrderState, told: OrderState) -> bool:
 
 def is_news(known: OrderState, told: OrderState) -> bool:
     """Whether what is told changes the state of an order that is known."""
-    if is_late_sighting(known, told):
-        return True
     if told is OrderState.UNKNOWN:
         return known is OrderState.SUBMITTED
-    return RANK[told] > RANK[known]
+    return RANK[told] > RANK[known] or is_late_sighting(known, told)
 
 
 def table() -> Mapping[OrderState, tuple[OrderState, ...]]:

@@ -7,7 +7,6 @@ the marks of the last minute, and `tca` counts what has none.
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Final
 import msgspec
 
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import NS, Clock, until_woken
+from gpt_trader.core.clock import NS, Clock, call_after
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
     Event,
@@ -60,9 +59,8 @@ class MarkOutRecorder:
         """(time, number, index of the horizon, fill), the next one first."""
         self._numbers = itertools.count()
         self._living: dict[str, OrderSubmitted] = {}
-        self._marking: asyncio.Task[None] | None = None
-        self._earlier: asyncio.Future[bool] | None = None
-        """Ends the wait for the next mark, when one is due before it."""
+        self._stop_timer: Callable[[], None] | None = None
+        """Ends the wait for the next mark. A timer rather than a task: three of them wake for every fill."""
         bus.subscribe(OrderSubmitted, "mark-outs", self._on_submitted)
         bus.subscribe(OrderFilled, "mark-outs", self._on_filled)
         bus.subscribe(OrderCancelled, "mark-outs", self._on_end)
@@ -77,9 +75,9 @@ class MarkOutRecorder:
 
     def finish(self) -> None:
         """The run ends: write what was measured so far of every fill that still waits, in order of the fills."""
-        if self._marking is not None:
-            self._marking.cancel()
-            self._marking = None
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
         waiting = [each for *_, each in sorted(self._due, key=lambda due: (due[3].fill.at_ns, due[1]))]
         self._due.clear()
         for each in waiting:
@@ -98,10 +96,8 @@ class MarkOutRecorder:
         if len(self._due) >= PENDING_MAX:
             self._write(heapq.heappop(self._due)[3])
         self._schedule(_Waiting(event), 0)
-        if self._earlier is not None and self._due[0][3].fill is event and not self._earlier.done():
-            self._earlier.set_result(True)
-        if self._marking is None:
-            self._marking = asyncio.get_running_loop().create_task(self._mark_all(), name="mark-outs")
+        if self._due[0][3].fill is event:  # nothing was waited for, or something later
+            self._wait()
 
     def _on_end(self, event: OrderCancelled | OrderExpired) -> None:
         self._miss(event, event.filled)
@@ -133,19 +129,21 @@ class MarkOutRecorder:
         due_ns = waiting.fill.at_ns + HORIZONS_SECONDS[horizon] * NS
         heapq.heappush(self._due, (due_ns, next(self._numbers), horizon, waiting))
 
-    async def _mark_all(self) -> None:
-        loop = asyncio.get_running_loop()
+    def _wait(self) -> None:
+        if self._stop_timer is not None:
+            self._stop_timer()
+        self._stop_timer = call_after((self._due[0][0] - self._clock.now_ns()) / NS, self._mark_due)
+
+    def _mark_due(self) -> None:
+        self._stop_timer = None
+        now_ns = self._clock.now_ns()
         try:
-            while self._due:
-                wait_ns = self._due[0][0] - self._clock.now_ns()
-                if wait_ns > 0:
-                    self._earlier = loop.create_future()
-                    await until_woken(self._earlier, wait_ns / NS)
-                else:
-                    self._mark()
+            while self._due and self._due[0][0] <= now_ns:
+                self._mark()
         except StoreError:
             self._due.clear()  # nothing can be written any more; whoever trades finds out by himself and stops
-        self._marking = None
+        if self._due:
+            self._wait()
 
     def _mark(self) -> None:
         _, _, horizon, waiting = heapq.heappop(self._due)

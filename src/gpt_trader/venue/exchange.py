@@ -13,7 +13,6 @@ import numpy as np
 
 from gpt_trader.core.errors import InvalidOrderError
 from gpt_trader.core.values import (
-    ZERO,
     Account,
     Bar,
     BookView,
@@ -29,7 +28,7 @@ from gpt_trader.core.values import (
 )
 from gpt_trader.market.rows import STATUSES
 from gpt_trader.market.stream import MarketStream
-from gpt_trader.market.view import BarsAhead, Ints
+from gpt_trader.market.view import BarsAhead, Ints, MarketView
 from gpt_trader.venue import layout
 from gpt_trader.venue.ahead import RowsAhead
 from gpt_trader.venue.delayed import DelayedMarket
@@ -95,7 +94,7 @@ ORDER_NEWS: Final = {
 
 # where the numbers of a record stand
 _HEADER: Final = layout.places(layout.HEADER).__getitem__
-_ORDER: Final = layout.places(layout.ORDER).__getitem__
+_ORDER: Final = layout.places(layout.ORDER)
 NOW: Final = _HEADER("now")
 ORDERS_COUNT: Final = _HEADER("orders_count")
 FILLS_COUNT: Final = _HEADER("fills_count")
@@ -108,6 +107,9 @@ BARS_TAIL: Final = _HEADER("bars_tail")
 BAR_NEXT: Final = _HEADER("bar_next")
 WAKE_ON_BARS: Final = _HEADER("wake_on_bars")
 ROW_NEXT: Final = _HEADER("row_next")
+ORDER_SAID: Final = _ORDER["expire"] + 1
+"""How many numbers of an order's record are the client's words: all up to its expiry."""
+ORDER_SENT: Final = _ORDER["sent_ns"]
 ORDER_WIDTH: Final = len(layout.places(layout.ORDER))
 NOTICE_WIDTH: Final = len(layout.places(layout.NOTICE))
 FILL_WIDTH: Final = len(layout.places(layout.FILL))
@@ -147,6 +149,7 @@ class SimulatedVenue:
         self._ints = self._memory.ints
         self._numbers_of_header = self._ints["header"]
         self._of_products = self._ints["products"]
+        self._living_places = [product.place + at for product in self._products for at in LIVING]
         self._statuses = [-1] * len(self._products)
         self._out = np.zeros(4, np.int64)
         self._accounts: dict[int, Account] = {}
@@ -257,8 +260,11 @@ class SimulatedVenue:
             and header[WAKE_ON_BARS] == 1
             and self._delayed is None
         )
-        if not quiet or any(self._of_products[product.place + at] for product in self._products for at in LIVING):
+        if not quiet:
             return None
+        for place in self._living_places:
+            if self._of_products[place]:
+                return None
         if bar_next != layout.NEVER:
             return self._trades_ahead.find(header[NOW], until_ns)
         # On bars the mark is their close, unless the market publishes a mark of its own.
@@ -329,22 +335,26 @@ class SimulatedVenue:
         if product is None:
             raise InvalidOrderError(f"{order.symbol}: the venue lists no such product", "unknown_symbol")
         self._memory.make_order_room()
-        number = self._numbers_of_header[ORDERS_COUNT]
+        header = self._numbers_of_header
+        number = header[ORDERS_COUNT]
         start = number * ORDER_WIDTH
-        record = self._ints["orders"][start : start + ORDER_WIDTH]  # all zero: no order was here before
-        record[_ORDER("account")] = account
-        record[_ORDER("product")] = product.index
-        record[_ORDER("side")] = order.side.sign
-        record[_ORDER("type")] = TYPES[order.order_type]
-        record[_ORDER("tif")] = TIFS[order.time_in_force]
-        record[_ORDER("post_only")] = order.post_only
-        record[_ORDER("reduce_only")] = order.reduce_only
-        record[_ORDER("limit")] = _on_grid(order.limit_price, product.tick, "limit_price")
-        record[_ORDER("stop")] = _on_grid(order.stop_price, product.tick, "stop_price")
-        record[_ORDER("lots")] = _on_grid(order.quantity, product.lot, "quantity")
-        record[_ORDER("expire")] = order.expire_ns or 0
-        record[_ORDER("sent_ns")] = self.now_ns
-        self._numbers_of_header[ORDERS_COUNT] = number + 1
+        orders = self._ints["orders"]  # all zero from `start` on: no order was here before
+        said = (
+            account,
+            product.index,
+            1 if order.side is Side.BUY else -1,
+            TYPES[order.order_type],
+            TIFS[order.time_in_force],
+            order.post_only,
+            order.reduce_only,
+            _on_grid(order.limit_price, product.tick, "limit_price"),
+            _on_grid(order.stop_price, product.tick, "stop_price"),
+            _on_grid(order.quantity, product.lot, "quantity"),
+            order.expire_ns or 0,
+        )
+        orders[start : start + ORDER_SAID] = array("q", said)
+        orders[start + ORDER_SENT] = header[NOW]
+        header[ORDERS_COUNT] = number + 1
         self._names[number] = order.client_order_id
         self._numbers[account, order.client_order_id] = number
         self._request(layout.NEW, number)
@@ -380,8 +390,11 @@ class SimulatedVenue:
     def order(self, number: int) -> OrderNews:
         """The venue's truth about one order, now."""
         record = self._memory.orders[number]
-        state = int(record["state"]), int(record["filled"]), int(record["value"]), int(record["reason"])
-        return self._order_news(OrderNewsKind.CHANGED, number, *state, self.now_ns)
+        product = self._products[record["product"]]
+        names = ("state", "filled", "value", "reason")
+        state, filled, value, reason = (int(record[name]) for name in names)
+        account, at_ns = int(record["account"]), self.now_ns
+        return self._order_news(OrderNewsKind.CHANGED, account, product, number, state, filled, value, reason, at_ns)
 
     def open_orders(self, account: int = 0) -> tuple[OrderNews, ...]:
         """Orders at the venue that can still trade, oldest first; those on their way there are not among them."""
@@ -453,9 +466,10 @@ class SimulatedVenue:
         _, at_ns, kind, account, index, order, state, filled, value, reason, fill, amount, rate, lots, price = notice
         if kind == layout.FILLED_SOME:
             return self.fill(fill)
-        if kind in ORDER_NEWS:
-            return self._order_news(ORDER_NEWS[kind], order, state, filled, value, reason, at_ns)
         product = self._products[index]
+        told = ORDER_NEWS.get(kind)
+        if told is not None:
+            return self._order_news(told, account, product, order, state, filled, value, reason, at_ns)
         if kind == layout.FUNDED:
             return FundingNews(
                 account=account,
@@ -471,10 +485,17 @@ class SimulatedVenue:
         return StatusNews(symbol=product.spec.symbol, status=_status(state), at_ns=at_ns)
 
     def _order_news(
-        self, kind: OrderNewsKind, number: int, state: int, filled: int, value: int, reason: int, at_ns: int
+        self,
+        kind: OrderNewsKind,
+        account: int,
+        product: ProductUnits,
+        number: int,
+        state: int,
+        filled: int,
+        value: int,
+        reason: int,
+        at_ns: int,
     ) -> OrderNews:
-        account, index = self._ints["orders"][number * ORDER_WIDTH : number * ORDER_WIDTH + 2]
-        product = self._products[index]
         return OrderNews(
             kind=kind,
             number=number,
@@ -482,8 +503,8 @@ class SimulatedVenue:
             client_order_id=self._name_of(number),
             symbol=product.spec.symbol,
             state=STATES[state],
-            filled=product.quantity(filled),
-            average_price=product.price(value) / filled if filled else None,
+            filled=filled * product.lot,
+            average_price=value * product.tick / filled if filled else None,
             reason=layout.REASONS[reason],
             at_ns=at_ns,
         )
@@ -510,8 +531,8 @@ class SimulatedVenue:
             client_order_id=self._name_of(order),
             symbol=product.spec.symbol,
             side=Side.BUY if side > 0 else Side.SELL,
-            quantity=product.quantity(lots),
-            price=product.price(price),
+            quantity=lots * product.lot,
+            price=price * product.tick,
             fee=fee * E8,
             liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
             liquidation=liquidation != 0,
@@ -570,6 +591,11 @@ class SimulatedVenue:
 
     # the market, as the client sees it
 
+    @property
+    def view(self) -> MarketView:
+        """The market as the client sees it, by the shortest way."""
+        return self._face if self._delayed is None else self
+
     def _seen(self) -> MarketFace:
         if self._delayed is not None:
             self._delayed.move_to(self.now_ns)
@@ -607,6 +633,6 @@ def _on_grid(value: Decimal | None, unit: Decimal, name: str) -> int:
     if value is None:
         return 0
     number = int(value / unit) if value.is_finite() else 0
-    if number * unit != value or value <= ZERO:
+    if number <= 0 or number * unit != value:
         raise InvalidOrderError(f"{name} {value} is not a positive multiple of {unit}", f"invalid_{name}")
     return number

@@ -133,9 +133,11 @@ class MarketFace:
         if not bids and not asks:
             return None
         middle, end = 2 * bids, 2 * (bids + asks)
+        tick = product.tick
         return BookView(
-            bids=Levels(numbers[0:middle:2], numbers[1:middle:2], product.tick, product.lot),
-            asks=Levels(numbers[middle:end:2], numbers[middle + 1 : end : 2], product.tick, product.lot),
+            bids=Levels(numbers[0:middle:2], numbers[1:middle:2], tick, product.lot),
+            asks=Levels(numbers[middle:end:2], numbers[middle + 1 : end : 2], tick, product.lot),
             received_ns=self._numbers[product.place + SEEN],
             modelled=self._numbers[product.place + FED_BY] == layout.BY_BARS,
+            known_mid=(numbers[0] * tick + numbers[middle] * tick) / 2 if bids and asks else None,
         )

@@ -25,6 +25,7 @@ from gpt_trader.venue.layout import (
     RESTING_MAX,
     ROOM,
     TIER,
+    places,
 )
 
 __all__ = ["Ints", "VenueMemory"]
@@ -34,6 +35,10 @@ Ints = memoryview
 RING_START: Final = 4 * ROOM
 LOG_START: Final = 4 * ROOM
 BARS_START: Final = 1 << 12
+# where the numbers of the header stand that are asked for at each order
+ORDERS_COUNT: Final = places(HEADER)["orders_count"]
+REQUESTS_HEAD: Final = places(HEADER)["requests_head"]
+REQUESTS_TAIL: Final = places(HEADER)["requests_tail"]
 
 
 def ints_of(array: NDArray[Any]) -> Ints:
@@ -113,11 +118,12 @@ class VenueMemory:
 
     def make_order_room(self) -> None:
         """The kernel may need an order of its own for every product (liquidation)."""
-        if len(self.orders) - int(self.header["orders_count"][0]) <= 2 * len(self.products) + 1:
+        if len(self.orders) - self.ints["header"][ORDERS_COUNT] <= 2 * len(self.products) + 1:
             self.orders = self._longer("orders", self.orders)
 
     def make_request_room(self) -> None:
-        if int(self.header["requests_tail"][0] - self.header["requests_head"][0]) >= len(self.requests):
+        header = self.ints["header"]
+        if header[REQUESTS_TAIL] - header[REQUESTS_HEAD] >= len(self.requests):
             self.requests = self._longer_ring("requests", self.requests)
 
     def _longer(self, name: str, old: Records) -> Records:
