@@ -55,7 +55,7 @@ from gpt_trader.market.stream import MarketStream
 from gpt_trader.market.view import BarsAhead, Ints, MarketView
 from gpt_trader.venue.assumptions import assumptions_of, overnight_spans
 from gpt_trader.venue.exchange import SimulatedVenue
-from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, News, OrderNews, OrderNewsKind, PriceNews, StatusNews
+from gpt_trader.venue.news import FillNews, FundingNews, NewOrder, OrderNews, OrderNewsKind, PriceNews, StatusNews
 from gpt_trader.venue.settings import (
     BarModel,
     FundingSource,
@@ -323,29 +323,34 @@ class PaperExchange:
             raise SimulationOver
         now_ns = self._venue.now_ns
         self._clock.move_to(now_ns)
-        self._tell()
+        if self._venue.has_to_tell:
+            self._tell()
         return now_ns
 
     def _tell(self) -> None:
         money_moved = False
         for news in self._venue.take_news():
-            money_moved = money_moved or type(news) in MONEY_NEWS
-            self._tell_one(news)
+            if isinstance(news, OrderNews):
+                self._tell_order(news)
+            else:
+                money_moved = money_moved or type(news) in MONEY_NEWS
+                self._tell_other(news)
         if money_moved and self._on_account is not None:
             self._on_account(self._venue.account())
         for bar in self._venue.take_bars():
             if self._on_market is not None and bar.symbol in self._symbols:
                 self._on_market(bar)
 
-    def _tell_one(self, news: News) -> None:
+    def _tell_order(self, news: OrderNews) -> None:
+        if self._on_account is not None:
+            self._on_account(_order_update(news))
+        if news.kind is OrderNewsKind.CANCEL_ANSWERED:
+            _resolve(self._cancels, news)
+        elif news.kind is not OrderNewsKind.CHANGED:
+            _resolve(self._sends, news)
+
+    def _tell_other(self, news: FillNews | FundingNews | StatusNews | PriceNews) -> None:
         match news:
-            case OrderNews():
-                if self._on_account is not None:
-                    self._on_account(_order_update(news))
-                if news.kind is OrderNewsKind.CANCEL_ANSWERED:
-                    _resolve(self._cancels, news)
-                elif news.kind is not OrderNewsKind.CHANGED:
-                    _resolve(self._sends, news)
             case FillNews():
                 if self._on_account is not None:
                     self._on_account(_fill_update(news))
@@ -446,14 +451,10 @@ def _resolve(waiting: dict[int, deque[asyncio.Future[OrderNews]]], news: OrderNe
         future.set_result(news)
 
 
-def _venue_order_id(number: int) -> str:
-    return f"paper-{number}"
-
-
 def _order_update(news: OrderNews) -> OrderUpdate:
     return OrderUpdate(
         client_order_id=news.client_order_id,
-        venue_order_id=_venue_order_id(news.number),
+        venue_order_id=f"paper-{news.number}",
         symbol=news.symbol,
         state=news.state,
         filled=news.filled,
@@ -466,7 +467,7 @@ def _order_update(news: OrderNews) -> OrderUpdate:
 def _fill_update(news: FillNews) -> FillUpdate:
     return FillUpdate(
         client_order_id=news.client_order_id,
-        venue_order_id=_venue_order_id(news.number),
+        venue_order_id=f"paper-{news.number}",
         trade_id=str(news.trade_number),
         symbol=news.symbol,
         side=news.side,

@@ -221,7 +221,7 @@ class OrderManager:
             return
         if not self._goes_forward(order, update):
             return
-        if is_late_sighting(order.state, update.state):
+        if order.state in NEVER_PLACED and is_late_sighting(order.state, update.state):
             self._alarm(order)
         if (
             update.venue_order_id

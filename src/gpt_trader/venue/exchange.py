@@ -155,6 +155,7 @@ class SimulatedVenue:
         self._accounts: dict[int, Account] = {}
         """What was worked out since the last move of the venue; nothing changes between two of them."""
         self._entry_latencies = self.settings.entry_latency.series_ns("entry_latency", self.settings.seed).tolist()
+        self._woke = False
         self._requests = 0
         self._last_due_ns = 0
         self._names: dict[int, str] = {}
@@ -200,6 +201,11 @@ class SimulatedVenue:
         return self._numbers_of_header[NOW]
 
     @property
+    def has_to_tell(self) -> bool:
+        """Whether the last move ended with news or bars to be taken, or with the market."""
+        return self._woke
+
+    @property
     def is_over(self) -> bool:
         """The market has no more rows."""
         header = self._header
@@ -232,7 +238,10 @@ class SimulatedVenue:
         until = layout.NEVER if until_ns is None else until_ns
         self._accounts.clear()
         self._face.forget()
-        return self._run(until) if self._delayed is None else self._run_delayed(self._delayed, until)
+        if self._delayed is not None:
+            self._woke = True
+            return self._run_delayed(self._delayed, until)
+        return self._run(until)
 
     def _run(self, until: int) -> bool:
         while True:
@@ -242,6 +251,7 @@ class SimulatedVenue:
             elif answer & layout.NEED_ROOM:
                 self._memory.grow()
             else:
+                self._woke = answer != 0
                 return not answer & layout.OVER
 
     def bars_ahead(self, until_ns: int) -> BarsAhead | None:
@@ -500,8 +510,8 @@ class SimulatedVenue:
             kind=kind,
             number=number,
             account=account,
-            client_order_id=self._name_of(number),
-            symbol=product.spec.symbol,
+            client_order_id=self._names.get(number) or self._name_of(number),
+            symbol=product.symbol,
             state=STATES[state],
             filled=filled * product.lot,
             average_price=value * product.tick / filled if filled else None,
@@ -528,8 +538,8 @@ class SimulatedVenue:
             trade_number=trade_number,
             number=order,
             account=account,
-            client_order_id=self._name_of(order),
-            symbol=product.spec.symbol,
+            client_order_id=self._names.get(order) or self._name_of(order),
+            symbol=product.symbol,
             side=Side.BUY if side > 0 else Side.SELL,
             quantity=lots * product.lot,
             price=price * product.tick,

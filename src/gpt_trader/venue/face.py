@@ -45,6 +45,7 @@ class ProductUnits:
         self.index = index
         self.place = index * WIDTH
         self.spec = spec
+        self.symbol = spec.symbol
         self.tick = spec.tick
         self.lot = spec.lot
         self.tick_ratio = spec.tick.as_integer_ratio()
