@@ -150,6 +150,19 @@ def test_one_intent_is_decided_once(house: House) -> None:
     house.check_invariants()
 
 
+def test_a_refused_intent_is_not_decided_again(house: House) -> None:
+    """It had its answer, also when nothing was sent."""
+
+    async def twice() -> list[ExecutionReport]:
+        dust = order(house, quantity=D("0.0001"))
+        large = order(house)
+        return [await house.bot.engine.place_order(dust), await house.bot.engine.place_order(large)]
+
+    reports = house.run(twice)
+    assert [report.code for report in reports] == ["below_one_contract", "duplicate_intent"]
+    assert house.of(OrderSubmitted) == []
+
+
 def test_a_slot_in_flight_blocks_a_second_entry(house: House) -> None:
     """Two entries of one strategy and symbol at once: the second waits for no answer, it is refused."""
 

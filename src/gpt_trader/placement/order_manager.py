@@ -69,7 +69,6 @@ class ManagedOrder(msgspec.Struct, kw_only=True):
     """Sum of the trades that were applied."""
     value: Decimal = ZERO
     """Sum of price times quantity of those trades."""
-    fees: Decimal = ZERO
     claimed: Decimal = ZERO
     """Largest cumulative quantity the venue has spoken of; trades may still be on their way."""
     reason: str = ""
@@ -356,7 +355,6 @@ class OrderManager:
                 order.filled = event.cumulative
                 order.claimed = max(order.claimed, event.cumulative)
                 order.value += event.price * event.quantity
-                order.fees += event.fee
                 self._reopen(order)
                 order.state = event.state
             case OrderCancelled() | OrderExpired():

@@ -26,6 +26,7 @@ from gpt_trader.core.events import (
     StopPlanned,
     StopReleased,
     StopTriggered,
+    SystemError,  # noqa: A004 - the event, not the builtin
 )
 from gpt_trader.core.values import ExecutionReport, OrderRequest, OrderState, OrderType, Side, TimeInForce
 from gpt_trader.execution.factory import EngineChoice, ExecutionEngineFactory
@@ -222,6 +223,40 @@ def test_a_stop_that_the_venue_refuses_is_kept_here_and_fires(open_house: Open) 
         run(house, entry(), 40.0)
         assert house.of(StopKept)[-1].keeper == "LOCAL"
         assert "INVALID_LIMIT_PRICE" in house.of(StopKept)[-1].reason
+        assert len(house.of(StopTriggered)) == 1
+        assert house.bot.ledger.position("BTC-PERP").quantity == 0
+        house.check_invariants()
+
+
+def test_a_stop_whose_cancel_is_not_proven_stays_where_it_is(open_house: Open) -> None:
+    """The venue swallows the cancel that makes way for an exit: the stop still rests there, and nothing joins it."""
+    with open_house(falling(60_000)) as house:
+
+        async def scenario() -> ExecutionReport:
+            await house.bot.engine.place_order(order(house, "i0", **entry()))
+            await house.clock.sleep(3)
+            house.adapter.cancel_script = ["swallowed"]
+            report = await house.bot.engine.place_order(order(house, "close", **CLOSE))
+            await house.clock.sleep(3)
+            return report
+
+        report = house.run(scenario)
+        assert (report.outcome, report.code) == ("REFUSED", "nothing_to_reduce")
+        assert [event.keeper for event in house.of(StopKept)] == ["VENUE"]
+        assert len(house.adapter.venue.open_orders()) == 1
+        assert most_closers_at_once(house.events) == 1
+        house.check_invariants()
+
+
+def test_the_third_failed_exit_is_an_alarm(open_advanced: Open) -> None:
+    """The venue refuses exit after exit: each next one is told, the third loudly, and in the end it is out."""
+    wire = ("sound", "refused", "refused", "refused")
+    with open_advanced(falling(59_500, after_seconds=120), wire=wire) as house:
+        run(house, {"quantity": D("0.3"), "trailing_stop": D("0.005")}, 100.0)
+        assert [event.attempt for event in house.of(StopEscalated)] == [2, 3, 4]
+        (alarm,) = house.of(SystemError)
+        assert (alarm.source, alarm.action) == ("stop keeper", "tried until it is closed")
+        assert "still open after attempt 2" in alarm.message
         assert len(house.of(StopTriggered)) == 1
         assert house.bot.ledger.position("BTC-PERP").quantity == 0
         house.check_invariants()

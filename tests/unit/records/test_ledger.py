@@ -128,6 +128,17 @@ def test_every_kind_of_money_stands_apart() -> None:
     assert (totals.quantity, totals.cost, totals.fees, totals.funding) == (D(1), D(100), D("0.5"), D("-0.25"))
 
 
+def test_funding_that_is_told_while_flat_belongs_to_no_later_position() -> None:
+    """It counts for the run; the next position begins with none."""
+    told: list[Event] = []
+    ledger = Ledger(publish=told.append)
+    later = (buy("1", "100", trade_id="t3"), sell("1", "100", trade_id="t4"))
+    for event in (buy("1", "100"), sell("1", "100", trade_id="t2"), funding(D("-3")), *later):
+        ledger.apply(event)
+    assert ledger.funding == D("-3")
+    assert [event.funding for event in told if isinstance(event, PositionClosed)] == [D(0), D(0)]
+
+
 def test_a_missing_mark_is_never_zero() -> None:
     """Equity of an open position without a price is not a number that anybody may use."""
     ledger = ledger_of(buy("1", "100"))
