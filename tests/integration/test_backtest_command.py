@@ -302,11 +302,13 @@ def test_the_split_is_reckoned_anew_from_fills_and_funding(
 def test_both_engines_are_put_side_by_side(
     tmp_path: Path, state_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two runs on one market, a page with both curves, and the first decision that was not the same."""
+    """Two runs on one market, a page with both curves, a folder of tables each, and the first decision that parts."""
+    from pyarrow import parquet
+
     profile = a_busy_profile(tmp_path)
     page = tmp_path / "both.html"
 
-    both = ("--engine", "both", "--duration", "2h", "--report", str(page))
+    both = ("--engine", "both", "--duration", "2h", "--report", str(page), "--export", str(tmp_path / "out"))
 
     done = here(capsys, "backtest", "--profile", profile, *both, "--json")
 
@@ -317,6 +319,10 @@ def test_both_engines_are_put_side_by_side(
     assert found["divergence"]["what"] in {"decision", "fill"}
     assert [line["name"] for line in found["settings"]] == ["run.engine"]
     assert len(stores(state_home)) == 2
+    for place, store in zip(("live", "advanced"), stores(state_home), strict=True):
+        fills = parquet.read_table(tmp_path / "out" / place / "fills.parquet")
+        assert fills.num_rows == len(list(of_type(events_of(store), "OrderFilled"))) > 0
+        assert fills.schema.metadata[b"engine"].decode().lower() == f"{place}executionengine"
     curves = {chart["id"]: chart for chart in charts_of(page.read_text(encoding="utf8"))}
     ends = {line["name"]: line for line in found["lines"]}["Equity at end"]
     for trace, side in zip(curves["equity"]["data"], ("a", "b"), strict=True):
@@ -363,7 +369,6 @@ def test_a_part_of_a_market_is_traded_alone(crashed: Ran, state_home: Path, caps
         (("--from", "2031-01-01"), "nothing lies between"),
         (("--report", "x.html", "--no-report"), "contradict one another"),
         (("--report", "."), "a folder"),
-        (("--engine", "both", "--export", "out"), "whose fills"),
         (("--symbols", "DOGE-PERP"), "DOGE-PERP"),
     ],
 )

@@ -370,7 +370,7 @@ def check_buildable(config: BotConfig, adapter: ExchangeAdapter) -> EngineSelect
     if config.execution.order_preview_enabled and not adapter.capabilities.preview:
         raise ConfigError(
             f"execution.order_preview_enabled = true: the venue {adapter.name} has no order preview. "
-            "Fix: unset ORDER_PREVIEW_ENABLED."
+            "Fix: ORDER_PREVIEW_ENABLED=false for this run."
         )
     for symbol in config.symbols:
         tactic = config.strategy.of(symbol).entry_tactic

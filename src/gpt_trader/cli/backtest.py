@@ -42,7 +42,11 @@ BOTH = "both"
 )
 @click.option("--report", metavar="FILE", help="Where the HTML report goes [default: the run's folder].")
 @click.option("--no-report", is_flag=True, help="Trade and sum up; write no report.")
-@click.option("--export", metavar="DIR", help="Fills, round trips, refusals and equity as Parquet into this folder.")
+@click.option(
+    "--export",
+    metavar="DIR",
+    help="Fills, round trips, refusals and equity as Parquet into this folder; of both engines, one folder in it each.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end.")
 @click.pass_context
 def backtest(
@@ -70,7 +74,7 @@ def backtest(
     from gpt_trader.config.home import home
     from gpt_trader.report.progress import RunProgress
 
-    _check_outputs(report, export, no_report=no_report, engine=given["engine"])
+    _check_outputs(report, export, no_report=no_report)
     engines = ("live", "advanced") if given["engine"] == BOTH else (given["engine"],)
     loaded = [
         load_configuration(
@@ -133,7 +137,7 @@ def _labels(a: str, b: str, folder_a: str, folder_b: str) -> tuple[str, str]:
     return (short_engine(a), short_engine(b)) if a != b else (folder_a, folder_b)
 
 
-def _check_outputs(report: str | None, export: str | None, *, no_report: bool, engine: str | None) -> None:
+def _check_outputs(report: str | None, export: str | None, *, no_report: bool) -> None:
     """What cannot be written is said before anything runs."""
     from gpt_trader.core.errors import ConfigError
     from gpt_trader.market.parquet import require_parquet
@@ -143,8 +147,6 @@ def _check_outputs(report: str | None, export: str | None, *, no_report: bool, e
         raise ConfigError("--report and --no-report contradict one another. Fix: choose one")
     if report and Path(report).is_dir():
         raise ConfigError(f"--report {report}: a folder. Fix: name a file, such as {Path(report) / 'report.html'}")
-    if engine == BOTH and export:
-        raise ConfigError("--export with --engine both: whose fills? Fix: run one engine at a time")
     if not no_report:
         require_report()
     if export:
@@ -204,12 +206,18 @@ def _tell_both(
 ) -> int:
     from gpt_trader.records.reader import read_run
     from gpt_trader.report.comparison import ComparedRun, short_engine
+    from gpt_trader.report.export import export_run
+    from gpt_trader.report.page import curves_of
     from gpt_trader.report.run_story import tell_story
 
-    assert export is None
     first, second = (
         ComparedRun(short_engine(run.facts.summary.engine), run.facts, tell_story(read_run(run.store))) for run in runs
     )
+    for run, compared in zip(runs, (first, second), strict=True):
+        if export and run.prices is not None:
+            curves = curves_of(run.facts, compared.story, run.prices)
+            exported = export_run(Path(export) / compared.label.lower(), run.facts, compared.story, curves)
+            _say_written(list(exported), as_json=as_json)
     prices = None
     if not no_report and runs[0].prices is not None and runs[1].prices is not None:
         prices = runs[0].prices, runs[1].prices

@@ -3,7 +3,7 @@
 An order's state and its cumulative fill never go back. What is told of an order is compared with what is known of it:
 a word of higher rank is taken, any other is old news. Two rules stand beside the ranks: SUBMITTED becomes UNKNOWN when
 its outcome does, and an order that counted as never placed is taken back in when the venue shows it after all.
-Fills are not words but trades; they apply in any state, each once. The page `docs/order-states.md` is made from here.
+Fills are not words but trades; they apply in any state, each once. The page `docs/orders.md` is made from here.
 """
 
 from __future__ import annotations

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Mapping
+from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
-__all__ = ["measured", "money", "moved", "price", "share"]
+__all__ = ["adding_up", "measured", "money", "moved", "price", "share"]
 
 PRICE_PLACES_MIN: Final = 2
+HUNDREDTH: Final = Decimal("0.01")
+
+
+def adding_up(parts: Mapping[str, Decimal], total: Decimal) -> dict[str, Decimal]:
+    """Parts in hundredths, so rounded that those who add them up get `total`, which is their sum in hundredths.
+
+    Each part is rounded down; the hundredths that are then missing go to the parts that lost most (largest remainder).
+    No part ends more than a hundredth off.
+    """
+    found = {name: amount.quantize(HUNDREDTH, ROUND_FLOOR) for name, amount in parts.items()}
+    left = int((total - sum(found.values(), Decimal(0))) / HUNDREDTH)
+    by_loss = sorted(parts, key=lambda name: found[name] - parts[name])
+    for name in by_loss[:left] if left > 0 else by_loss[left:] if left < 0 else ():
+        found[name] += HUNDREDTH if left > 0 else -HUNDREDTH
+    return found
 
 
 def money(value: Decimal) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gpt_trader.core.errors import Refusal
-from gpt_trader.report.numbers import money, moved, share
+from gpt_trader.report.numbers import adding_up, money, moved, share
 
 __all__ = ["END_OF_DURATION", "END_OF_MARKET", "STOPPED_BY", "RunSummary", "meaning_of", "print_summary", "to_json"]
 
@@ -120,12 +120,20 @@ def _figures(summary: RunSummary) -> RenderableType:
 
 
 def _money_rows(summary: RunSummary) -> Iterator[tuple[str, str, str]]:
+    """Whoever adds up the parts gets the difference, to the cent."""
+    parts = {
+        "price PnL": summary.price_pnl,
+        "fees": -summary.fees,
+        "funding": summary.funding,
+        "transfers": summary.transfers,
+    }
+    shown = adding_up(parts, round(summary.equity_end, 2) - round(summary.equity_start, 2))
     yield "Equity at start", money(summary.equity_start), ""
-    yield "  price PnL", moved(summary.price_pnl), "realised and unrealised, before costs"
-    yield "  fees", moved(-summary.fees), ""
-    yield "  funding", moved(summary.funding), "above zero is received"
+    yield "  price PnL", moved(shown["price PnL"]), "realised and unrealised, before costs"
+    yield "  fees", moved(shown["fees"]), ""
+    yield "  funding", moved(shown["funding"]), "above zero is received"
     if summary.transfers:
-        yield "  transfers", moved(summary.transfers), "cash that is no trade, fee or funding"
+        yield "  transfers", moved(shown["transfers"]), "cash that is no trade, fee or funding"
     yield "Equity at end", money(summary.equity_end), f"{_change(summary):+.3%}"
     yield "Maximum drawdown", share(summary.max_drawdown, 3), "from the highest equity"
     if summary.arrival_cost_bps is not None:

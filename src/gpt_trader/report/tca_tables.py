@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
 from gpt_trader.core.values import ZERO, Value
 from gpt_trader.records.tca import CostAnalysis, CostRow
-from gpt_trader.report.numbers import money, share
+from gpt_trader.report.numbers import HUNDREDTH, adding_up, money, share
 
 __all__ = ["SECTION", "SIGNS", "CostTable", "cost_section", "cost_table", "row_object", "whole_parts"]
 
 SECTION: Final = (("engine",), ("tactic",), ("symbol",), ("hour",), ("order_type", "liquidity"))
 """The tables that a report shows, each by these keys."""
-HUNDREDTH: Final = Decimal("0.01")
 PARTS: Final = ("delay", "spread", "impact", "fees")
 NOTHING: Final = "-"
 SIGNS: Final = (
@@ -81,20 +80,12 @@ def row_object(by: Sequence[str], row: CostRow) -> dict[str, Any]:
 
 
 def whole_parts(row: CostRow) -> dict[str, Decimal]:
-    """Parts and shortfall in hundredths of a basis point, so rounded that what is shown adds up to what is shown.
-
-    Each part is rounded down; the hundredths that are then missing from the rounded shortfall go to the parts that
-    lost most (largest remainder).
-    """
+    """Parts and shortfall in hundredths of a basis point, so rounded that what is shown adds up to what is shown."""
     if not row.notional:
         return {}
-    exact = {name: row.bps(amount) or ZERO for name, amount in row.parts.items()}
     total = (row.bps(row.shortfall) or ZERO).quantize(HUNDREDTH)
-    found = {name: bps.quantize(HUNDREDTH, ROUND_FLOOR) for name, bps in exact.items()}
-    left = int((total - sum(found.values(), ZERO)) / HUNDREDTH)
-    for name in sorted(exact, key=lambda name: found[name] - exact[name])[:left]:
-        found[name] += HUNDREDTH
-    return {**found, "shortfall": total}
+    parts = {name: row.bps(amount) or ZERO for name, amount in row.parts.items()}
+    return {**adding_up(parts, total), "shortfall": total}
 
 
 def _columns(rows: Sequence[CostRow]) -> list[tuple[str, Callable[[CostRow], str]]]:
@@ -124,15 +115,23 @@ def _mark_out(row: CostRow, seconds: str) -> str:
 
 
 def _comparison(by: Sequence[str], rows: Sequence[CostRow]) -> Iterator[str]:
-    """By how much each group is dearer than the cheapest, and what it filled: the sentence a decision needs."""
-    judged = [(row.all_in, row) for row in rows if row.all_in is not None]
-    if len(by) != 1 or len(judged) < 2 or by[0] == "hour":
+    """By how much each group is dearer than the cheapest, and what it filled: the sentence a decision needs. The first
+    key is compared, within each group of the others."""
+    if not by or by[0] == "hour":
         return
-    judged.sort(key=lambda pair: pair[0])
-    least, cheapest = judged[0]
-    yield f"{cheapest.key[0]} cost least: {least:.2f} bps all in, {_filled(cheapest)} of what was wanted was filled."
-    for bps, row in judged[1:]:
-        yield f"{row.key[0]} cost {bps - least:.2f} bps more ({bps:.2f}), {_filled(row)} was filled."
+    for group in dict.fromkeys(row.key[1:] for row in rows):
+        judged = [(row.all_in, row) for row in rows if row.all_in is not None and row.key[1:] == group]
+        if len(judged) < 2:
+            continue
+        judged.sort(key=lambda pair: pair[0])
+        least, cheapest = judged[0]
+        within = f"{', '.join(group)}: " if group else ""
+        yield (
+            f"{within}{cheapest.key[0]} cost least: {least:.2f} bps all in, {_filled(cheapest)} of what was wanted was "
+            "filled."
+        )
+        for bps, row in judged[1:]:
+            yield f"{within}{row.key[0]} cost {bps - least:.2f} bps more ({bps:.2f}), {_filled(row)} was filled."
 
 
 def _filled(row: CostRow) -> str:

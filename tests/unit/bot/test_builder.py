@@ -91,7 +91,8 @@ def test_a_tactic_that_the_baseline_lacks_is_refused(tactic: str) -> None:
 def test_a_preview_that_the_venue_lacks_is_refused() -> None:
     """Rather than trading without what was asked for."""
     with pytest.raises(
-        ConfigError, match=r"order_preview_enabled = true: the venue .* has no order preview. Fix: unset"
+        ConfigError,
+        match=r"order_preview_enabled = true: the venue .* has no .* preview. Fix: ORDER_PREVIEW_ENABLED=false",
     ):
         check_buildable(configured(execution={"order_preview_enabled": True}), an_exchange())
 

@@ -50,6 +50,16 @@ def run(state_home: Path) -> Path:
 
 
 @pytest.mark.usefixtures("run")
+def test_of_two_keys_the_first_is_compared_within_the_second(capsys: pytest.CaptureFixture[str]) -> None:
+    """Tactics of entries with tactics of entries; an hour is no choice that anybody has."""
+    assert run_command_line(["tca", "last", "--by", "tactic,purpose", "--by", "hour,tactic"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("cost least") == 1
+    assert "ENTRY: simple_limit cost least: 10.00 bps all in, 100.0% of what was wanted was filled." in said
+    assert "ENTRY: market cost 1.00 bps more (11.00), 100.0% was filled." in said
+
+
+@pytest.mark.usefixtures("run")
 def test_a_table_says_by_how_much(capsys: pytest.CaptureFixture[str]) -> None:
     """1 bps of spread and 10 of fees against 10: the difference stands in a sentence."""
     assert run_command_line(["tca", "last", "--by", "tactic"]) == 0

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.builders import D
 
-from gpt_trader.report.numbers import measured, money, moved, price, share
+from gpt_trader.report.numbers import adding_up, measured, money, moved, price, share
 
 
 @pytest.mark.parametrize(
@@ -59,3 +63,19 @@ def test_a_share_is_shown_in_percent() -> None:
 def test_a_reading_carries_its_unit(value: str, unit: str, text: str) -> None:
     """A limit without a unit cannot be compared with anything."""
     assert measured(D(value), unit) == text
+
+
+def test_parts_by_hand() -> None:
+    """-29.925, -31.2014 and -0.0033 make -61.13: rounded one by one they would make -61.12."""
+    parts = {"price": D("-29.925"), "fees": D("-31.2014"), "funding": D("-0.00332297")}
+    assert adding_up(parts, D("-61.13")) == {"price": D("-29.93"), "fees": D("-31.20"), "funding": D(0)}
+
+
+@given(st.lists(st.decimals(-(10**6), 10**6, places=8), min_size=1, max_size=5), st.decimals(0, 10**6, places=8))
+def test_what_is_shown_adds_up_to_the_difference(parts: list[Decimal], start: Decimal) -> None:
+    """Between a rounded beginning and a rounded end, with no part more than a hundredth off."""
+    named = {str(number): part for number, part in enumerate(parts)}
+    total = round(start + sum(parts, D(0)), 2) - round(start, 2)
+    shown = adding_up(named, total)
+    assert sum(shown.values(), D(0)) == total
+    assert all(abs(shown[name] - part) <= D("0.01") for name, part in named.items())
