@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "run": ("gpt_trader.cli.run:run", "Trade: by default a made-up day, without keys or network."),
     "backtest": ("gpt_trader.cli.backtest:backtest", "Find out what the bot would have done, and report on it."),
     "ps": ("gpt_trader.cli.steer:ps", "List the bots that are running; each can be steered from here."),
+    "preflight": ("gpt_trader.cli.preflight:preflight", "Look at everything that must hold before real orders."),
     "config": ("gpt_trader.cli.config:config", "Show every setting with its source, or check them."),
     "flags": ("gpt_trader.cli.flags:flags", "List every flag with its value, its source and who answers for it."),
     "risk": ("gpt_trader.cli.risk:risk", "Show every rule and guard with its threshold."),

@@ -225,6 +225,15 @@ class LiveFeed(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class TellsTime(Protocol):
+    """An adapter to a venue with a clock of its own."""
+
+    async def time_ns(self) -> int:
+        """The venue's time, nanoseconds since the epoch. Raises ExchangeError."""
+        ...
+
+
 AccountListener = Callable[[OrderUpdate | FillUpdate | FundingUpdate | Account], None]
 MarketListener = Callable[[Bar | ProductChanged | StreamChanged], None]
 
