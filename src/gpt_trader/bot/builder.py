@@ -18,7 +18,7 @@ from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.bot.foreign import ForeignOrders
 from gpt_trader.bot.recovery import Recovery
 from gpt_trader.bot.strategy_memory import StrategyMemory
-from gpt_trader.config.bot import BotConfig, StrategyConfig
+from gpt_trader.config.bot import BotConfig, StrategyConfig, VenueKind
 from gpt_trader.config.load import applied_settings
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock
@@ -372,6 +372,8 @@ def check_buildable(config: BotConfig, adapter: ExchangeAdapter) -> EngineSelect
             f"execution.order_preview_enabled = true: the venue {adapter.name} has no order preview. "
             "Fix: ORDER_PREVIEW_ENABLED=false for this run."
         )
+    if config.venue.kind is VenueKind.CCXT and config.venue.market_kind == "spot":
+        raise ConfigError("venue.market_kind = 'spot': the bot trades perpetuals. Fix: set it to futures")
     for symbol in config.symbols:
         tactic = config.strategy.of(symbol).entry_tactic
         if not selection.advanced and tactic not in BASELINE_TACTICS:

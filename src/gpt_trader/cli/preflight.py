@@ -54,7 +54,7 @@ def preflight(
     return FAILED if verdict.failed else OK
 
 
-def show_verdict(verdict: Verdict) -> None:
+def show_verdict(verdict: Verdict, *, stderr: bool = False) -> None:
     """Every check with what was found, and the last word."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -66,7 +66,7 @@ def show_verdict(verdict: Verdict) -> None:
     for check in verdict.checks:
         mark = Text("ok", style="green") if check.passed else Text("NO", style="bold red")
         table.add_row(mark, check.name, Text(check.said), Text(check.fix))
-    console = console_for_people()
+    console = console_for_people(stderr=stderr)
     console.print(table)
     what = f"profile {verdict.profile} at {verdict.venue}, configuration {verdict.config_digest[:12]}"
     if verdict.failed:

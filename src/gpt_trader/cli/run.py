@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import click
 
@@ -81,9 +82,14 @@ def run(
 
         summary = run_simulated(loaded, home(os.environ), console, panel=panel)
     else:
+        from gpt_trader.cli.preflight import show_verdict
+        from gpt_trader.core.clock import SystemClock
         from gpt_trader.ops.live import run_live
+        from gpt_trader.ops.preflight import proven
 
-        summary = run_live(loaded, home(os.environ), console, panel=panel, live=live)
+        place = home(os.environ)
+        prove = proven(loaded, place, SystemClock(), partial(show_verdict, stderr=as_json))
+        summary = run_live(loaded, place, console, panel=panel, live=live, prove=prove)
     if as_json:
         click.echo(to_json(summary))
     else:

@@ -191,7 +191,7 @@ def check_decision(report: ExecutionReport) -> Check:
     numbers = ", ".join(f"{name} {value}" for name, value in report.numbers.items())
     what = "would have been sent" if report.code == Refusal.DRY_RUN else f"refused as {report.code or report.outcome}"
     fix = "" if whole else f"gpt-trader explain has the sums; {_meaning(report.code)}"
-    return Check(name="dry decision", passed=whole, said=f"the smallest order {what} ({numbers})", fix=fix)
+    return Check(name="dry decision", passed=whole, said=f"an order of the strategy's size {what} ({numbers})", fix=fix)
 
 
 def _meaning(code: str) -> str:

@@ -1,7 +1,7 @@
 """May this configuration be let at real money, here and now? Every check looks at the thing itself; nothing is sent.
 
-The last check walks one order of the smallest size through the whole house as a dry run, on account and market as they
-are. A verdict that passed gives the proof that `PerpsBot.start` asks for.
+The last check walks the order that the strategy would ask for through the whole house as a dry run, on account and
+market as they are. A verdict that passed gives the proof that `PerpsBot.start` asks for.
 """
 
 from __future__ import annotations
@@ -152,13 +152,17 @@ def _built(loaded: Loaded, adapter: ExchangeAdapter, store: EventStore, clock: C
 
 
 async def _dry_order(built: BuiltBot, config: BotConfig, clock: Clock) -> ExecutionReport:
-    symbol, now_ns = config.symbols[0], clock.now_ns()
+    """What the strategy would ask for of the first symbol, if it asked now."""
+    symbol, now_ns, adapter = config.symbols[0], clock.now_ns(), built.bot.adapter
+    mark = adapter.market.mark(symbol)
+    worth = adapter.account().equity * config.strategy.position_fraction
     order = OrderRequest(
         intent_id=intent_id(WHO, symbol, str(now_ns), "buy"),
         strategy=WHO,
         symbol=symbol,
         side=Side.BUY,
-        quantity=built.bot.adapter.products()[symbol].min_quantity,
+        quantity=worth / mark.price if mark is not None and worth > 0 else adapter.products()[symbol].min_quantity,
+        tactic=config.strategy.of(symbol).entry_tactic,
         created_ns=now_ns,
         valid_until_ns=now_ns + VALID_SECONDS * NS,
         reason=WHO,

@@ -142,10 +142,6 @@ class CoinbaseExchange:
     def account(self) -> Account:
         return self._record.account()
 
-    async def time_ns(self) -> int:
-        """The venue's clock."""
-        return await self.rest.time_ns()
-
     # --- life -----------------------------------------------------------------------------------------------------
     async def connect(self) -> None:
         """Check the key, read products, fees and balance. Raises ConfigError for a key that must not be used."""
