@@ -26,7 +26,10 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def the_figures(
-    house: House, statistics: BarStatistics | None = None, windows: MarginWindows | None = None
+    house: House,
+    statistics: BarStatistics | None = None,
+    windows: MarginWindows | None = None,
+    config: RiskConfig | None = None,
 ) -> AccountFigures:
     return AccountFigures(
         adapter=house.adapter,
@@ -35,7 +38,7 @@ def the_figures(
         clock=house.clock,
         symbols=("BTC-PERP",),
         statistics={"BTC-PERP": statistics or BarStatistics(60)},
-        config=RiskConfig(),
+        config=config or RiskConfig(),
         counts=BreakerCounts(house.bot.bus),
         windows=windows or MarginWindows(),
         disk_free_bytes=lambda: 3_000_000_000,
@@ -103,8 +106,11 @@ def test_volatility_comes_from_the_bars(house: House) -> None:
     for minute, close in enumerate((100.0, 101.0, 100.0, 101.0)):
         statistics.add(Bar("BTC-PERP", minute * 60 * 10**9, close, close, close, close, 1.0))
 
-    (symbol,) = the_figures(house, statistics).read().symbols
+    watched = RiskConfig(enable_volatility_circuit_breaker=True)
+    (symbol,) = the_figures(house, statistics, config=watched).read().symbols
+    (unwatched,) = the_figures(house, statistics).read().symbols
 
+    assert (unwatched.bar_sigma, unwatched.day_volatility) == (None, None)
     assert symbol.bar_seconds == 60
     assert symbol.bar_sigma is not None
     assert D("0.01") < symbol.bar_sigma < D("0.012")
