@@ -17,6 +17,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -40,6 +41,22 @@ OPTIONS: Final[dict[str, Any]] = {
     "boundscheck": False,
     "error_model": "python",  # a division by zero is an error, not a zero
 }
+
+BLAS: Final = "scipy.linalg.cython_blas"
+
+
+def _load_without_blas() -> None:
+    """Numba imports scipy.linalg, where it is installed, for `numpy.dot` in compiled code: a seventh of a later start.
+    Kernels reckon in integers; it is said to be missing while numba looks for it, and can be imported afterwards."""
+    hidden = sys.modules.setdefault(BLAS, None) is None  # type: ignore[arg-type] # Python's mark of what cannot be had
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        if hidden:
+            del sys.modules[BLAS]
+
+
+_load_without_blas()
 
 SETTINGS: Final[Any] = config
 NUMBA: Final[Any] = numba

@@ -40,9 +40,7 @@ class MarketFeed:
         self._timetable = np.zeros(0, ROW) if timetable is None else timetable
         self._rows_before = 0
         self._last_ns = 0
-        self._sequence = 0
         self._kept = np.zeros(0, ROW)
-        self._kept_order: Prices = np.zeros(0, np.int64)
         self._chunks = self._unfolded(stream.chunks())
 
     def next(self) -> Rows | None:
@@ -74,40 +72,41 @@ class MarketFeed:
         return np.insert(rows, np.searchsorted(rows["ts"], added["ts"], side="left"), added)
 
     def _unfold(self, rows: Rows) -> Rows:
-        """Rows with the path of each bar in front of it. What a later chunk could still come before is kept back."""
-        order = self._sequence + np.arange(len(rows), dtype=np.int64) * 4
-        self._sequence += len(rows) * 4
-        bars = rows[rows["kind"] == BAR]
-        bars_order = order[rows["kind"] == BAR]
-        parts: list[Rows] = [self._kept, rows]
-        orders = [self._kept_order, order + 3]
-        for step, path in enumerate(self._path(bars)):
-            parts.append(path)
-            orders.append(bars_order + step)
-        merged = np.concatenate(parts)
-        merged_order = np.concatenate(orders)
-        sorting = np.lexsort((merged_order, merged["ts"]))
-        merged = merged[sorting]
-        merged_order = merged_order[sorting]
+        """Rows with the path of each bar in front of it. What a later chunk could still come before is kept back.
+
+        What is kept comes before what is new, a path before its bar, and rows as they came; time decides first.
+        """
+        is_bar = rows["kind"] == BAR
+        all_bars = bool(is_bar.all())
+        bars = rows if all_bars else rows[is_bar]
+        unfolded = np.repeat(rows, 4 if all_bars else np.where(is_bar, 4, 1))
+        first = None if all_bars else np.cumsum(np.where(is_bar, 4, 1))[is_bar] - 4
+        passive = self._passive(bars["e"])
+        for step, (price, offset_ns) in enumerate(self._path(bars)):
+            place = slice(step, None, 4) if first is None else first + step
+            unfolded["ts"][place] = unfolded["recv"][place] = bars["ts"] - self._bar_ns + offset_ns
+            unfolded["kind"][place] = PATH
+            unfolded["a"][place], unfolded["b"][place] = price, 1 if step == 0 else 0
+            unfolded["c"][place] = passive
+        merged = np.concatenate((self._kept, unfolded)) if len(self._kept) else unfolded
+        times = merged["ts"]
+        if (times[1:] < times[:-1]).any():  # the bars of one product follow one another in time as they are
+            merged = merged[np.argsort(times, kind="stable")]
         safe = int(np.searchsorted(merged["ts"], rows["ts"][-1] - self._bar_ns, side="right"))
         self._kept = merged[safe:]
-        self._kept_order = merged_order[safe:]
         return merged[:safe]
 
-    def _path(self, bars: Rows) -> Iterator[Rows]:
-        """Open, nearer extreme (the low where both are as near), farther extreme; each a third of the bar apart."""
+    def _path(self, bars: Rows) -> Iterator[tuple[Prices, int]]:
+        """Prices, and nanoseconds from where the bar begins: open, nearer extreme (the low where both are as near),
+        farther extreme; each a third of the bar apart."""
         low_first = bars["a"] - bars["c"] <= bars["b"] - bars["a"]
-        nearer = np.where(low_first, bars["c"], bars["b"])
-        farther = np.where(low_first, bars["b"], bars["c"])
-        for price, offset in ((bars["a"], 1), (nearer, self._bar_ns // 3), (farther, 2 * self._bar_ns // 3)):
-            path = bars.copy()
-            path["ts"] = bars["ts"] - self._bar_ns + offset
-            path["recv"] = path["ts"]
-            path["kind"] = PATH
-            path["a"] = price
-            path["b"] = 1 if offset == 1 else 0
-            path["c"] = bars["e"] // 1000 * self._passive_permille + bars["e"] % 1000 * self._passive_permille // 1000
-            yield path
+        yield bars["a"], 1
+        yield np.where(low_first, bars["c"], bars["b"]), self._bar_ns // 3
+        yield np.where(low_first, bars["b"], bars["c"]), 2 * self._bar_ns // 3
+
+    def _passive(self, volumes: Prices) -> Prices:
+        """The share of what was traded that resting orders may get; exact, where the product of both would not fit."""
+        return volumes // 1000 * self._passive_permille + volumes % 1000 * self._passive_permille // 1000
 
     def _check(self, rows: Rows) -> None:
         if rows.dtype != ROW:
