@@ -136,6 +136,8 @@ class PerpsBot:
         self._end_ns: int | None = None
         """Where the run ends; what is decided there could not be carried out any more."""
         self._watch_due_ns = 0
+        self._reads_ahead = False
+        """The adapter shows bars before their time, as only a market that is computed can."""
         self._quiet: Mapping[str, Band] = {}
         """Marks between which the guards need not look, by symbol; empty when they must be run on their cadence."""
         self.last_bars: dict[str, Bar] = {}
@@ -168,7 +170,8 @@ class PerpsBot:
         self._past = {symbol: [] for symbol in self._strategies}
         await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
         self._recall(self._past)
-        if isinstance(self.adapter, ReadsAhead):
+        if isinstance(self.adapter, ReadsAhead):  # asked once: looking a protocol up takes as long as a guard
+            self._reads_ahead = True
             self.adapter.read_ahead(self._look_ahead, self._stretch.passed)
         await self._recovery.catch_up()
         self._caught_up = True
@@ -525,7 +528,7 @@ class PerpsBot:
         now_ns, interval = self.clock.now_ns(), self.settings.guard_interval_seconds
         seconds = min(interval, CANCEL_AGAIN_SECONDS) if self.guards.is_cancelling else interval
         self._watch_due_ns = now_ns + round(seconds * NS)
-        self._quiet = self._quiet_bands(now_ns) if isinstance(self.adapter, ReadsAhead) else {}
+        self._quiet = self._quiet_bands(now_ns) if self._reads_ahead else {}
         await self.bus.commit()
 
     def _tell_peak(self, step: Decimal) -> None:

@@ -300,7 +300,7 @@ class Exposure(Value, frozen=True, kw_only=True):
 
     @property
     def worst_notional(self) -> Decimal:
-        return max(self.worst_quantity(Side.BUY), self.worst_quantity(Side.SELL)) * self.mark
+        return max(ZERO, self.reach(Side.BUY), self.reach(Side.SELL)) * self.mark
 
 
 class MarketSnapshot(Value, frozen=True, kw_only=True):

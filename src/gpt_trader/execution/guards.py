@@ -174,8 +174,10 @@ class GuardManager:
         if self._cancel_due and not self._cancelling:
             await self._cancel()
         for reading in self._readings:
+            if reading.action is not Action.REDUCE:
+                continue
             cut = reading.numbers.get("cut")
-            if reading.action is Action.REDUCE and isinstance(cut, Decimal) and self._reduce is not None:
+            if isinstance(cut, Decimal) and self._reduce is not None:
                 await self._reduce(cut, reading.guard)
 
     async def _read_afresh(self, sweep: Callable[[], Awaitable[None]]) -> None:

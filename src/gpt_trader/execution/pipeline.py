@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,18 +26,21 @@ __all__ = ["ExecutionPipeline", "IntentRegister"]
 DECIDED_INTENTS_MAX: Final = 10_000
 """Decided intents remembered in memory; older ones are still refused by their client order id."""
 
+Slot = tuple[str, str, str]
+"""Strategy, symbol, opening or closing."""
+
 
 class IntentRegister:
     """Which intents are being decided, and which were. Shared by the engines, so that a swap doubles nothing."""
 
     def __init__(self, orders: OrderManager) -> None:
         self._orders = orders
-        self._deciding: dict[tuple[str, str, str], str] = {}
+        self._deciding: dict[Slot, str] = {}
         self._decided: OrderedDict[str, None] = OrderedDict()
 
-    @contextmanager
-    def deciding(self, order: OrderRequest) -> Iterator[None]:
-        """Hold the slot (strategy, symbol, opening or closing) while the intent is in the hallway. Raises Refused."""
+    def begin(self, order: OrderRequest) -> Slot:
+        """Hold the slot (strategy, symbol, opening or closing) while the intent is in the hallway, until `end`. Raises
+        Refused."""
         slot = (order.strategy, order.symbol, order.purpose.value)
         if order.intent_id in self._decided:
             raise Refused(Stage.SIGNAL, Refusal.DUPLICATE_INTENT, intent_id=order.intent_id)
@@ -47,10 +49,10 @@ class IntentRegister:
             raise Refused(Stage.SIGNAL, Refusal.SLOT_BUSY, held_by=holder)
         self._deciding[slot] = order.intent_id
         self.remember(order.intent_id)
-        try:
-            yield
-        finally:
-            del self._deciding[slot]
+        return slot
+
+    def end(self, slot: Slot) -> None:
+        del self._deciding[slot]
 
     def remember(self, intent_id: str) -> None:
         """An intent that was decided in an earlier boot."""
@@ -95,7 +97,8 @@ class ExecutionPipeline:
     async def _walk(self, order: OrderRequest) -> ExecutionReport:
         found: Mapping[str, Number] = {}
         try:
-            with self.intents.deciding(order):
+            slot = self.intents.begin(order)
+            try:
                 request = await self.validation.handle(self.collector.collect(order))
                 found = request.trace
                 approved = self.risk.handle(request)
@@ -104,6 +107,8 @@ class ExecutionPipeline:
                 self.stops.plan(approved, targets=self.targets)
                 placed = await self.executor.handle(approved)
                 report = await self.reconciliation.handle(placed)
+            finally:
+                self.intents.end(slot)
         except Refused as refused:
             return self._refuse(order, refused, found)
         self.bus.publish(reconciled(report, self.clock.now_ns()))

@@ -31,6 +31,8 @@ WINDOW_BARS_MAX: Final = 1440
 UNREAD_BARS_MAX: Final = 4096
 GRAIN: Final = 1_000_000_000_000
 VOLUME_GRAIN: Final = 1_000_000
+SIGMA_GRAIN: Final = Decimal("1e-9")
+VOLUME_DAY_GRAIN: Final = Decimal("1e-6")
 
 
 class SymbolStatistics(msgspec.Struct, frozen=True):
@@ -79,6 +81,7 @@ class BarStatistics:
         self._returns = _Window(window)
         self._volumes = _Window(window)
         self._recent_bars = volatility_bars
+        self._day_scale = (Decimal(DAY_SECONDS) / bar_seconds).sqrt()
         self._last_close = 0.0
         self._day = -1
         self._day_squares = 0
@@ -132,15 +135,14 @@ class BarStatistics:
     def _sigma_day(self) -> Decimal | None:
         if len(self._returns.values) < BARS_MIN:
             return None
-        scale = (Decimal(DAY_SECONDS) / self.bar_seconds).sqrt()
-        return (Decimal(self._returns.deviation()) / GRAIN * scale).quantize(Decimal("1e-9"))
+        return (Decimal(self._returns.deviation()) / GRAIN * self._day_scale).quantize(SIGMA_GRAIN)
 
     def _volume_day(self) -> Decimal | None:
         count = len(self._volumes.values)
         if count < BARS_MIN:
             return None
         seen_seconds = count * self.bar_seconds
-        return (Decimal(self._volumes.total) / VOLUME_GRAIN * DAY_SECONDS / seen_seconds).quantize(Decimal("1e-6"))
+        return (Decimal(self._volumes.total) / VOLUME_GRAIN * DAY_SECONDS / seen_seconds).quantize(VOLUME_DAY_GRAIN)
 
     @property
     def bar_sigma(self) -> Decimal | None:

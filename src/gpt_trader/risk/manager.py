@@ -96,10 +96,10 @@ class LiveRiskManager:
         """The largest quantity on the lot grid that neither the wish nor any cap forbids."""
         order, snapshot = request.order, request.snapshot
         caps = rules.caps(request, self.config, now_ns)
-        _note_caps(caps, snapshot, order.side, trace)
-        cap = rules.tightest(caps)
-        room = cap.room
-        trace["bound_by"] = cap.name if room < quantity else ""
+        rooms = [cap.room for cap in caps]
+        _note_caps(caps, rooms, snapshot, order.side, trace)
+        room = min(rooms)
+        trace["bound_by"] = caps[rooms.index(room)].name if room < quantity else ""
         final = floor_to_lot(min(quantity, room), snapshot.product.lot)
         least = rules.smallest_tradable(snapshot.product, rules.entry_price(order, snapshot.exposure.mark))
         if final < least:
@@ -176,16 +176,16 @@ def _seconds(nanoseconds: int) -> Decimal:
     return Decimal(nanoseconds) / NS
 
 
-def _note_caps(caps: tuple[Cap, ...], snapshot: Snapshot, side: Side, trace: Trace) -> None:
+def _note_caps(caps: tuple[Cap, ...], rooms: list[Decimal], snapshot: Snapshot, side: Side, trace: Trace) -> None:
     rates = snapshot.margin
     trace["initial_margin_rate"] = rates.initial_long if side is Side.BUY else rates.initial_short
     trace["maintenance_margin_rate"] = rates.maintenance_long if side is Side.BUY else rates.maintenance_short
     trace["available_margin"] = snapshot.account.available_margin
-    for cap in caps:
+    for cap, room in zip(caps, rooms, strict=True):
         trace[f"{cap.name}_limit"] = cap.limit
         if cap.used:
             trace[f"{cap.name}_used"] = cap.used
-        trace[f"{cap.name}_room"] = cap.room
+        trace[f"{cap.name}_room"] = room
 
 
 def _refuse_small(snapshot: Snapshot, quantity: Decimal, least: Decimal, caps: tuple[Cap, ...]) -> NoReturn:

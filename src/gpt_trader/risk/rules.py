@@ -201,9 +201,11 @@ def _margin_of_others(snapshot: Snapshot, config: RiskConfig, now_ns: int, *, in
     """
     margin = initial_margin if initial else maintenance_margin
     account, exposure = snapshot.account, snapshot.exposure
-    own = Exposure(symbol=exposure.symbol, position=exposure.position, mark=exposure.mark, margin=snapshot.margin)
     projected = sum((margin(other, config, now_ns) for other in snapshot.others), ZERO)
     total = account.initial_margin if initial else account.maintenance_margin
+    if not total:
+        return projected  # nothing is held: less our own share there is no more of it
+    own = Exposure(symbol=exposure.symbol, position=exposure.position, mark=exposure.mark, margin=snapshot.margin)
     return max(projected, total - margin(own, config, now_ns))
 
 

@@ -76,6 +76,8 @@ class OrderValidator:
     def _on_grid(order: OrderRequest, snapshot: Snapshot) -> OrderRequest:
         tick = snapshot.product.tick
         limit, stop = order.limit_price, order.stop_price
+        if limit is None and stop is None:
+            return order
         return msgspec.structs.replace(
             order,
             limit_price=round_price(limit, tick, order.side) if limit is not None else None,
