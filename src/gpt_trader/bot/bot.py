@@ -16,7 +16,7 @@ from gpt_trader.bot.recovery import Recovery
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until_woken
-from gpt_trader.core.errors import StoreError
+from gpt_trader.core.errors import ConfigError, LeaseError, StoreError
 from gpt_trader.core.events import (
     EquityPeaked,
     FundingApplied,
@@ -29,6 +29,7 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.ids import intent_id
 from gpt_trader.core.journal import Journal
+from gpt_trader.core.lease import Lease
 from gpt_trader.core.values import ZERO, Bar, ExecutionReport, OrderRequest, Side
 from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged, ReadsAhead, StreamChanged
 from gpt_trader.execution.engine import ExecutionEngine
@@ -84,6 +85,7 @@ class PerpsBot:
         settings: BotSettings,
         adapter: ExchangeAdapter,
         journal: Journal,
+        lease: Lease | None = None,
         bus: EventBus,
         clock: Clock,
         engine: ExecutionEngine,
@@ -104,6 +106,8 @@ class PerpsBot:
         self.settings = settings
         self.adapter = adapter
         self.journal = journal
+        self._lease = lease
+        self._lease_kept: asyncio.Task[None] | None = None
         self.bus = bus
         self.clock = clock
         self.engine = engine
@@ -165,7 +169,11 @@ class PerpsBot:
                 config_digest=self.settings.config_digest,
                 now_ns=self.clock.now_ns(),
             )
+            if self._lease is None:
+                raise ConfigError(f"venue {self.adapter.name}: real orders may leave only with a lease on the account")
         self._stop_reason = asyncio.get_running_loop().create_future()
+        if self._lease is not None:
+            self._lease_kept = asyncio.get_running_loop().create_task(self._keep_lease(self._lease), name="lease")
         self._peak_told = max(self.ledger.starting_cash, self.equity.high_water)
         self._past = {symbol: [] for symbol in self._strategies}
         await self.adapter.start(self.settings.symbols, self.on_market, self._account_feed.on_update)
@@ -220,6 +228,17 @@ class PerpsBot:
             self._stop_reason.set_result(reason)
             self._wake()
 
+    async def _keep_lease(self, lease: Lease) -> None:
+        """Renewed in time, or nothing leaves any more: the door looks at the lease before each request."""
+        while True:
+            await self.clock.sleep(lease.renew_seconds)
+            try:
+                lease.renew()
+            except LeaseError as error:
+                self.request_stop(f"the lease is lost: {error}")
+                self._report("lease", error)
+                return
+
     def _wake(self) -> None:
         if self._nudge is not None and not self._nudge.done():
             self._nudge.set_result(True)
@@ -254,12 +273,20 @@ class PerpsBot:
         """
         self.submitter.closing = True
         try:
-            if not self.bus.store_failed:
+            if not self.bus.store_failed and self.submitter.may_ask:
                 await self._end_in_phases(within_seconds or self.settings.stop_timeout_seconds)
             self._say_ended(reason)
             await self.bus.commit()
         finally:
             await self.adapter.close()
+            self._give_lease_back()
+
+    def _give_lease_back(self) -> None:
+        """After the last word to the venue."""
+        if self._lease_kept is not None:
+            self._lease_kept.cancel()
+        if self._lease is not None:
+            self._lease.release()
 
     async def _end_in_phases(self, seconds: float) -> None:
         """What is under way first, then tactics, then stops; each phase leaves time for the next."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from gpt_trader import __version__
@@ -35,6 +36,7 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.ids import run_tag
 from gpt_trader.core.journal import Journal
+from gpt_trader.core.lease import Lease
 from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import Value
 from gpt_trader.exchange.base import ExchangeAdapter
@@ -65,6 +67,15 @@ __all__ = ["BuiltBot", "PerpsBotBuilder", "RunIdentity", "check_buildable"]
 
 STOP_TIMEOUT_SECONDS: Final = 60.0
 """Longer than any tactic of this release works on its own."""
+
+
+LEASE_NEEDED_SECONDS: Final = 12.0
+"""Longest a request may take until the venue has it or never gets it (10), and how far two clocks may differ (2)."""
+
+
+def inf_seconds() -> float:
+    """Nobody can take what nobody else can see."""
+    return inf
 
 
 class RunIdentity(Value, frozen=True, kw_only=True):
@@ -103,11 +114,14 @@ class PerpsBotBuilder:
         identity: RunIdentity,
         bar_seconds: int,
         strategy: Callable[[StrategyConfig], Strategy] | None = None,
+        lease: Lease | None = None,
     ) -> None:
-        """`strategy` makes the one of each symbol; None takes the one that the configuration names."""
+        """`strategy` makes the one of each symbol; None takes the one that the configuration names. `lease` keeps other
+        bots off the account; a simulated one has no others."""
         self._config = config
         self._make_strategy = strategy or make_strategy
         self._journal = journal
+        self._lease = lease
         self._bar_seconds = bar_seconds
         self._adapter = adapter
         self._clock = clock
@@ -170,6 +184,8 @@ class PerpsBotBuilder:
             draw=self._random.random,
             policy=self._retry_policy(),
             dry_run=config.run.dry_run or config.venue.read_only,
+            lease_left_seconds=inf_seconds if self._lease is None else self._lease.left_seconds,
+            lease_needed_seconds=LEASE_NEEDED_SECONDS,
         )
         collector = StateCollector(
             adapter=adapter,
@@ -276,6 +292,7 @@ class PerpsBotBuilder:
             ),
             adapter=adapter,
             journal=self._journal,
+            lease=self._lease,
             bus=bus,
             clock=clock,
             engine=engine,

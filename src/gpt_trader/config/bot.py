@@ -406,6 +406,13 @@ class GuardsConfig(StrictModel):
 class RecordsConfig(StrictModel):
     """Where the log lies, and what it needs."""
 
+    url: Annotated[
+        SecretStr | None,
+        Setting("postgresql://...", "EventStore, lease", env="GPT_TRADER_STORE_URL", secret=True, in_digest=False),
+    ] = None
+    """PostgreSQL server of logs and leases, for more than one machine; none keeps both on this host."""
+    lease_seconds: Annotated[Seconds, Setting("seconds", "lease", in_digest=False)] = Field(default=30.0, ge=20, le=600)
+    """How long a lease on a server runs without being renewed; so long a second bot waits after a crash."""
     disk_free_gb_min: Annotated[Amount, Setting("GB", "EventStore; guard disk", in_digest=False)] = Field(
         default=Decimal("0.5"), ge=0, le=100_000
     )

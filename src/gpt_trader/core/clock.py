@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import selectors
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -80,6 +81,11 @@ class SystemClock:
     def skew_ns(self) -> int:
         """How far the wall clock was moved (or the machine suspended) since the clock was made."""
         return time.time_ns() - self.now_ns()
+
+    @staticmethod
+    def awake_ns() -> int:
+        """Time since some moment, a suspended machine's included where the system counts it; never stepped."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic_ns()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -128,6 +128,7 @@ class Refusal(StrEnum):
     SHUTTING_DOWN = "shutting_down", "The bot is stopping; no new intents."
     NOT_ALLOWED_BY_MODE = "not_allowed_by_mode", "The current mode lets no such order leave."
     STORE_FAILED = "store_failed", "The event store cannot be written; nothing may be sent."
+    LEASE_TOO_SHORT = "lease_too_short", "The lease on the account may end before the venue has answered, or is lost."
     INTENT_EXPIRED = "intent_expired", "The intent's validity passed before the order could be sent."
 
 
@@ -145,6 +146,10 @@ class MarketDataError(GptTraderError):
 
 class StoreError(GptTraderError):
     """The event store cannot be trusted or written."""
+
+
+class LeaseError(GptTraderError):
+    """Somebody else holds the account, or our hold on it is lost; nothing may be sent."""
 
 
 class Refused(GptTraderError):

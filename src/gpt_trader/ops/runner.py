@@ -26,7 +26,7 @@ from gpt_trader.ops.control import control_socket
 from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
-from gpt_trader.records.event_store import EventStore
+from gpt_trader.records.opening import open_store
 from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.facts import write_facts
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, RunSummary
@@ -35,7 +35,6 @@ __all__ = ["GIGABYTE", "STOP_SECONDS", "kernel_entry_points", "run_simulated", "
 
 STOP_SECONDS: Final = 8.0
 """Who was told to stop by a signal has ten seconds before it is killed; two of them are for the log and the wire."""
-GIGABYTE: Final = 1_000_000_000
 
 
 def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) -> RunSummary:
@@ -51,12 +50,11 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
     adapter = ExchangeFactory(clock).paper(config, stream, clock)
     check_buildable(config, adapter)  # from here on something is written
     with (
-        EventStore.open(
+        open_store(
+            config.records,
             run.store,
-            run.identity.run_id,
+            run.identity.run_id if config.records.url is None else run.store.parent.name,
             run.identity.boot,
-            durable=True,
-            free_bytes_min=round(config.records.disk_free_gb_min * GIGABYTE),
         ) as store,
         run_log(
             run.store.parent,

@@ -8,6 +8,7 @@ again may itself place the order, so that happens only while the intent is alive
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import msgspec
 import tenacity
@@ -66,7 +67,11 @@ class OrderSubmitter:
         draw: Callable[[], float],
         policy: RetryPolicy | None = None,
         dry_run: bool = False,
+        lease_left_seconds: Callable[[], float] = lambda: inf,
+        lease_needed_seconds: float = 0.0,
     ) -> None:
+        """`lease_left_seconds` says how long the account is surely ours; a request needs `lease_needed_seconds`: its
+        deadline, and how far clocks may differ."""
         self._adapter = adapter
         self._bus = bus
         self._orders = orders
@@ -75,6 +80,8 @@ class OrderSubmitter:
         self._draw = draw
         self._policy = policy or RetryPolicy()
         self._dry_run = dry_run
+        self._lease_left_seconds = lease_left_seconds
+        self._lease_needed_seconds = lease_needed_seconds
         self.closing = False
         """Set when the bot stops: no new entries leave."""
 
@@ -91,14 +98,17 @@ class OrderSubmitter:
             raise Refused(Stage.SUBMISSION, Refusal.DRY_RUN, body_digest=prepared.digest)
         self._bus.publish(self._fact(prepared))
         await self._bus.commit()
-        await self._send(prepared)
+        if self.may_ask:
+            await self._send(prepared)
+        else:
+            self._tell(ticket, OrderState.FAILED, Refusal.LEASE_TOO_SHORT.value)
         order = self._orders.find(ticket.client_order_id)
         assert order is not None, "a submitted order is known until it is closed and long past"
         return order
 
     async def cancel(self, order: ManagedOrder, reason: str) -> None:
         """Ask the venue to cancel. What became of it arrives on the account stream."""
-        if order.state.is_terminal or self._mode() is Mode.FROZEN:
+        if order.state.is_terminal or self._mode() is Mode.FROZEN or not self.may_ask:
             return
         self._bus.publish(
             OrderCancelRequested(
@@ -138,7 +148,19 @@ class OrderSubmitter:
         except ExchangeError:
             return  # no answer is no news; the sweep asks again
 
+    @property
+    def may_ask(self) -> bool:
+        """The account is ours for longer than a request can take."""
+        return self._lease_left_seconds() > self._lease_needed_seconds
+
     def _check_door(self, ticket: OrderTicket) -> None:
+        if not self.may_ask:
+            raise Refused(
+                Stage.SUBMISSION,
+                Refusal.LEASE_TOO_SHORT,
+                left_seconds=f"{self._lease_left_seconds():.1f}",
+                needed_seconds=f"{self._lease_needed_seconds:.1f}",
+            )
         mode = self._mode()
         entry = ticket.purpose is Purpose.ENTRY
         if mode in (Mode.CANCEL_ONLY, Mode.FROZEN) or (mode is Mode.REDUCE_ONLY and entry):

@@ -1,0 +1,1 @@
+"""What changed from layout to layout? One file a step, named by its number."""
