@@ -1,4 +1,7 @@
-"""What does only a server bring? Fencing, leases across machines, its own failures, and a whole run upon it."""
+"""What does only a server bring? Fencing, leases across machines, its own failures, and a whole run upon it.
+
+The tests over whole processes are long: `pytest -m long tests/integration/test_postgres.py`.
+"""
 
 from __future__ import annotations
 
@@ -100,6 +103,7 @@ def test_a_lock_on_the_server_stops_the_store(server: str) -> None:
     store.close()
 
 
+@pytest.mark.long
 def test_killed_processes_leave_a_whole_log(server: str) -> None:
     """Everything that a commit had answered for is there, and the next boot goes on behind it."""
     code = (
@@ -178,6 +182,7 @@ def test_a_lease_that_was_taken_is_lost_at_the_next_renewal(server: str) -> None
     lease.release()
 
 
+@pytest.mark.long
 def test_a_whole_run_is_recorded_on_the_server(server: str, state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same events with the same hashes as in a file; the URL appears nowhere."""
     in_file = command("run", "--profile", "dev_entry", "--duration", "2h", "--json").summary
