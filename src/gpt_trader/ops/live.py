@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rich.console import Console
 
 from gpt_trader.bot.bot import PerpsBot
@@ -26,6 +27,7 @@ from gpt_trader.config.bot import BotConfig, VenueKind
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, Clock, SystemClock, iso
 from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.lease import Lease
 from gpt_trader.core.values import Value
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.exchange.factory import BAR_SECONDS, ExchangeFactory
@@ -34,9 +36,8 @@ from gpt_trader.ops.control import control_socket
 from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
-from gpt_trader.ops.runner import GIGABYTE, STOP_SECONDS, say_what_stopping_waits_for
-from gpt_trader.records.event_store import EventStore
-from gpt_trader.records.reader import last_boot
+from gpt_trader.ops.runner import STOP_SECONDS, say_what_stopping_waits_for
+from gpt_trader.records.opening import open_store, take_lease
 from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.summary import END_OF_DURATION, STOPPED_BY, RunSummary
 
@@ -105,18 +106,14 @@ async def _run(loaded: Loaded, home: Path, console: Console, *, panel: bool, pro
                 raise ConfigError(f"profile {config.profile}: real orders may leave only after a preflight that passed")
             proof = await prove(adapter)
         run = live_run(loaded, adapter, home, clock)
+        account = run.identity.environment
         with (
-            EventStore.open(
-                run.store,
-                run.identity.run_id,
-                run.identity.boot,
-                durable=True,
-                free_bytes_min=round(config.records.disk_free_gb_min * GIGABYTE),
-            ) as store,
+            _held(config, home, account) if sends_real_orders(config) else contextlib.nullcontext() as lease,
+            open_store(config.records, run.store, run.identity.run_id) as store,
             run_log(
                 run.store.parent,
                 run_id=run.identity.run_id,
-                boot=run.identity.boot,
+                boot=store.boot,
                 secrets=config.credentials.secret_texts(),
                 alarms=None if panel else sys.stderr,
             ) as log,
@@ -126,8 +123,9 @@ async def _run(loaded: Loaded, home: Path, console: Console, *, panel: bool, pro
                 adapter=adapter,
                 clock=clock,
                 journal=store,
-                identity=run.identity,
+                identity=msgspec.structs.replace(run.identity, boot=store.boot),
                 bar_seconds=config.run.bar_seconds or BAR_SECONDS,
+                lease=lease,
             ).build()
             built.bot.bus.watch("run log", log.on_event)
             log.process(
@@ -141,6 +139,16 @@ async def _run(loaded: Loaded, home: Path, console: Console, *, panel: bool, pro
             return summarise(built, loaded, market, run, reason=reason, end_ns=clock.now_ns())
     finally:
         await factory.close()
+
+
+@contextlib.contextmanager
+def _held(config: BotConfig, home: Path, account: str) -> Iterator[Lease]:
+    """The account is ours until the block ends. Raises LeaseError that names who has it."""
+    lease = take_lease(config.records, home, account)
+    try:
+        yield lease
+    finally:
+        lease.release()
 
 
 async def _trade(
@@ -223,7 +231,7 @@ def live_run(loaded: Loaded, adapter: ExchangeAdapter, home: Path, clock: Clock)
     return SimulatedRun(
         identity=RunIdentity(
             run_id=run_id,
-            boot=last_boot(store) + 1 if store.exists() else 1,
+            boot=1,  # the store says which
             environment=environment,
             config_digest=loaded.digest,
             market=place,

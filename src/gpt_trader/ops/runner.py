@@ -31,7 +31,7 @@ from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.facts import write_facts
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, RunSummary
 
-__all__ = ["GIGABYTE", "STOP_SECONDS", "kernel_entry_points", "run_simulated", "say_what_stopping_waits_for"]
+__all__ = ["STOP_SECONDS", "kernel_entry_points", "run_simulated", "say_what_stopping_waits_for"]
 
 STOP_SECONDS: Final = 8.0
 """Who was told to stop by a signal has ten seconds before it is killed; two of them are for the log and the wire."""
