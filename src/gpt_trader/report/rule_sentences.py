@@ -463,7 +463,7 @@ _REFUSALS: Final[Mapping[str, Callable[[Numbers], str]]] = {
         f"times the way to the stop {_shown(n, 'protective_stop')}; needed is {_shown(n, 'min_reward_risk')}."
     ),
     "position_count_cap": lambda n: (
-        f"{_shown(n, 'other_positions')} other symbols are held; allowed are {_shown(n, 'max_concurrent_positions')}."
+        f"Other symbols held: {_shown(n, 'other_positions')}; allowed are {_shown(n, 'max_concurrent_positions')}."
     ),
     "order_rate_cap": lambda n: (
         f"{_shown(n, 'entries_last_minute')} entries went through in the last minute; allowed are "

@@ -12,7 +12,16 @@ from tests.builders import START_NS, D, a_market, a_product, a_request, a_snapsh
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import Refusal, Refused, Stage
-from gpt_trader.core.values import Exposure, Mode, NormalizedOrderRequest, Side, Snapshot
+from gpt_trader.core.events import OrderApproved
+from gpt_trader.core.values import (
+    Exposure,
+    Mode,
+    NormalizedOrderRequest,
+    OrderType,
+    Purpose,
+    Side,
+    Snapshot,
+)
 from gpt_trader.risk.manager import LiveRiskManager
 
 WIDE: dict[str, Any] = {
@@ -318,6 +327,31 @@ def test_position_count_holds_for_new_symbols_only() -> None:
     config = wide(max_concurrent_positions=2)
     assert refused(config, a_request(snapshot=a_snapshot(others=others)), "0.1").code is Refusal.POSITION_COUNT_CAP
     assert approved(config, a_request(snapshot=a_snapshot(others=others[1:], position=D(1))), "0.1") == D("0.1")
+
+
+def test_order_rate_counts_entries_of_the_boot_before() -> None:
+    """A bot that is started again and again is held back like one that stays."""
+    risk = LiveRiskManager(wide(order_rate_per_minute_max=1))
+    approved = OrderApproved(
+        at_ns=START_NS - 59 * NS,
+        strategy="test",
+        symbol="BTC-PERP",
+        side=Side.BUY,
+        asked=D(1),
+        quantity=D(1),
+        order_type=OrderType.MARKET,
+        purpose=Purpose.ENTRY,
+        engine="",
+        tactic="market",
+        arrival_mid=D(1),
+    )
+    risk.restore(msgspec.structs.replace(approved, purpose=Purpose.EXIT))
+    risk.restore(msgspec.structs.replace(approved, at_ns=START_NS - 61 * NS))
+    risk.approve(a_request(), D("0.1"), START_NS)
+    risk = LiveRiskManager(wide(order_rate_per_minute_max=1))
+    risk.restore(approved)
+    with pytest.raises(Refused, match="order_rate_cap"):
+        risk.approve(a_request(), D("0.1"), START_NS)
 
 
 def test_order_rate_counts_approved_entries_of_a_minute() -> None:

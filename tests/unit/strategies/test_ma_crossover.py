@@ -95,6 +95,21 @@ def test_a_restarted_strategy_equals_an_unbroken_one() -> None:
     assert [restarted.decide(bar, 1.0) for bar in series[60:]] == [unbroken.decide(bar, 1.0) for bar in series[60:]]
 
 
+@pytest.mark.parametrize("cut", range(30, 78))
+def test_a_cross_that_waits_for_its_confirmation_survives_a_restart(cut: int) -> None:
+    """Wherever it is cut: warm-up alone would take the cross for one of the past."""
+    series = bars([100 + (index * 7919 % 23) / 3 for index in range(80)])
+    unbroken, restarted = make(confirmation_bars=2), make(confirmation_bars=2)
+    for bar in series[:cut]:
+        unbroken.decide(bar, 0.0)
+    for bar in series[cut - restarted.warmup_bars : cut]:
+        restarted.decide(
+            Bar(bar.symbol, bar.close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, history=True), 0.0
+        )
+    restarted.restore(unbroken.state())
+    assert [restarted.decide(bar, 0.0) for bar in series[cut:]] == [unbroken.decide(bar, 0.0) for bar in series[cut:]]
+
+
 def test_averages_the_wrong_way_round_are_an_error() -> None:
     """The short one must be shorter."""
     with pytest.raises(ValueError, match="short_bars=5"):
