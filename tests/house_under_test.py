@@ -131,8 +131,11 @@ class BadWire(PaperExchange):
 class House:
     """Everything a test may look at after (and during) a run."""
 
-    def __init__(self, built: BuiltBot, adapter: BadWire, store: EventStore, clock: VirtualClock) -> None:
+    def __init__(
+        self, built: BuiltBot, adapter: BadWire, store: EventStore, clock: VirtualClock, folder: Path | None = None
+    ) -> None:
         self.built = built
+        self.folder = folder or Path()
         self.bot: PerpsBot = built.bot
         self.adapter = adapter
         self.store = store
@@ -199,4 +202,4 @@ def a_house(
             bar_seconds=stream.bar_seconds,
             strategy=strategy,
         ).build()
-        yield House(built, adapter, store, clock)
+        yield House(built, adapter, store, clock, folder)

@@ -47,6 +47,7 @@ from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
 
 __all__ = ["BotSettings", "PerpsBot"]
 
+MARKET: Final = "market"
 TRAILING_STOP: Final = "trailing_stop"
 DAY_NS: Final = 86_400 * NS
 PEAK_STEP: Final = Decimal("0.001")
@@ -498,9 +499,14 @@ class PerpsBot:
             valid_until_ns=self._valid_until(signal),
             strength=float(signal.strength) if signal.strength else None,
             confluence=float(signal.confluence) if signal.confluence else None,
-            tactic=tactic or self.settings.entry_tactics.get(signal.symbol, ""),
+            tactic=self._offered(tactic or self.settings.entry_tactics.get(signal.symbol, "")),
             reason=signal.reason,
         )
+
+    def _offered(self, tactic: str) -> str:
+        """At the start every configured tactic is offered; an engine that was swapped in may offer fewer, and then an
+        entry goes by market within its collar. EngineSwapped names them."""
+        return tactic if not tactic or tactic in self.engine.tactics else MARKET
 
     def _valid_until(self, signal: TradingSignalGenerated) -> int:
         return signal.at_ns + round(self.settings.intent_valid_seconds * NS)

@@ -89,13 +89,16 @@ class RunIdentity(Value, frozen=True, kw_only=True):
     seed: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BuiltBot:
-    """The bot and the parts that people look at."""
+    """The bot and the parts that people look at. Selection and parts are exchanged when the bot is steered."""
 
     bot: PerpsBot
     profile: str
     selection: EngineSelection
+    figures: AccountFigures
+    replayed: int
+    """Events of earlier boots."""
     metrics: OrderMetricsReporter
     parts: SharedParts
     """What an engine is furnished from; another one built from them takes over at once."""
@@ -322,7 +325,15 @@ class PerpsBotBuilder:
         if is_new:
             recovery.begin(self._clock.now_ns())
         self._begin(engine.name, selection, replayed, is_new=is_new)
-        return BuiltBot(bot=bot, profile=config.profile, selection=selection, metrics=metrics, parts=parts)
+        return BuiltBot(
+            bot=bot,
+            profile=config.profile,
+            selection=selection,
+            figures=figures,
+            replayed=replayed,
+            metrics=metrics,
+            parts=parts,
+        )
 
     def _margin_windows(self) -> MarginWindows:
         """The venue's calendar where it has one; without it the stricter rates are used at any hour."""

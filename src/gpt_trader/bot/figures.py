@@ -58,6 +58,10 @@ class AccountFigures:
         self._drift: dict[str, tuple[Decimal, int, int]] = {}
         """Ledger less venue where they differed at the last sweep; since when just so, and when last seen."""
 
+    def reload(self, config: RiskConfig) -> None:
+        """Count by other windows from now on."""
+        self._config = config
+
     async def sweep(self) -> None:
         """Compare the venue's positions and cash with the ledger's. Raises ExchangeError: no answer is no zero."""
         positions = {position.symbol: position.quantity for position in await self._adapter.positions()}

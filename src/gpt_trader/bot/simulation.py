@@ -133,8 +133,8 @@ class Watched:
 
 
 @contextlib.contextmanager
-def stop_on_signal(bot: PerpsBot) -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop the bot in phases; a second one ends the process as usual."""
+def stop_on_signal(bot: PerpsBot, *others: signal.Signals) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and `others` stop the bot in phases; a second one ends the process as usual."""
     before: dict[signal.Signals, signal.Handlers | Callable[[int, FrameType | None], object] | int | None] = {}
 
     def ask(number: int, _: FrameType | None) -> None:
@@ -142,7 +142,7 @@ def stop_on_signal(bot: PerpsBot) -> Iterator[None]:
         for each, handler in before.items():
             signal.signal(each, handler)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, *others):
         before[number] = signal.signal(number, ask)
     try:
         yield

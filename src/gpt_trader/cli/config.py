@@ -15,7 +15,7 @@ from gpt_trader.cli.console import console_for_people
 if TYPE_CHECKING:
     from gpt_trader.config.load import Loaded
 
-__all__ = ["config", "configuration_options", "load_configuration"]
+__all__ = ["config", "configuration_options", "load_configuration", "loader"]
 
 
 def configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,9 +33,18 @@ def load_configuration(
     profile: str | None, env_file: str | None, risk_file: str | None, options: Mapping[str, object] | None = None
 ) -> Loaded:
     """Load with the process environment; `options` maps settings to values, None where not given."""
+    return loader(profile, env_file, risk_file, options)()
+
+
+def loader(
+    profile: str | None, env_file: str | None, risk_file: str | None, options: Mapping[str, object] | None = None
+) -> Callable[[], Loaded]:
+    """How to load, again and again: files are read anew, environment and options stay as they are now."""
     from gpt_trader.config.load import load
 
-    return load(profile, overrides={"risk_file": risk_file, **(options or {})}, env=os.environ, env_file=env_file)
+    env = dict(os.environ)
+    overrides = {"risk_file": risk_file, **(options or {})}
+    return lambda: load(profile, overrides=overrides, env=env, env_file=env_file)
 
 
 @click.group()

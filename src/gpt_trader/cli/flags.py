@@ -1,4 +1,4 @@
-"""Which switches are on, and who said so? `gpt-trader flags list|show|history`."""
+"""Which switches are on, and who said so? `gpt-trader flags list|show|set|unset|history`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpt_trader.cli.config import configuration_options, load_configuration
+from gpt_trader.cli.steer import steering_options, tell
 
 if TYPE_CHECKING:
     from gpt_trader.config.flags import Flag
@@ -20,15 +21,22 @@ __all__ = ["flags"]
 
 @click.group()
 def flags() -> None:
-    """Show the flags: value, source, decision record, owner, review date; and what became of them in a run."""
+    """Show the flags: value, source, decision record, owner, review date; and change them on a running bot."""
 
 
 @flags.command("list")
 @configuration_options
+@click.option("--run", metavar="NAME", help="As a running bot has them: the run, or the beginning of its name.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
-def list_flags(profile: str | None, env_file: str | None, risk_file: str | None, *, as_json: bool) -> None:
-    """Print every flag as a run would begin with it."""
+def list_flags(
+    profile: str | None, env_file: str | None, risk_file: str | None, *, run: str | None, as_json: bool
+) -> None:
+    """Print every flag as a run would begin with it, or as a running bot has it."""
     from gpt_trader.config.flags import FLAGS
+
+    if run is not None:
+        list_running(run, as_json=as_json)
+        return
 
     loaded = load_configuration(profile, env_file, risk_file)
     rows = [as_row(flag, loaded) for flag in FLAGS]
@@ -60,6 +68,45 @@ def show(name: str, profile: str | None, env_file: str | None, risk_file: str | 
     for each in said:
         parts = (each["value"], "by", each["source"], each["since"])
         click.echo("  said       " + " ".join(str(part) for part in parts if part))
+
+
+def list_running(run: str, *, as_json: bool) -> None:
+    """The flags of a running bot: value, source, since when, who and why."""
+    from gpt_trader.config.home import home
+    from gpt_trader.ops.asking import find_running
+
+    answer = find_running(home(os.environ), run).tell("flags")
+    rows = answer["flags"]
+    assert isinstance(rows, list), "the bot answers in rows"
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    click.echo(str(answer["engine"]))
+    for row in rows:
+        print_row(row)
+
+
+@flags.command("set")
+@click.argument("name")
+@click.argument("value", metavar="true|false")
+@click.option("--latch", is_flag=True, help="Hold it over every source until `flags unset`.")
+@steering_options
+def set_flag(name: str, value: str, *, latch: bool, run: str | None, reason: str, as_json: bool) -> None:
+    """Set a flag of a running bot, above every file and variable, restarts included.
+
+    `flags unset` gives it back to the configuration; so does a file that says something new of it at a reload. The
+    answer names the engine that takes every intent from now on.
+    """
+    arguments = {"flag": name, "value": value, **({"latch": "yes"} if latch else {})}
+    tell("set_flag", arguments, run=run, reason=reason, as_json=as_json)
+
+
+@flags.command("unset")
+@click.argument("name")
+@steering_options
+def unset_flag(name: str, *, run: str | None, reason: str, as_json: bool) -> None:
+    """Let the configuration of a running bot decide about a flag again; the only way to end a latch."""
+    tell("unset_flag", {"flag": name}, run=run, reason=reason, as_json=as_json)
 
 
 @flags.command()

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "pause": ("gpt_trader.cli.steer:pause", ""),
     "resume": ("gpt_trader.cli.steer:resume", ""),
     "reduce-only": ("gpt_trader.cli.steer:reduce_only", ""),
+    "reload": ("gpt_trader.cli.steer:reload", ""),
     "kill": ("gpt_trader.cli.steer:kill", ""),
     "report": ("gpt_trader.cli.report:report", ""),
     "adr": ("gpt_trader.cli.adr:adr", ""),

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from gpt_trader.cli.config import configuration_options, load_configuration
+from gpt_trader.cli.config import configuration_options, loader
 from gpt_trader.cli.console import console_for_people
 
 __all__ = ["run"]
@@ -55,7 +55,7 @@ def run(
 
     Without options: a seeded synthetic day on the built-in venue, no keys needed.
     """
-    loaded = load_configuration(
+    load = loader(
         profile,
         env_file,
         risk_file,
@@ -71,6 +71,7 @@ def run(
             "venue.served": served,
         },
     )
+    loaded = load()
 
     from gpt_trader.config.home import home
     from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, print_summary, to_json
@@ -80,7 +81,7 @@ def run(
     if loaded.config.venue.kind.value == "simulated":
         from gpt_trader.ops.runner import run_simulated
 
-        summary = run_simulated(loaded, home(os.environ), console, panel=panel)
+        summary = run_simulated(loaded, home(os.environ), console, panel=panel, load=load)
     else:
         from gpt_trader.cli.preflight import show_verdict
         from gpt_trader.core.clock import SystemClock
@@ -89,7 +90,7 @@ def run(
 
         place = home(os.environ)
         prove = proven(loaded, place, SystemClock(), partial(show_verdict, stderr=as_json))
-        summary = run_live(loaded, place, console, panel=panel, live=live, prove=prove)
+        summary = run_live(loaded, place, console, panel=panel, live=live, load=load, prove=prove)
     if as_json:
         click.echo(to_json(summary))
     else:

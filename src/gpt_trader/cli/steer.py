@@ -9,7 +9,11 @@ from typing import Any
 
 import click
 
-__all__ = ["kill", "mode", "pause", "ps", "reduce_only", "resume", "status", "steering_options", "tell"]
+__all__ = ["kill", "mode", "pause", "ps", "reduce_only", "reload", "resume", "status", "steering_options", "tell"]
+
+
+HELD_BACK = 1
+"""Exit code of a reload that left something for a confirmation."""
 
 
 def steering_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,6 +104,23 @@ def pause(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
 def resume(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
     """Take a pause back; a guard that pauses the symbol goes on doing so."""
     tell("resume", {"symbol": symbol}, run=run, reason=reason, as_json=as_json)
+
+
+@click.command()
+@click.option("--confirm", is_flag=True, help="Take over also what is not surely tighter.")
+@steering_options
+def reload(*, confirm: bool, run: str | None, reason: str, as_json: bool) -> int:
+    """Let a running bot read its configuration files again, as SIGHUP does.
+
+    Flags and limits change, all else needs a restart and is refused by name. Tighter limits hold at once; others are
+    held back, and exit code 1 says so, until they are confirmed.
+    """
+    arguments = {"confirm": "yes"} if confirm else {}
+    answer = tell("reload", arguments, run=run, reason=reason, as_json=as_json)
+    if not answer["held_back"]:
+        return 0
+    click.echo("held back, because it is not surely tighter: gpt-trader reload --confirm --reason TEXT", err=True)
+    return HELD_BACK
 
 
 def _print(answer: Mapping[str, object]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from gpt_trader.config.names import nearest
 from gpt_trader.core.errors import ConfigError
 
-__all__ = ["ENGINE_FLAGS", "FLAGS", "Flag", "as_text", "find_flag", "overdue", "parse_value"]
+__all__ = ["ENGINE_FLAGS", "FLAGS", "YES_NO", "Flag", "as_text", "find_flag", "overdue", "parse_value"]
 
 YES_NO: Final = {
     "true": True,

@@ -30,6 +30,8 @@ __all__ = [
     "BarsSeen",
     "BootStarted",
     "EngineSelected",
+    "EngineSwapFailed",
+    "EngineSwapped",
     "EquityBaselineSet",
     "EquityPeaked",
     "Event",
@@ -37,9 +39,12 @@ __all__ = [
     "ExternalOrderSeen",
     "ExternalPositionSeen",
     "FillMarked",
+    "FlagCleared",
+    "FlagSet",
     "FundingApplied",
     "GuardCleared",
     "GuardTripped",
+    "LimitsChanged",
     "LogRepaired",
     "MissMarked",
     "ModeChanged",
@@ -169,6 +174,73 @@ class EngineSelected(Event, frozen=True, kw_only=True):
     reason: str
     dynamic_sizing: bool
     impact_guard: bool
+
+
+# --- what was changed while it ran: all published by bot.steering ----------------------------------------------------
+class FlagSet(Event, frozen=True, kw_only=True):
+    """A flag has a value that stands above configuration, until FlagCleared. Restarts do not end it.
+    Publisher: bot.steering."""
+
+    flag: str
+    value: str
+    """true or false."""
+    source: str
+    """`runtime control`, `latch`, or the file that says so since the start."""
+    beneath: str = ""
+    """What the files said of the flag then; when they say something else the word counts no more."""
+    who: str
+    reason: str
+
+
+class FlagCleared(Event, frozen=True, kw_only=True):
+    """The configuration decides about a flag again. Publisher: bot.steering."""
+
+    flag: str
+    value: str
+    """What it is now."""
+    who: str
+    reason: str
+
+
+class EngineSwapped(Event, frozen=True, kw_only=True):
+    """Another engine takes every new intent from here on; what is under way is brought to its end as it was begun.
+    Publisher: bot.steering."""
+
+    was: str
+    engine: str
+    dynamic_sizing: bool
+    impact_guard: bool
+    reason: str
+    """By which flags, and who set them why."""
+    who: str
+    deciding: int = 0
+    """Intents in the hallway; the engine that began them decides them."""
+    working: tuple[str, ...] = ()
+    """Intents whose tactic goes on."""
+    in_flight: Mapping[str, str] = {}
+    """State of every living order by client order id; CANCEL_PENDING where a cancel is on its way."""
+    tactics: Mapping[str, str] = {}
+    """By symbol: what new entries go by instead of their configured tactic, which this engine does not offer."""
+
+
+class EngineSwapFailed(Event, frozen=True, kw_only=True):
+    """Another engine was wanted and could not be had; the one that ran goes on. Publisher: bot.steering."""
+
+    engine: str
+    """The one that goes on."""
+    who: str
+    problem: str
+
+
+class LimitsChanged(Event, frozen=True, kw_only=True):
+    """Settings of rules, guards and engines hold anew from here on. Publisher: bot.steering."""
+
+    values: Mapping[str, Number]
+    was: Mapping[str, Number]
+    held_back: Mapping[str, Number] = {}
+    """Wanted too, and not surely tighter: they wait for a confirmation."""
+    who: str
+    reason: str
 
 
 # --- decisions ---------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
@@ -34,6 +34,11 @@ class ExecutionEngine(Protocol):
     @property
     def name(self) -> str:
         """`LiveExecutionEngine` or `AdvancedExecutionEngine`, as written into every decision."""
+        ...
+
+    @property
+    def tactics(self) -> Collection[str]:
+        """Placement that it offers, by name."""
         ...
 
     async def place_order(self, order: OrderRequest) -> ExecutionReport:

@@ -14,6 +14,8 @@ from typing import Final
 import msgspec
 
 from gpt_trader.bot.builder import BuiltBot
+from gpt_trader.bot.steering import Steering
+from gpt_trader.config.flags import as_text, find_flag, parse_value
 from gpt_trader.core.clock import iso
 from gpt_trader.core.errors import ConfigError, GptTraderError
 from gpt_trader.core.events import OperatorCommanded, OperatorCommandFailed
@@ -25,6 +27,8 @@ Answer = dict[str, object]
 """Text, whole numbers, yes/no, lists and tables of these; money as text."""
 REASON_CHARACTERS_MAX: Final = 500
 ALL: Final = "all"
+LATCHED: Final = "yes"
+CONFIRMED: Final = "yes"
 FAILURE_CHARACTERS_MAX: Final = 2000
 
 
@@ -40,18 +44,22 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class ControlDesk:
     """Takes commands one after another; questions are answered at any time."""
 
-    def __init__(self, built: BuiltBot, *, run: str) -> None:
+    def __init__(self, built: BuiltBot, steering: Steering, *, run: str) -> None:
         """`run` is the name of the run's folder, by which people call it."""
+        self._steering = steering
         self._built = built
         self._bot = built.bot
         self._run = run
         self._turn = asyncio.Lock()
-        self._questions: Mapping[str, Callable[[], Answer]] = {"status": self._status}
+        self._questions: Mapping[str, Callable[[], Answer]] = {"status": self._status, "flags": self._flags}
         self._commands: dict[str, Callable[[Command], Awaitable[Answer]]] = {
             "mode": self._set_mode,
             "pause": self._pause,
             "resume": self._resume,
             "kill": self._kill,
+            "set_flag": self._set_flag,
+            "unset_flag": self._unset_flag,
+            "reload": self._reload,
         }
 
     def is_question(self, name: str) -> bool:
@@ -139,6 +147,21 @@ class ControlDesk:
             "events": bot.journal.head.sequence,
         }
 
+    def _flags(self) -> Answer:
+        """Every flag as it is now."""
+        rows = [
+            {
+                "flag": state.flag,
+                "value": as_text(state.value),
+                "source": state.source,
+                "since": "" if state.since_ns is None else iso(state.since_ns),
+                "who": state.who,
+                "reason": state.reason,
+            }
+            for state in self._steering.flags()
+        ]
+        return {"engine": self._bot.engine.name, "flags": rows}
+
     # --- commands -------------------------------------------------------------------------------------------------
     async def _set_mode(self, command: Command) -> Answer:
         wanted = _argument(command, "mode").upper().replace("-", "_")
@@ -164,6 +187,24 @@ class ControlDesk:
         for symbol in self._symbols(command):
             self._bot.guards.resume(symbol)
         return {"pauses": dict(self._bot.guards.pauses())}
+
+    async def _set_flag(self, command: Command) -> Answer:
+        flag = find_flag(_argument(command, "flag"))
+        value = parse_value(flag, _argument(command, "value"))
+        latch = command.arguments.get("latch", "") == LATCHED
+        self._steering.set_flag(flag.name, value=value, who=command.who, reason=command.reason, latch=latch)
+        return {flag.name: as_text(value), "engine": self._bot.engine.name}
+
+    async def _unset_flag(self, command: Command) -> Answer:
+        flag = find_flag(_argument(command, "flag"))
+        self._steering.unset_flag(flag.name, who=command.who, reason=command.reason)
+        state = next(state for state in self._steering.flags() if state.flag == flag.name)
+        return {flag.name: as_text(state.value), "source": state.source, "engine": self._bot.engine.name}
+
+    async def _reload(self, command: Command) -> Answer:
+        confirmed = command.arguments.get("confirm", "") == CONFIRMED
+        done = self._steering.reload(who=command.who, reason=command.reason, confirmed=confirmed)
+        return {"changed": dict(done.changed), "held_back": dict(done.held_back), "engine": done.engine}
 
     def _symbols(self, command: Command) -> tuple[str, ...]:
         symbol = _argument(command, "symbol")

@@ -23,6 +23,7 @@ from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity, check_buildable
 from gpt_trader.bot.preflight import PreflightPassed
 from gpt_trader.bot.simulation import SimulatedRun, summarise
+from gpt_trader.bot.steering import Steering
 from gpt_trader.config.bot import BotConfig, VenueKind
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, Clock, SystemClock, iso
@@ -37,6 +38,7 @@ from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
 from gpt_trader.ops.runner import STOP_SECONDS, say_what_stopping_waits_for
+from gpt_trader.ops.signals import reload_on_hangup
 from gpt_trader.records.opening import open_store, take_lease
 from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.summary import END_OF_DURATION, STOPPED_BY, RunSummary
@@ -81,19 +83,29 @@ def check_switches(config: BotConfig, *, live: bool) -> None:
 
 
 def run_live(
-    loaded: Loaded, home: Path, console: Console, *, panel: bool, live: bool, prove: Prove | None = None
+    loaded: Loaded,
+    home: Path,
+    console: Console,
+    *,
+    panel: bool,
+    live: bool,
+    load: Callable[[], Loaded],
+    prove: Prove | None = None,
 ) -> RunSummary:
     """Trade a live market until a stop signal or the configured duration. Raises GptTraderError.
 
-    `live` is the command line's switch; `prove` runs the preflight.
+    `live` is the command line's switch; `load` reads the configuration again as at the start; `prove` runs the
+    preflight.
     """
     check_switches(loaded.config, live=live)
     if loaded.config.venue.kind is VenueKind.PAPER:
         compile_with_progress(console, kernel_entry_points())
-    return asyncio.run(_run(loaded, home, console, panel=panel, prove=prove))
+    return asyncio.run(_run(loaded, home, console, panel=panel, load=load, prove=prove))
 
 
-async def _run(loaded: Loaded, home: Path, console: Console, *, panel: bool, prove: Prove | None) -> RunSummary:
+async def _run(
+    loaded: Loaded, home: Path, console: Console, *, panel: bool, load: Callable[[], Loaded], prove: Prove | None
+) -> RunSummary:
     config, clock = loaded.config, SystemClock()
     factory = ExchangeFactory(clock, random.Random(f"{loaded.digest}:{clock.now_ns()}").random)
     adapter = factory.adapter(config)
@@ -135,7 +147,11 @@ async def _run(loaded: Loaded, home: Path, console: Console, *, panel: bool, pro
                 config=loaded.digest,
             )
             market = LiveMarketName(name=run.identity.market, start_ns=clock.now_ns())
-            reason = await _trade(built, market, run, console, config, proof=proof, panel=panel)
+            steering = Steering(built, loaded, load)
+            if built.replayed:
+                steering.recall(recorded.event for recorded in store.read())
+            desk = ControlDesk(built, steering, run=run.store.parent.name)
+            reason = await _trade(built, desk, market, run, console, config, proof=proof, panel=panel)
             return summarise(built, loaded, market, run, reason=reason, end_ns=clock.now_ns())
     finally:
         await factory.close()
@@ -153,6 +169,7 @@ def _held(config: BotConfig, home: Path, account: str) -> Iterator[Lease]:
 
 async def _trade(
     built: BuiltBot,
+    desk: ControlDesk,
     market: LiveMarketName,
     run: SimulatedRun,
     console: Console,
@@ -175,7 +192,7 @@ async def _trade(
         drawing = asyncio.ensure_future(_draw(shown)) if panel else None
         try:
             await built.bot.start(proof)
-            async with control_socket(ControlDesk(built, run=run.store.parent.name), run.store.parent):
+            async with control_socket(desk, run.store.parent), reload_on_hangup(desk, listen=not panel):
                 reason = await built.bot.run_until_stopped(end_ns, END_OF_DURATION)
             if reason.startswith(STOPPED_BY):
                 say_what_stopping_waits_for(console, built, reason)

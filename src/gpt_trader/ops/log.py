@@ -22,6 +22,8 @@ from gpt_trader import __version__
 from gpt_trader.core.clock import NS, SystemClock, iso
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
+    EngineSwapFailed,
+    EngineSwapped,
     Event,
     GuardTripped,
     ModeChanged,
@@ -90,7 +92,7 @@ def level_of(event: Event) -> int:
     match event:
         case SystemError() | OrderFailed() | OrderSightedLate():
             return ERROR
-        case OperatorCommandFailed():
+        case OperatorCommandFailed() | EngineSwapped() | EngineSwapFailed():
             return WARNING
         case GuardTripped() | OrderOutcomeUnknown() | OrderRejected() | StopEscalated() | SlippageExceeded():
             return WARNING

@@ -20,9 +20,13 @@ from rich.text import Text
 from gpt_trader.bot.builder import BuiltBot
 from gpt_trader.core.clock import NS, SystemClock, iso
 from gpt_trader.core.events import (
+    EngineSwapFailed,
+    EngineSwapped,
     Event,
+    FlagSet,
     GuardCleared,
     GuardTripped,
+    LimitsChanged,
     ModeChanged,
     OperatorCommanded,
     OperatorCommandFailed,
@@ -306,6 +310,15 @@ def _alarm_line(event: Event) -> Text | None:
             return Text(
                 f"entries of {event.symbol} " + (f"paused: {event.reason}" if event.reason else "resumed"), "bold"
             )
+        case EngineSwapped():
+            under_way = f"{len(event.in_flight)} orders and {len(event.working)} tactics go on"
+            return Text(f"{event.was} -> {event.engine} by {event.who}: {event.reason}; {under_way}", "bold magenta")
+        case EngineSwapFailed():
+            return Text(f"{event.engine} goes on: {event.problem}", "bold red")
+        case FlagSet():
+            return Text(f"{event.flag} = {event.value} by {event.who}: {event.reason}", "bold")
+        case LimitsChanged():
+            return Text(f"limits changed by {event.who}: {', '.join(event.values) or 'none'}", "bold")
         case OperatorCommanded():
             what = " ".join((event.command, *event.arguments.values()))
             return Text(f"{event.who} says {what}: {event.reason}", "bold")

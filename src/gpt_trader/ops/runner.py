@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ from gpt_trader.bot.simulation import (
     stop_on_signal,
     summarise,
 )
+from gpt_trader.bot.steering import Steering
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
 from gpt_trader.exchange.factory import ExchangeFactory
@@ -26,6 +29,7 @@ from gpt_trader.ops.control import control_socket
 from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
+from gpt_trader.ops.signals import reload_on_hangup
 from gpt_trader.records.opening import open_store
 from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.facts import write_facts
@@ -37,8 +41,11 @@ STOP_SECONDS: Final = 8.0
 """Who was told to stop by a signal has ten seconds before it is killed; two of them are for the log and the wire."""
 
 
-def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) -> RunSummary:
-    """Trade a simulated market to its end, a stop signal, or the configured duration. Raises GptTraderError."""
+def run_simulated(
+    loaded: Loaded, home: Path, console: Console, *, panel: bool, load: Callable[[], Loaded]
+) -> RunSummary:
+    """Trade a simulated market to its end, a stop signal, or the configured duration; `load` reads the configuration
+    again as it was read at the start. Raises GptTraderError."""
     config, began_ns = loaded.config, SystemClock().now_ns()
     stream = open_configured_market(config, home)
     compile_with_progress(console, kernel_entry_points())
@@ -74,6 +81,10 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
             market=run.identity.market,
             config=loaded.digest,
         )
+        steering = Steering(built, loaded, load)
+        if built.replayed:
+            steering.recall(recorded.event for recorded in store.read())
+        desk = ControlDesk(built, steering, run=run.store.parent.name)
         shown = LivePanel(
             built,
             market=stream.name,
@@ -82,13 +93,15 @@ def run_simulated(loaded: Loaded, home: Path, console: Console, *, panel: bool) 
             end_ns=end_ns,
             console=console,
         )
-        with stop_on_signal(built.bot), shown if panel else contextlib.nullcontext():
+        # With a panel SIGHUP says that its terminal has gone; without one, that the configuration is to be read again.
+        gone = (signal.SIGHUP,) if panel else ()
+        with stop_on_signal(built.bot, *gone), shown if panel else contextlib.nullcontext():
             world: World = Watched(adapter, shown.tick) if panel else adapter
             at_end = END_OF_MARKET if end_ns == stream.end_ns else END_OF_DURATION
 
             async def main() -> str:
                 await built.bot.start()
-                async with control_socket(ControlDesk(built, run=run.store.parent.name), run.store.parent):
+                async with control_socket(desk, run.store.parent), reload_on_hangup(desk, listen=not panel):
                     reason = await built.bot.run_until_stopped(end_ns, at_end)
                 if reason.startswith(STOPPED_BY):
                     say_what_stopping_waits_for(console, built, reason)

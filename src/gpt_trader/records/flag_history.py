@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpt_trader.core.events import BootStarted, EngineSelected, Event
+from gpt_trader.core.events import (
+    BootStarted,
+    EngineSelected,
+    EngineSwapFailed,
+    EngineSwapped,
+    Event,
+    FlagCleared,
+    FlagSet,
+    LimitsChanged,
+)
 from gpt_trader.records.reader import read_run
 
 __all__ = ["flag_history"]
@@ -22,5 +31,20 @@ def _sentence(event: Event) -> str:
             return f"boot {event.boot}"
         case EngineSelected():
             return f"{event.engine} by {event.reason}"
+        case FlagSet():
+            return f"{event.flag} = {event.value} ({event.source}) by {event.who}: {event.reason}"
+        case FlagCleared():
+            return f"{event.flag} is the configuration's again: {event.value}, by {event.who}: {event.reason}"
+        case EngineSwapped():
+            return (
+                f"{event.was} -> {event.engine}, {len(event.in_flight)} orders and {len(event.working)} tactics under "
+                f"way, by {event.who}: {event.reason}"
+            )
+        case EngineSwapFailed():
+            return f"{event.engine} went on, wanted by {event.who}: {event.problem}"
+        case LimitsChanged():
+            changed = ", ".join(f"{path} {event.was[path]} -> {value}" for path, value in event.values.items())
+            held = f"; held back: {', '.join(event.held_back)}" if event.held_back else ""
+            return f"limits by {event.who}: {changed or 'none'}{held}"
         case _:
             return ""

@@ -16,7 +16,9 @@ from gpt_trader.core.errors import ConfigError, Number
 from gpt_trader.core.events import (
     BarsSeen,
     EngineSelected,
+    EngineSwapped,
     Event,
+    LimitsChanged,
     ModeChanged,
     OrderApproved,
     OrderFilled,
@@ -47,7 +49,7 @@ class Around(msgspec.Struct, kw_only=True):
     run: RunStarted | None = None
     settings: Mapping[str, Number] = {}
     products: dict[str, ProductListed] = msgspec.field(default_factory=dict)
-    engine: EngineSelected | None = None
+    engine: EngineSelected | EngineSwapped | None = None
     mode: Mode = Mode.NORMAL
     mode_reason: str = ""
     pauses: dict[str, str] = msgspec.field(default_factory=dict)
@@ -63,9 +65,11 @@ class Around(msgspec.Struct, kw_only=True):
                 self.run = self.run or event
             case SettingsApplied():
                 self.settings = event.values
+            case LimitsChanged():
+                self.settings = {**self.settings, **event.values}
             case ProductListed():
                 self.products[event.symbol] = event
-            case EngineSelected():
+            case EngineSelected() | EngineSwapped():
                 self.engine = event
             case ModeChanged():
                 self.mode, self.mode_reason = event.mode, event.reason

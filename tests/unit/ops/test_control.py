@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.house_under_test import House, a_house
+from tests.steered import Configuration
 
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.events import OperatorCommanded
@@ -27,12 +28,16 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
+def a_desk(house: House, run: str) -> ControlDesk:
+    return ControlDesk(house.built, Configuration(house.folder).steering(house), run=run)
+
+
 def serve(house: House, folder: Path, talk: Callable[[Path], Awaitable[Any]]) -> Any:
     """Open the socket in `folder`, let `talk` use it, close it."""
     folder.mkdir(parents=True, exist_ok=True)
 
     async def main() -> Any:
-        async with control_socket(ControlDesk(house.built, run="a-run"), folder) as path:
+        async with control_socket(a_desk(house, run="a-run"), folder) as path:
             result = await talk(path)
             await asyncio.sleep(0.05)  # connections that were only tried are accepted, and closed
             return result
@@ -182,7 +187,7 @@ def test_which_of_several_must_be_said(house: House, tmp_path: Path) -> None:
     """A command never goes to a bot by accident."""
 
     async def two(_: Path) -> str:
-        async with control_socket(ControlDesk(house.built, run="b-run"), tmp_path / "runs" / "b-run"):
+        async with control_socket(a_desk(house, run="b-run"), tmp_path / "runs" / "b-run"):
 
             def talk() -> tuple[str, Running]:
                 with pytest.raises(ConfigError) as error:

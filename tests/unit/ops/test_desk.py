@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from tests.builders import D, an_order
-from tests.house_under_test import House, a_config, a_house, steady_market
+from tests.house_under_test import House, a_house, steady_market
+from tests.steered import Configuration
 
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import ConfigError
@@ -18,8 +19,9 @@ from gpt_trader.ops.desk import Answer, Command, ControlDesk
 
 def play(folder: Path, *commands: tuple[str, dict[str, str]], **order: Any) -> tuple[House, list[Answer | str], Answer]:
     """An entry that rests far below the market, then the commands, two seconds apart, then the status."""
-    with a_house(folder, a_config(), steady_market([60_000] * 90)) as house:
-        desk = ControlDesk(house.built, run="a-run")
+    configuration = Configuration(folder)
+    with a_house(folder, configuration.load().config, steady_market([60_000] * 90)) as house:
+        desk = ControlDesk(house.built, configuration.steering(house), run="a-run")
         answers: list[Answer | str] = []
 
         async def scenario() -> Answer:

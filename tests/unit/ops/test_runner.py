@@ -18,6 +18,7 @@ from gpt_trader.market.catalog_writer import import_market
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.ops.log import LOG_NAME
 from gpt_trader.ops.runner import run_simulated
+from gpt_trader.report.summary import RunSummary
 
 QUIET = Console(file=io.StringIO(), force_terminal=False)
 
@@ -28,9 +29,14 @@ def loaded(env: Mapping[str, str] | None = None, **overrides: Any) -> Loaded:
     return load("dev_entry", overrides=named, env=env or {})
 
 
+def simulated(asked: Loaded, home: Path) -> RunSummary:
+    """One that nobody watches or steers."""
+    return run_simulated(asked, home, QUIET, panel=False, load=lambda: asked)
+
+
 def test_a_run_leaves_a_store_a_log_and_figures_that_agree(state_home: Path) -> None:
     """Twenty minutes of a made-up market."""
-    summary = run_simulated(loaded(run__duration="20m"), state_home, QUIET, panel=False)
+    summary = simulated(loaded(run__duration="20m"), state_home)
 
     (store,) = stores(state_home)
     assert summary.store == str(store)
@@ -44,7 +50,7 @@ def test_a_duration_ends_a_longer_market(state_home: Path, tmp_path: Path) -> No
     stream = ArrayStream([a_product()], some_bars(*range(11_900, 12_000)), name="mine")
     import_market(state_home, "mine", stream, now_ns=MINUTE_NS, sources=())
 
-    summary = run_simulated(loaded(venue__market="mine", run__duration="10m"), state_home, QUIET, panel=False)
+    summary = simulated(loaded(venue__market="mine", run__duration="10m"), state_home)
 
     assert summary.stopped_by == "end of duration"
     assert summary.end == "2025-06-16 00:10:00.000Z"
@@ -53,6 +59,6 @@ def test_a_duration_ends_a_longer_market(state_home: Path, tmp_path: Path) -> No
 def test_what_cannot_be_built_is_refused_before_a_store_is_made(state_home: Path) -> None:
     """A preview that the venue does not have; the folder of runs stays empty."""
     with pytest.raises(ConfigError, match="has no order preview"):
-        run_simulated(loaded({"ORDER_PREVIEW_ENABLED": "true"}, run__duration="1h"), state_home, QUIET, panel=False)
+        simulated(loaded({"ORDER_PREVIEW_ENABLED": "true"}, run__duration="1h"), state_home)
 
     assert left_behind(state_home) == []

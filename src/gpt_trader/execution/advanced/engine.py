@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from gpt_trader.core.values import ExecutionReport, OrderRequest
@@ -25,9 +26,10 @@ class AdvancedExecutionEngine:
 
     name: Final = "AdvancedExecutionEngine"
 
-    def __init__(self, pipeline: ExecutionPipeline, guards: GuardManager) -> None:
+    def __init__(self, pipeline: ExecutionPipeline, guards: GuardManager, tactics: Collection[str]) -> None:
         self._pipeline = pipeline
         self._guards = guards
+        self._tactics = tactics
 
     @classmethod
     def furnish(cls, parts: SharedParts, *, dynamic_sizing: bool, impact_guard: bool) -> AdvancedExecutionEngine:
@@ -60,7 +62,12 @@ class AdvancedExecutionEngine:
                 targets=True,
             ),
             parts.guards,
+            parts.tactics.keys(),
         )
+
+    @property
+    def tactics(self) -> Collection[str]:
+        return self._tactics
 
     async def place_order(self, order: OrderRequest) -> ExecutionReport:
         return await self._pipeline.run(order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from gpt_trader.core.values import ExecutionReport, OrderRequest
@@ -52,6 +53,10 @@ class LiveExecutionEngine:
             ),
             parts.guards,
         )
+
+    @property
+    def tactics(self) -> Collection[str]:
+        return BASELINE_TACTICS
 
     async def place_order(self, order: OrderRequest) -> ExecutionReport:
         return await self._pipeline.run(order)
