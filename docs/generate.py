@@ -159,11 +159,15 @@ record or past its day fails a test and `gpt-trader adr check`.
 ```sh
 gpt-trader flags list                              # every flag as a run would begin with it
 gpt-trader flags show enable_market_impact_guard   # and everybody who said something of it
+gpt-trader flags list --run NAME                   # as a running bot has them: value, source, since, who, why
+gpt-trader flags set enable_market_impact_guard false --reason TEXT
+gpt-trader flags unset enable_market_impact_guard --reason TEXT
 gpt-trader flags history last                      # what a run began with, and every change since
 ```
 
 A flag is set like any other setting: defaults < profile < risk file < env file < environment < command line. \
-`flags show` prints all of them with the time at which a file was written; the last one counts.
+`flags show` prints all of them with the time at which a file was written; the last one counts. On a running bot the \
+word of a person stands above all of these, and a latch above that: [rollback.md](rollback.md).
 """
 
 

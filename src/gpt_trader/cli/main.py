@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "pause": ("gpt_trader.cli.steer:pause", ""),
     "resume": ("gpt_trader.cli.steer:resume", ""),
     "reduce-only": ("gpt_trader.cli.steer:reduce_only", ""),
+    "rollback": ("gpt_trader.cli.steer:rollback", ""),
     "reload": ("gpt_trader.cli.steer:reload", ""),
     "kill": ("gpt_trader.cli.steer:kill", ""),
     "report": ("gpt_trader.cli.report:report", ""),

@@ -9,7 +9,19 @@ from typing import Any
 
 import click
 
-__all__ = ["kill", "mode", "pause", "ps", "reduce_only", "reload", "resume", "status", "steering_options", "tell"]
+__all__ = [
+    "kill",
+    "mode",
+    "pause",
+    "ps",
+    "reduce_only",
+    "reload",
+    "resume",
+    "rollback",
+    "status",
+    "steering_options",
+    "tell",
+]
 
 
 HELD_BACK = 1
@@ -104,6 +116,16 @@ def pause(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
 def resume(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
     """Take a pause back; a guard that pauses the symbol goes on doing so."""
     tell("resume", {"symbol": symbol}, run=run, reason=reason, as_json=as_json)
+
+
+@click.command()
+@steering_options
+def rollback(*, run: str | None, reason: str, as_json: bool) -> None:
+    """Give every new intent to LiveExecutionEngine, now; what is under way is finished as it was begun.
+
+    Both engine flags are latched off: no file, variable or restart turns them on again before `flags unset`.
+    """
+    tell("rollback", {}, run=run, reason=reason, as_json=as_json)
 
 
 @click.command()

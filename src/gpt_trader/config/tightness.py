@@ -9,8 +9,8 @@ from typing import Final
 
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.config.flags import ENGINE_FLAGS
-from gpt_trader.config.load import value_at
 from gpt_trader.config.names import known_settings
+from gpt_trader.config.risk import StrictModel
 
 __all__ = ["NEEDS_RESTART", "RELOADED", "Change", "changed_settings", "judge"]
 
@@ -139,7 +139,19 @@ RELOADED: Final = frozenset(
 
 def changed_settings(before: BotConfig, after: BotConfig) -> tuple[str, ...]:
     """Paths whose value differs."""
-    return tuple(path for path in known_settings() if value_at(before, path) != value_at(after, path))
+    old, new = _flat(before), _flat(after)
+    return tuple(path for path in known_settings() if old[path] != new[path])
+
+
+def _flat(config: BotConfig) -> dict[str, object]:
+    """Every setting by its path."""
+    flat: dict[str, object] = {}
+    for name, value in config:
+        if isinstance(value, StrictModel):
+            flat.update({f"{name}.{leaf}": each for leaf, each in value})
+        else:
+            flat[name] = value
+    return flat
 
 
 def judge(path: str, before: object, after: object) -> Change:

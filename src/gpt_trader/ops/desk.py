@@ -59,6 +59,7 @@ class ControlDesk:
             "kill": self._kill,
             "set_flag": self._set_flag,
             "unset_flag": self._unset_flag,
+            "rollback": self._rollback,
             "reload": self._reload,
         }
 
@@ -200,6 +201,10 @@ class ControlDesk:
         self._steering.unset_flag(flag.name, who=command.who, reason=command.reason)
         state = next(state for state in self._steering.flags() if state.flag == flag.name)
         return {flag.name: as_text(state.value), "source": state.source, "engine": self._bot.engine.name}
+
+    async def _rollback(self, command: Command) -> Answer:
+        self._steering.latch_engine_off(who=command.who, reason=command.reason)
+        return {"engine": self._bot.engine.name}
 
     async def _reload(self, command: Command) -> Answer:
         confirmed = command.arguments.get("confirm", "") == CONFIRMED

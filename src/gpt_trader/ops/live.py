@@ -151,7 +151,7 @@ async def _run(
             if built.replayed:
                 steering.recall(recorded.event for recorded in store.read())
             desk = ControlDesk(built, steering, run=run.store.parent.name)
-            reason = await _trade(built, desk, market, run, console, config, proof=proof, panel=panel)
+            reason = await _trade(built, desk, market, run, console, config=config, proof=proof, panel=panel)
             return summarise(built, loaded, market, run, reason=reason, end_ns=clock.now_ns())
     finally:
         await factory.close()
@@ -173,8 +173,8 @@ async def _trade(
     market: LiveMarketName,
     run: SimulatedRun,
     console: Console,
-    config: BotConfig,
     *,
+    config: BotConfig,
     proof: PreflightPassed | None,
     panel: bool,
 ) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gpt_trader.config.flags import FLAGS
 from gpt_trader.core.events import (
     BootStarted,
     EngineSelected,
@@ -43,8 +44,14 @@ def _sentence(event: Event) -> str:
         case EngineSwapFailed():
             return f"{event.engine} went on, wanted by {event.who}: {event.problem}"
         case LimitsChanged():
-            changed = ", ".join(f"{path} {event.was[path]} -> {value}" for path, value in event.values.items())
-            held = f"; held back: {', '.join(event.held_back)}" if event.held_back else ""
-            return f"limits by {event.who}: {changed or 'none'}{held}"
+            return _limits(event)
         case _:
             return ""
+
+
+def _limits(event: LimitsChanged) -> str:
+    """Flags have lines of their own."""
+    flags = {flag.path for flag in FLAGS}
+    changed = [f"{path} {event.was[path]} -> {value}" for path, value in event.values.items() if path not in flags]
+    held = f"; held back: {', '.join(event.held_back)}" if event.held_back else ""
+    return f"limits by {event.who}: {', '.join(changed) or 'none'}{held}" if changed or held else ""

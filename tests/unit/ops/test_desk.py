@@ -12,7 +12,14 @@ from tests.steered import Configuration
 
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.events import GuardTripped, ModeChanged, OperatorCommanded, OperatorCommandFailed, OrderCancelled
+from gpt_trader.core.events import (
+    EngineSwapped,
+    GuardTripped,
+    ModeChanged,
+    OperatorCommanded,
+    OperatorCommandFailed,
+    OrderCancelled,
+)
 from gpt_trader.core.values import OrderType, Side, TimeInForce
 from gpt_trader.ops.desk import Answer, Command, ControlDesk
 
@@ -84,6 +91,33 @@ def test_reduce_only_leaves_what_rests(tmp_path: Path) -> None:
 
     assert status["mode"] == "REDUCE_ONLY"
     assert list(status["orders"].values()) == ["ACTIVE"]  # type: ignore[attr-defined]
+
+
+def test_rollback_and_the_way_back(tmp_path: Path) -> None:
+    """A latch on both flags; each is unset by its name."""
+    house, answers, status = play(
+        tmp_path,
+        ("set_flag", {"flag": "enable_market_impact_guard", "value": "true"}),
+        ("rollback", {}),
+        ("set_flag", {"flag": "enable_market_impact_guard", "value": "true"}),
+        ("unset_flag", {"flag": "enable_market_impact_guard"}),
+    )
+
+    assert answers[0] == {"enable_market_impact_guard": "true", "engine": "AdvancedExecutionEngine"}
+    assert answers[1] == {"engine": "LiveExecutionEngine"}
+    assert "latched false by ann: why" in str(answers[2])
+    assert answers[3]["source"] == "default"  # type: ignore[index]
+    assert status["engine"] == "LiveExecutionEngine"
+    (_, back) = house.of(EngineSwapped)
+    assert list(back.in_flight.values()) == ["ACTIVE"], "the resting order went on"
+    assert list(status["orders"].values()) == ["ACTIVE"]  # type: ignore[attr-defined]
+
+
+def test_a_reload_answers_what_it_did(tmp_path: Path) -> None:
+    """Nothing, where no file has changed."""
+    _, (answer,), _ = play(tmp_path, ("reload", {}))
+
+    assert answer == {"changed": {}, "held_back": {}, "engine": "LiveExecutionEngine"}
 
 
 def test_pause_and_resume(tmp_path: Path) -> None:
