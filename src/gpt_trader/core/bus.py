@@ -63,16 +63,12 @@ class EventBus:
             raise
         if first is not None:
             first(event)
-        self._untold.append(event)
-        if not self._telling:
-            self._tell_all()
-
-    def _tell_all(self) -> None:
-        """In the order of the log: what a listener publishes is told after everybody has heard what it heard."""
+        if self._telling:  # in the order of the log: it is told after everybody has heard what its publisher heard
+            self._untold.append(event)
+            return
         self._telling = True
         try:
-            while self._untold:
-                event = self._untold.popleft()
+            while True:
                 for name, listener in self._told.get(type(event)) or self._listeners_of(type(event)):
                     try:
                         listener(event)
@@ -80,6 +76,9 @@ class EventBus:
                         raise
                     except Exception as error:  # noqa: BLE001 - one of the two places: a listener must not stop the order path
                         self._failed(name, event, error)
+                if not self._untold:
+                    return
+                event = self._untold.popleft()
         finally:
             self._telling = False
             self._untold.clear()

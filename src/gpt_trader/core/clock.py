@@ -197,6 +197,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     _stopping: bool
     _selector: selectors.BaseSelector
     _process_events: Callable[[list[tuple[selectors.SelectorKey, int]]], None]
+    get_debug = staticmethod(bool)  # every handle and future asks: a "no" without a call of Python's
 
     def __init__(self, clock: VirtualClock, world: World, pace: float | None = None) -> None:
         self._virtual_clock = clock
@@ -223,7 +224,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def call_later(
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        return self.call_at(self.time() + delay, callback, *args, context=context)
+        when = (self._virtual_clock.reached_ns - self._start_ns) / NS + delay  # `call_at`, without the calls
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._timers_set += 1
+        heapq.heappush(self._timers, (when, self._timers_set, timer))
+        return timer
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -266,7 +271,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             until_ns = self._paced(until_ns, self._pace)
             if until_ns <= now_ns:
                 return
-        self._virtual_clock.move_to(self._world.advance(until_ns))
+        reached_ns = self._world.advance(until_ns)
+        if reached_ns > self._virtual_clock.reached_ns:
+            self._virtual_clock.move_to(reached_ns)
 
     def _paced(self, until_ns: int | None, pace: float) -> int:
         """Market time passes no faster than `pace` seconds a second, in steps short enough to stay responsive."""

@@ -125,9 +125,10 @@ class PaperExchange:
             entry_latency_ns=entry_latency_ms * 1_000_000,
             ack_latency_ns=ack_latency_ms * 1_000_000,
         )
+        self.market: MarketView = self._venue.view
         self._symbols: frozenset[str] = frozenset()
-        self._told_of_all = False
-        """Every product of the market is subscribed to."""
+        self._looks_ahead = False
+        """Somebody looks at bars ahead of time, and is told of every product of the market."""
         self._on_market: MarketListener | None = None
         self._on_account: AccountListener | None = None
         self._look: Callable[[BarsAhead], int] | None = None
@@ -153,10 +154,6 @@ class PaperExchange:
     @property
     def account_name(self) -> str:
         return ""
-
-    @property
-    def market(self) -> MarketView:
-        return self._venue.view
 
     @property
     def venue(self) -> SimulatedVenue:
@@ -190,7 +187,7 @@ class PaperExchange:
             if symbol not in listed:
                 raise ConfigError(f"symbols: {symbol} is not in this market; it has {', '.join(sorted(listed))}")
         self._symbols = frozenset(symbols)
-        self._told_of_all = self._symbols.issuperset(listed)
+        self._looks_ahead = self._look is not None and self._symbols.issuperset(listed)
         self._on_market = on_market
         self._on_account = on_account
         if self._clock.now_ns() > self._stream.start_ns:
@@ -245,7 +242,9 @@ class PaperExchange:
         Raises InsufficientBalanceError or InvalidOrderError (with the venue's code) when the venue refuses it.
         """
         number = self._venue.submit(READ_BODY(prepared.body))
-        news = await _answer(self._sends, number)
+        answer: asyncio.Future[OrderNews] = asyncio.get_running_loop().create_future()
+        self._sends.setdefault(number, deque()).append(answer)
+        news = await answer  # several askers are answered in the order in which they asked
         if news.kind is OrderNewsKind.ACKNOWLEDGED and news.state is OrderState.REJECTED:
             if news.reason == "insufficient_margin":
                 raise InsufficientBalanceError(f"{news.client_order_id}: {news.reason}")
@@ -255,7 +254,9 @@ class PaperExchange:
     async def cancel(self, client_order_id: str, venue_order_id: str, symbol: str) -> None:  # noqa: ARG002
         number = self._known(client_order_id, venue_order_id)
         self._venue.cancel(number)
-        news = await _answer(self._cancels, number)
+        answer: asyncio.Future[OrderNews] = asyncio.get_running_loop().create_future()
+        self._cancels.setdefault(number, deque()).append(answer)
+        news = await answer
         if news.state is not OrderState.CANCELLED:
             raise InvalidOrderError(f"{client_order_id}: too late, the order is {news.state}", "not_open")
 
@@ -303,12 +304,13 @@ class PaperExchange:
 
     def read_ahead(self, look: Callable[[BarsAhead], int], passed: Callable[[Ints], None]) -> None:
         self._look, self._passed = look, passed
+        self._looks_ahead = self._symbols.issuperset(self.products())
 
-    def _pass_quiet_bars(self, until_ns: int) -> None:
-        if self._look is None or self._passed is None or not self._told_of_all:
+    def _pass_quiet_bars(self, ahead: BarsAhead) -> None:
+        if self._look is None or self._passed is None:
             return
-        ahead = self._venue.bars_ahead(until_ns)
-        if ahead is not None and (passed := self._look(ahead)):
+        passed = self._look(ahead)
+        if passed:
             marks = self._venue.pass_bars(int(ahead.close_ns[passed - 1]))
             self._clock.move_to(self._venue.now_ns)
             if ahead.marks_later:
@@ -316,14 +318,14 @@ class PaperExchange:
 
     def advance(self, until_ns: int | None) -> int:
         """Move market and clock to the next moment at which somebody is told something; see core.clock.World."""
-        if until_ns is not None:
-            self._pass_quiet_bars(until_ns)
-        going = self._venue.advance(until_ns)
-        if not going and until_ns is None:
+        venue = self._venue
+        if until_ns is not None and self._looks_ahead and (ahead := venue.bars_ahead(until_ns)) is not None:
+            self._pass_quiet_bars(ahead)
+        if not venue.advance(until_ns) and until_ns is None:
             raise SimulationOver
-        now_ns = self._venue.now_ns
+        now_ns = venue.now_ns
         self._clock.move_to(now_ns)
-        if self._venue.has_to_tell:
+        if venue.has_to_tell:
             self._tell()
         return now_ns
 
@@ -431,13 +433,6 @@ def _check_ticket(ticket: OrderTicket, product: ProductSpec) -> None:
 
 def _on_grid(value: Decimal, unit: Decimal) -> bool:
     return value.is_finite() and value > 0 and value % unit == 0
-
-
-async def _answer(waiting: dict[int, deque[asyncio.Future[OrderNews]]], number: int) -> OrderNews:
-    """Wait for the venue's answer about an order; several askers are answered in the order in which they asked."""
-    future: asyncio.Future[OrderNews] = asyncio.get_running_loop().create_future()
-    waiting.setdefault(number, deque()).append(future)
-    return await future
 
 
 def _resolve(waiting: dict[int, deque[asyncio.Future[OrderNews]]], news: OrderNews) -> None:

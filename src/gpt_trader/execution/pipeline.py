@@ -41,7 +41,7 @@ class IntentRegister:
     def begin(self, order: OrderRequest) -> Slot:
         """Hold the slot (strategy, symbol, opening or closing) while the intent is in the hallway, until `end`. Raises
         Refused."""
-        slot = (order.strategy, order.symbol, order.purpose.value)
+        slot = (order.strategy, order.symbol, str(order.purpose))
         if order.intent_id in self._decided:
             raise Refused(Stage.SIGNAL, Refusal.DUPLICATE_INTENT, intent_id=order.intent_id)
         holder = self._deciding.get(slot) or self._orders.slot_busy(order.strategy, order.symbol, order.purpose)

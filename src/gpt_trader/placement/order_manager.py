@@ -31,7 +31,7 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.values import TERMINAL, ZERO, OrderState, Purpose, Side
 from gpt_trader.exchange.base import FillUpdate, OrderUpdate
-from gpt_trader.placement.order_states import NEVER_PLACED, RANK, is_late_sighting, is_news
+from gpt_trader.placement.order_states import NEVER_PLACED, NEWS, RANK, is_late_sighting
 
 __all__ = [
     "CLOSED_ORDERS_MAX",
@@ -218,7 +218,10 @@ class OrderManager:
             if self.on_foreign is not None:
                 self.on_foreign(update)
             return
-        if not self._goes_forward(order, update):
+        if update.state is order.state and order.state in TERMINAL:
+            if update.filled <= order.claimed:
+                return  # ended as known, and no trades that we have not seen
+        elif (order.state, update.state) not in NEWS:
             return
         if order.state in NEVER_PLACED and is_late_sighting(order.state, update.state):
             self._alarm(order)
@@ -272,12 +275,6 @@ class OrderManager:
                 return OrderFailed(at_ns=now_ns, intent_id=intent, client_order_id=name, code=update.reason)
             case _:  # UNKNOWN
                 return OrderOutcomeUnknown(at_ns=now_ns, intent_id=intent, client_order_id=name, message=update.reason)
-
-    @staticmethod
-    def _goes_forward(order: ManagedOrder, update: OrderUpdate) -> bool:
-        if update.state is order.state and order.state in TERMINAL:
-            return update.filled > order.claimed  # ended as known, but with trades we have not seen
-        return is_news(order.state, update.state)
 
     def _alarm(self, order: ManagedOrder) -> None:
         """It counted as never placed, and here it is."""
@@ -373,7 +370,8 @@ class OrderManager:
                 return
             case _:
                 return
-        self._close_if_settled(order)
+        if order.state in TERMINAL:
+            self._close_if_settled(order)
         listeners = self._listeners.get(event.client_order_id)
         if listeners:
             for listener in tuple(listeners):
@@ -392,7 +390,8 @@ class OrderManager:
             self._living.setdefault(order.submitted.symbol, {})[name] = order
 
     def _close_if_settled(self, order: ManagedOrder) -> None:
-        if order.state not in TERMINAL or order.filled < order.claimed:
+        """`order` is at an end; with every trade that the venue spoke of it is closed."""
+        if order.filled < order.claimed:
             return
         name = order.submitted.client_order_id
         if name in self._closed or name in self._watched:

@@ -13,7 +13,7 @@ from typing import Final
 
 from gpt_trader.core.values import OrderState
 
-__all__ = ["MEANING", "NEVER_PLACED", "RANK", "is_late_sighting", "is_news", "table"]
+__all__ = ["MEANING", "NEVER_PLACED", "NEWS", "RANK", "is_late_sighting", "is_news", "table"]
 
 RANK: Final = {
     OrderState.PENDING: 0,
@@ -55,6 +55,10 @@ def is_news(known: OrderState, told: OrderState) -> bool:
     if told is OrderState.UNKNOWN:
         return known is OrderState.SUBMITTED
     return RANK[told] > RANK[known] or is_late_sighting(known, told)
+
+
+NEWS: Final = frozenset((known, told) for known in OrderState for told in OrderState if is_news(known, told))
+"""The same for every pair: what is told of an order is looked up here, some three times for each of them."""
 
 
 def table() -> Mapping[OrderState, tuple[OrderState, ...]]:

@@ -98,10 +98,10 @@ class OrderSubmitter:
             raise Refused(Stage.SUBMISSION, Refusal.DRY_RUN, body_digest=prepared.digest)
         self._bus.publish(self._fact(prepared))
         await self._bus.commit()
-        if self.may_ask:
-            await self._send(prepared)
-        else:
+        if not self.may_ask:
             self._tell(ticket, OrderState.FAILED, Refusal.LEASE_TOO_SHORT.value)
+        elif (error := await self._attempt(prepared)) is not None:  # only a failed one pays for the retry machinery
+            await self._retry(prepared, error)
         order = self._orders.find(ticket.client_order_id)
         assert order is not None, "a submitted order is known until it is closed and long past"
         return order
@@ -186,11 +186,8 @@ class OrderSubmitter:
             return False
         return True
 
-    async def _send(self, prepared: PreparedOrder) -> None:
-        """One attempt at full speed; only a failed one pays for the retry machinery."""
-        error = await self._attempt(prepared)
-        if error is None:
-            return
+    async def _retry(self, prepared: PreparedOrder, error: ExchangeError) -> None:
+        """After the first attempt failed by `error`."""
         errors = [error]
         retrying = tenacity.AsyncRetrying(
             sleep=self._clock.sleep,

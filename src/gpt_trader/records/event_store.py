@@ -119,7 +119,12 @@ class EventStore:
         if self._failed:
             raise StoreError(self._failed)
         if not self.durable:
-            return self._take(event)
+            # Events are frozen, so encoding them can wait until there are many: it is then twice as quick.
+            self._sequence += 1
+            self._waiting.append(event)
+            if len(self._waiting) >= BLOCK_EVENTS:
+                self.flush()
+            return self._sequence
         payload = encode(event)
         _check_readable(payload, event)
         sequence, previous = self._sequence + 1, self._digest
@@ -154,14 +159,6 @@ class EventStore:
             return
         self._shared = loop.create_future()
         loop.call_soon(self._flush_for_all, self._shared)
-
-    def _take(self, event: Event) -> int:
-        """Events are frozen, so encoding them can wait until there are many: it is then twice as quick."""
-        self._sequence += 1
-        self._waiting.append(event)
-        if len(self._waiting) >= BLOCK_EVENTS:
-            self.flush()
-        return self._sequence
 
     def _seal(self) -> None:
         """Bring what waits into the chain, as one block. Raises StoreError for an event that cannot be written."""

@@ -204,11 +204,11 @@ class OrderMetricsReporter:
         line = OrderLine(submitted=event, engine=self._engines.get(event.intent_id, UNKNOWN))
         self._living[event.client_order_id] = line
         self.orders += 1
-        self.by_state[line.state.value] += 1
+        self.by_state[str(line.state)] += 1
         self.by_engine[line.engine] += 1
         self.by_tactic[event.tactic or UNKNOWN] += 1
-        self.by_purpose[event.purpose.value] += 1
-        self.by_order_type[event.order_type.value] += 1
+        self.by_purpose[str(event.purpose)] += 1
+        self.by_order_type[str(event.order_type)] += 1
 
     def _on_rejected(self, event: OrderRejected) -> None:
         self.venue_rejects[event.code or UNKNOWN] += 1
@@ -219,9 +219,9 @@ class OrderMetricsReporter:
         line = self._living.get(name) or self._ended.get(name)
         if line is None:
             return
-        self.by_state[line.state.value] -= 1
+        self.by_state[str(line.state)] -= 1
         line.apply(event)
-        self.by_state[line.state.value] += 1
+        self.by_state[str(line.state)] += 1
         if line.state.is_terminal:
             self._end(name, line)
         elif name in self._ended:
@@ -235,8 +235,8 @@ class OrderMetricsReporter:
 
     def _on_filled(self, event: OrderFilled) -> None:
         self.fills += 1
-        self.fills_by_side[event.side.value] += 1
-        self.fills_by_liquidity[event.liquidity.value] += 1
+        self.fills_by_side[str(event.side)] += 1
+        self.fills_by_liquidity[str(event.liquidity)] += 1
         self.fills_by_cause[event.cause] += 1
         self.traded += event.price * event.quantity
         self.fees += event.fee
@@ -250,7 +250,7 @@ class OrderMetricsReporter:
             return
         worse = event.price - event.arrival_mid if event.side is Side.BUY else event.arrival_mid - event.price
         amount, notional = worse * event.quantity, event.arrival_mid * event.quantity
-        order_type = line.submitted.order_type.value if line else UNKNOWN
+        order_type = str(line.submitted.order_type) if line else UNKNOWN
         tactic = (line.submitted.tactic if line else "") or UNKNOWN
         engine = line.engine if line else UNKNOWN
         self.cost.add(amount, notional)

@@ -110,6 +110,9 @@ ROW_NEXT: Final = _HEADER("row_next")
 ORDER_SAID: Final = _ORDER["expire"] + 1
 """How many numbers of an order's record are the client's words: all up to its expiry."""
 ORDER_SENT: Final = _ORDER["sent_ns"]
+NEVER: Final = layout.NEVER
+NEEDS: Final = layout.NEED_ROWS | layout.NEED_ROOM
+OVER: Final = layout.OVER
 ORDER_WIDTH: Final = len(layout.places(layout.ORDER))
 NOTICE_WIDTH: Final = len(layout.places(layout.NOTICE))
 FILL_WIDTH: Final = len(layout.places(layout.FILL))
@@ -155,7 +158,8 @@ class SimulatedVenue:
         self._accounts: dict[int, Account] = {}
         """What was worked out since the last move of the venue; nothing changes between two of them."""
         self._entry_latencies = self.settings.entry_latency.series_ns("entry_latency", self.settings.seed).tolist()
-        self._woke = False
+        self.has_to_tell = False
+        """Whether the last move ended with news or bars to be taken, or with the market."""
         self._requests = 0
         self._last_due_ns = 0
         self._names: dict[int, str] = {}
@@ -173,6 +177,7 @@ class SimulatedVenue:
         self._ahead = RowsAhead(self._products)
         self._trades_ahead = TradesAhead(self._memory, self._products)
         self._next_rows()
+        self._next_close_ns = self._ahead.next_close_ns
 
     def _set_up_accounts(self, cash: Sequence[Decimal], start_ns: int) -> None:
         volume = whole(self.settings.volume_before, E8, "volume_before")
@@ -199,11 +204,6 @@ class SimulatedVenue:
     @property
     def now_ns(self) -> int:
         return self._numbers_of_header[NOW]
-
-    @property
-    def has_to_tell(self) -> bool:
-        """Whether the last move ended with news or bars to be taken, or with the market."""
-        return self._woke
 
     @property
     def is_over(self) -> bool:
@@ -239,20 +239,20 @@ class SimulatedVenue:
         self._accounts.clear()
         self._face.forget()
         if self._delayed is not None:
-            self._woke = True
+            self.has_to_tell = True
             return self._run_delayed(self._delayed, until)
         return self._run(until)
 
     def _run(self, until: int) -> bool:
-        while True:
-            answer = advance(self._header, until)
+        answer = advance(self._header, until)
+        while answer & NEEDS:
             if answer & layout.NEED_ROWS:
                 self._next_rows()
-            elif answer & layout.NEED_ROOM:
-                self._memory.grow()
             else:
-                self._woke = answer != 0
-                return not answer & layout.OVER
+                self._memory.grow()
+            answer = advance(self._header, until)
+        self.has_to_tell = answer != 0
+        return not answer & OVER
 
     def bars_ahead(self, until_ns: int) -> BarsAhead | None:
         """Bars that close next and by `until_ns`, if until the last of them nothing else can happen but that an
@@ -260,8 +260,7 @@ class SimulatedVenue:
         header = self._numbers_of_header
         bar_next = header[BAR_NEXT]
         # Most timers are due before the next bar closes; then there is nothing to look for.
-        next_ns = self._ahead.next_close_ns(header[ROW_NEXT]) if bar_next == layout.NEVER else bar_next
-        if until_ns < next_ns:
+        if until_ns < (self._next_close_ns(header[ROW_NEXT]) if bar_next == NEVER else bar_next):
             return None
         quiet = (
             header[NOTICES_HEAD] == header[NOTICES_TAIL]
@@ -275,7 +274,7 @@ class SimulatedVenue:
         for place in self._living_places:
             if self._of_products[place]:
                 return None
-        if bar_next != layout.NEVER:
+        if bar_next != NEVER:
             return self._trades_ahead.find(header[NOW], until_ns)
         # On bars the mark is their close, unless the market publishes a mark of its own.
         follow = all(self._of_products[product.place + MARK_ROW] == 0 for product in self._products)
@@ -358,7 +357,7 @@ class SimulatedVenue:
             order.post_only,
             order.reduce_only,
             _on_grid(order.limit_price, product.tick, "limit_price"),
-            _on_grid(order.stop_price, product.tick, "stop_price"),
+            0 if order.stop_price is None else _on_grid(order.stop_price, product.tick, "stop_price"),
             _on_grid(order.quantity, product.lot, "quantity"),
             order.expire_ns or 0,
         )

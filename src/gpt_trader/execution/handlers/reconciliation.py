@@ -94,7 +94,7 @@ class ReconciliationHandler:
     @staticmethod
     def _outcome(placed: PlacedOrder) -> str:
         if placed.filled >= placed.approved.order.quantity:
-            return OrderState.FILLED.value
+            return str(OrderState.FILLED)
         if placed.working:
             return WORKING
         if ReconciliationHandler._is_unproven(placed):
@@ -103,7 +103,7 @@ class ReconciliationHandler:
             return "RESTING"
         if placed.filled and placed.state.is_terminal:
             return OrderState.PARTIALLY_FILLED.value
-        return placed.state.value
+        return str(placed.state)
 
     @staticmethod
     def _slippage_bps(placed: PlacedOrder) -> Decimal | None:
