@@ -56,9 +56,13 @@ def test_users_do_not_install_what_developers_need(checkout: Path) -> None:
 
 
 def test_continuous_integration_checks_and_tests() -> None:
-    """The script that decides runs both, stops at the first failure, and can be executed."""
+    """The script that decides runs all, the long tests too, stops at the first failure, and can be executed."""
     script = ROOT / ".ci" / "run"
     lines = script.read_text(encoding="utf8").splitlines()
     assert os.access(script, os.X_OK)
     assert "set -euo pipefail" in lines
-    assert [line for line in lines if line.startswith("make ")] == ["make check", "make test"]
+    assert [line for line in lines if line.startswith("make ")] == [
+        "make check",
+        'make test ARGS="--durations=25"',
+        'make test ARGS="-m long --durations=25"',
+    ]

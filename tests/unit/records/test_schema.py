@@ -35,6 +35,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     Decimal | None: st.none() | DECIMALS,
     int | None: st.none() | INTS,
     tuple[str, ...]: st.lists(WORDS, max_size=3).map(tuple),
+    Mapping[str, str]: st.dictionaries(WORDS, WORDS, max_size=4),
     Mapping[str, Number]: st.dictionaries(WORDS, NUMBERS, max_size=4),
     Mapping[str, Decimal]: st.dictionaries(WORDS, DECIMALS, max_size=4),
 }
