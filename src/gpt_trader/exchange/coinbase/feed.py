@@ -63,6 +63,7 @@ class CoinbaseFeed:
         self._on_market: MarketListener | None = None
         self._on_frame: FrameListener | None = None
         self._bars: LiveBars | None = None
+        self._socket: CoinbaseSocket | None = None
         self._tasks = Tasks("coinbase")
         self.up = False
         """All channels are heard."""
@@ -97,7 +98,7 @@ class CoinbaseFeed:
             tell=on_market,
         )
         product_ids = tuple(spec.venue_symbol for spec in specs)
-        socket = CoinbaseSocket(
+        self._socket = socket = CoinbaseSocket(
             self._endpoints.ws,
             [Subscription(channel=channel, product_ids=product_ids) for channel in CHANNELS],
             key=self._key,

@@ -68,6 +68,8 @@ class Transport:
         """
         rest_base.logger.disabled = True  # it writes every refusal to standard error; here errors are raised
         self._budget = budget
+        self.asking = 0
+        """Requests on their way."""
         self._deadline_seconds = deadline_seconds
         self._orders = _Lane(
             "coinbase-orders", [_client(key, host, ca_file, deadline_seconds) for _ in range(ORDER_THREADS)]
@@ -114,7 +116,12 @@ class Transport:
     async def _answer(self, future: Future[dict[str, object]], path: str) -> dict[str, object]:
         waiting = asyncio.wrap_future(future)
         waiting.add_done_callback(_heard)
-        if await until(waiting, self._deadline_seconds):
+        self.asking += 1
+        try:
+            answered = await until(waiting, self._deadline_seconds)
+        finally:
+            self.asking -= 1
+        if answered:
             return waiting.result()
         if future.cancel():  # it never got a thread
             raise VenueUnavailableError(f"{path}: not sent in {self._deadline_seconds:g} s, too many requests wait")
