@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -103,8 +104,10 @@ def run_in_lockstep(
             finally:
                 loop.market_selector.adapter = None
                 await made.close()
+                await asyncio.to_thread(threading.Event().wait, 0.1)  # TLS says goodbye behind the close
 
         return loop.run_until_complete(go())
     finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
         asyncio.set_event_loop(None)
         loop.close()
