@@ -23,6 +23,7 @@ from gpt_trader.core.values import Bar, ExecutionReport, OrderRequest, OrderStat
 from gpt_trader.exchange.coinbase.adapter import CoinbaseExchange
 from gpt_trader.placement.order_manager import ManagedOrder
 from gpt_trader.records.event_store import EventStore
+from gpt_trader.records.lease import HostLease
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.records.reader import last_boot
 
@@ -171,6 +172,7 @@ async def live_house(
                 identity=identity,
                 bar_seconds=bar_seconds,
                 strategy=lambda _: NoWish(),
+                lease=HostLease(folder, "coinbase:test"),
             ).build()
             house = LiveHouse(venue, built, adapter, store)
             proof = PreflightPassed(

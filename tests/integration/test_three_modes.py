@@ -28,6 +28,7 @@ from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.records.event_store import EventStore
+from gpt_trader.records.lease import HostLease
 from gpt_trader.venue.settings import Latency, VenueSettings
 
 D = Decimal
@@ -94,6 +95,7 @@ async def trade(adapter: ExchangeAdapter, clock: Clock, folder: Path, config: Bo
                     run_id="three-modes", boot=1, environment="test", config_digest=DIGEST, market="waves", seed=0
                 ),
                 bar_seconds=BAR_SECONDS,
+                lease=HostLease(folder, "three modes"),
             )
             .build()
             .bot
