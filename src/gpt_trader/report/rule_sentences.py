@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -37,8 +37,11 @@ def tell_rules(
     _tell_impact_room(story, numbers, unit, product)
     _tell_protection(story, numbers, event.side)
     _tell_state(story, numbers, unit, entry=event.purpose is Purpose.ENTRY)
-    _tell_limits(story, numbers, unit, product)
-    if isinstance(event, OrderApproved):
+    limits = _tell_limits(story, numbers, unit, product)
+    if isinstance(event, OrderRefused):
+        numbers.drop("sized", "bound_by")
+    else:
+        _tell_final(story, numbers, unit, product, limits)
         _tell_impact(story, numbers, event, mid)
         if rest := numbers.rest():
             story.say(f"Also written down: {rest}.")
@@ -46,7 +49,7 @@ def tell_rules(
 
 def _tell_grid(story: Story, numbers: Numbers, product: ProductListed | None, unit: str) -> None:
     asked = numbers.number("asked_quantity")
-    if asked is not None and product is not None:
+    if asked is not None and product is not None and numbers.number("sizing_asked") != asked:
         lot = product.lot
         rounded = floor_to_lot(asked, lot)
         story.say(f"Size on the grid: {figure(asked)} {unit} in whole lots of {exact(lot)} is {exact(rounded)} {unit}.")
@@ -114,7 +117,7 @@ def _tell_size(story: Story, numbers: Numbers, unit: str) -> None:
     if asked is None:
         return
     sizes: list[Decimal] = []
-    story.say(f"Size by the method '{method}', from {exact(asked)} {unit}:")
+    story.say(f"Size by the method '{method}', from {exact_or_figure(asked)} {unit}:")
     sizes += _tell_volatility(story, numbers, asked, unit)
     sizes += _tell_kelly(story, numbers)
     size = min(sizes, default=asked)
@@ -160,7 +163,7 @@ def _tell_volatility(story: Story, numbers: Numbers, asked: Decimal, unit: str) 
     story.say(
         f"  volatility: {aim} over {percent(sigma)} a day x root of 365 gives the factor {figure(scale)}{note}"
         f"{f' (at most {SCALE_MAX})' if scale == SCALE_MAX else ''}; "
-        f"{exact(asked)} x {figure(scale)} = {figure(asked * scale)} {unit}."
+        f"{exact_or_figure(asked)} x {figure(scale)} = {figure(asked * scale)} {unit}."
     )
     return [asked * scale]
 
@@ -216,7 +219,7 @@ def _tell_impact_room(story: Story, numbers: Numbers, unit: str, product: Produc
     then = ""
     if target is not None and sized is not None and product is not None and mode == "CONSERVATIVE":
         again = min(floor_to_lot(target, product.lot), room) or target
-        then = f" The size is {exact(sized)} {unit}{story.sum_of('size under impact', sized, again)}."
+        then = f" The size is {exact_or_figure(sized)} {unit}{story.sum_of('size under impact', sized, again)}."
     story.say(
         f"Market impact: {exact(room)} {unit} could be traded before the price moves by more than {bps(cap)} "
         f"(mode {mode}: {MODES.get(mode, mode)}).{then}"
@@ -338,11 +341,11 @@ IN_BASE_UNITS: Final = frozenset({"venue_size_cap", "symbol_quantity_cap"})
 PER_ORDER: Final = frozenset({"order_size_cap", "order_notional_cap", "venue_size_cap"})
 
 
-def _tell_limits(story: Story, numbers: Numbers, unit: str, product: ProductListed | None) -> None:
+def _tell_limits(story: Story, numbers: Numbers, unit: str, product: ProductListed | None) -> list[_Limit]:
+    """Returns them, the tightest first."""
     names = [name.removesuffix("_room") for name in numbers.names() if name.endswith("_room") and name != "impact_room"]
     limits = [_Limit(name, numbers, product) for name in names if numbers.has(f"{name}_limit")]
     numbers.drop("available_margin", "asked")
-    bound, sized, final = numbers.word("bound_by"), numbers.number("sized"), numbers.number("quantity")
     limits.sort(key=lambda limit: limit.room)
     if limits:
         tightest = limits[0]
@@ -350,6 +353,14 @@ def _tell_limits(story: Story, numbers: Numbers, unit: str, product: ProductList
         wider = [_in_short(story, limit, unit) for limit in limits[1 : WIDER_SHOWN_MAX + 1]]
         if wider:
             story.say(f"The others leave more: {', '.join(wider)}.")
+    return limits
+
+
+def _tell_final(
+    story: Story, numbers: Numbers, unit: str, product: ProductListed | None, limits: Sequence[_Limit]
+) -> None:
+    """What came out of size and limits."""
+    bound, sized, final = numbers.word("bound_by"), numbers.number("sized"), numbers.number("quantity")
     if final is None or sized is None:
         return
     if bound:

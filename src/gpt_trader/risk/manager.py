@@ -67,10 +67,14 @@ class LiveRiskManager:
         if mode in (Mode.CANCEL_ONLY, Mode.FROZEN):
             raise Refused(Stage.RISK, Refusal.NOT_ALLOWED_BY_MODE, mode=str(mode))
         _note_ages(request.snapshot, now_ns, trace)
-        if request.order.purpose is Purpose.EXIT:
-            final = _close(request, quantity, trace)
-        else:
-            final = self._enter(request, quantity, now_ns, trace)
+        try:
+            if request.order.purpose is Purpose.EXIT:
+                final = _close(request, quantity, trace)
+            else:
+                final = self._enter(request, quantity, now_ns, trace)
+        except Refused as refused:
+            refused.before = {name: each for name, each in trace.items() if name not in refused.numbers}
+            raise
         trace["quantity"] = final
         return Approved(quantity=final, trace=trace)
 

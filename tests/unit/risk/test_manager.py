@@ -329,6 +329,18 @@ def test_position_count_holds_for_new_symbols_only() -> None:
     assert approved(config, a_request(snapshot=a_snapshot(others=others[1:], position=D(1))), "0.1") == D("0.1")
 
 
+def test_a_refusal_tells_what_was_known_until_then() -> None:
+    """The state that was judged, beside the numbers of the rule, each once."""
+    snapshot = a_snapshot(account=an_account(equity=D(1_000)))
+    with pytest.raises(Refused) as refused:
+        LiveRiskManager(wide()).approve(a_request(snapshot=snapshot), D("0.001"), START_NS)
+    before, numbers = refused.value.before, refused.value.numbers
+    assert refused.value.code is Refusal.BELOW_ONE_CONTRACT
+    assert {"mark_age_seconds", "account_age_seconds", "position", "reach", "other_positions"} <= before.keys()
+    assert {"mark", "equity", "least"} <= numbers.keys()
+    assert not before.keys() & numbers.keys()
+
+
 def test_order_rate_counts_entries_of_the_boot_before() -> None:
     """A bot that is started again and again is held back like one that stays."""
     risk = LiveRiskManager(wide(order_rate_per_minute_max=1))

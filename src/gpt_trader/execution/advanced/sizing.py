@@ -54,6 +54,13 @@ def slicing_tactic(order: OrderRequest) -> str:
     return "twap" if order.tactic else "iceberg"
 
 
+def _unrounded(request: NormalizedOrderRequest) -> Decimal:
+    """What was asked before it was put on the lot grid: a size is rounded once, when it is final."""
+    asked = request.trace.get("asked_quantity", request.order.quantity)
+    assert isinstance(asked, Decimal)
+    return asked
+
+
 class DynamicSizingHelper:
     """Furniture of AdvancedExecutionEngine."""
 
@@ -108,7 +115,7 @@ class DynamicSizingHelper:
             return order.quantity, {"sizing": "as asked"}
         sizing = size_entry(
             SizingInputs(
-                asked=order.quantity,
+                asked=_unrounded(request),
                 equity=snapshot.account.equity,
                 mark=snapshot.exposure.mark,
                 sigma_day=snapshot.market.sigma_day,

@@ -61,7 +61,7 @@ class RiskManagementHandler:
             at_once = sized.slice_quantity_max or approved.quantity
             confirmed = self.sizer.confirm(request, min(at_once, approved.quantity))
         except Refused as refused:
-            refused.before = sized.trace
+            refused.before = {**set_here, **sized.trace, **refused.before}
             raise
         return ApprovedOrder(
             order=msgspec.structs.replace(

@@ -55,6 +55,13 @@ def helper(
     )
 
 
+def test_a_size_is_rounded_once_when_it_is_final() -> None:
+    """Asked were 0.13247 and the grid of the request says 0.13: the factor 1.5 is of what was asked."""
+    asked = msgspec.structs.replace(request(an_order(quantity=D("0.13"))), trace={"asked_quantity": D("0.13247")})
+    sized = helper(sizing=True, impact=False, position_sizing_multiplier=D("1.5")).size(asked)
+    assert sized.quantity == D("0.13247") * D("1.5")
+
+
 @pytest.mark.parametrize(
     ("mode", "cap_bps", "quantity"),
     [
