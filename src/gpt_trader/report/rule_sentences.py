@@ -219,7 +219,8 @@ def _tell_impact_room(story: Story, numbers: Numbers, unit: str, product: Produc
     then = ""
     if target is not None and sized is not None and product is not None and mode == "CONSERVATIVE":
         again = min(floor_to_lot(target, product.lot), room) or target
-        then = f" The size is {exact_or_figure(sized)} {unit}{story.sum_of('size under impact', sized, again)}."
+        lots = f", in whole lots of {exact(product.lot)}" if sized != target else ""
+        then = f" The size is {exact_or_figure(sized)} {unit}{lots}{story.sum_of('size under impact', sized, again)}."
     story.say(
         f"Market impact: {exact(room)} {unit} could be traded before the price moves by more than {bps(cap)} "
         f"(mode {mode}: {MODES.get(mode, mode)}).{then}"

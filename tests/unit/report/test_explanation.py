@@ -301,7 +301,7 @@ def test_a_filled_intent_is_told_in_order(get: Get) -> None:
         "wanted to be long in BTC-PERP, because the tide came in.",
         "What it looked at: tide 1.25, moon full.",
         "Asked for: 10% of equity as notional, 0.1 x 100,000 / 60,000 = 0.16667 BTC.",
-        "0.16667 BTC in whole lots of 0.01 is 0.16 BTC.",
+        "The size is 0.16 BTC, in whole lots of 0.01.",
         "Bought 0.16 BTC at 60,005 as taker, fee 9.6008 USD.",
         "spread 0.8, impact 0, fees 9.6008.",
     ):
