@@ -80,6 +80,8 @@ class ExecutionPipeline:
     stops: StopTriggerManager
     bus: EventBus
     clock: Clock
+    measured: bool = False
+    """The engine sizes or judges by volatility and volume of the day."""
     targets: bool = False
     """The engine offers take profit: a target is kept like a stop. Otherwise it is only judged."""
 
@@ -99,7 +101,7 @@ class ExecutionPipeline:
         try:
             slot = self.intents.begin(order)
             try:
-                request = await self.validation.handle(self.collector.collect(order))
+                request = await self.validation.handle(self.collector.collect(order, measured=self.measured))
                 found = request.trace
                 approved = self.risk.handle(request)
                 self._say_approved(order, request, approved)

@@ -31,6 +31,7 @@ from gpt_trader.risk.margin_windows import MarginWindows
 
 __all__ = ["StateCollector"]
 
+UNMEASURED: Final = SymbolStatistics(None, None)
 BOOK_DEPTH: Final = 20
 """Levels a side that a decision looks at."""
 
@@ -61,13 +62,14 @@ class StateCollector:
         self._statistics = statistics
         self._windows = windows or MarginWindows()
 
-    def collect(self, order: OrderRequest) -> Candidate:
-        """Raises Refused when the venue lists no such product."""
+    def collect(self, order: OrderRequest, *, measured: bool = True) -> Candidate:
+        """Raises Refused when the venue lists no such product. Volatility and volume of the day are reckoned only where
+        they are `measured`: nobody else looks at them, and it takes as long as all the rest."""
         product = self._adapter.products().get(order.symbol)
         if product is None:
             listed = ", ".join(sorted(self._adapter.products()))
             raise Refused(Stage.VALIDATION, Refusal.UNKNOWN_SYMBOL, symbol=order.symbol, listed=listed)
-        market = self._market(order.symbol)
+        market = self._market(order.symbol, measured=measured)
         mark = market.mark.price if market.mark is not None else ZERO
         return Candidate(
             order=order,
@@ -99,9 +101,9 @@ class StateCollector:
             mark=mark,
         )
 
-    def _market(self, symbol: str) -> MarketSnapshot:
+    def _market(self, symbol: str, *, measured: bool) -> MarketSnapshot:
         view = self._adapter.market
-        statistics = self._statistics(symbol)
+        statistics = self._statistics(symbol) if measured else UNMEASURED
         return MarketSnapshot(
             mark=view.mark(symbol),
             book=view.book(symbol, BOOK_DEPTH),

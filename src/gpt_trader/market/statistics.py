@@ -28,7 +28,8 @@ BARS_MIN: Final = 30
 """Fewer returns say nothing about a day."""
 WINDOW_BARS_MAX: Final = 1440
 """A day of minutes; with shorter bars the window is shorter than a day and scaled up."""
-UNREAD_BARS_MAX: Final = 4096
+UNREAD_BARS_MAX: Final = 16_384
+"""Bars that wait to be read; of so many most need not be."""
 GRAIN: Final = 1_000_000_000_000
 VOLUME_GRAIN: Final = 1_000_000
 SIGMA_GRAIN: Final = Decimal("1e-9")
@@ -108,9 +109,13 @@ class BarStatistics:
         """Take in what was added. The figures do not depend on when this happens."""
         if not self._times:
             return
-        times, closes, volumes = self._times, [self._last_close, *self._closes], self._traded
+        # what has left the windows and is not of today's is never looked at
+        day_start_ns = self._times[-1] // DAY_NS * DAY_NS
+        gone = max(0, min(len(self._times) - self._returns.size, bisect_left(self._times, day_start_ns)))
+        before = self._closes[gone - 1] if gone else self._last_close
+        times, closes, volumes = self._times[gone:], [before, *self._closes[gone:]], self._traded[gone:]
         self._times, self._closes, self._traded = [], [], []
-        known = closes if self._last_close > 0 else closes[1:]  # the first bar of all has no return
+        known = closes if before > 0 else closes[1:]  # the first bar of all has no return
         returns = [round(log(after / before) * GRAIN) for before, after in pairwise(known)]
         self._returns.extend(returns)
         self._volumes.extend([round(volume * VOLUME_GRAIN) for volume in volumes])

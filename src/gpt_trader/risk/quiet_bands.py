@@ -31,11 +31,8 @@ class QuietBands(msgspec.Struct, frozen=True):
     until_ns: int
 
 
-class _Condition(msgspec.Struct, frozen=True):
-    """Holds while `slack + sum(slope * move of the mark) > 0`; a slope for each symbol held."""
-
-    slack: float
-    slopes: tuple[float, ...]
+Condition = tuple[float, float, list[float]]
+"""`share * equity - amount > 0`: share, amount, and how the amount moves with the mark of each symbol held."""
 
 
 def quiet_bands(figures: GuardInput, baselines: Baselines, config: RiskConfig) -> QuietBands | None:
@@ -53,17 +50,25 @@ def quiet_bands(figures: GuardInput, baselines: Baselines, config: RiskConfig) -
     ):
         return None
     held = [each for each in figures.symbols if each.position or each.worst_notional]
-    bands = {each.symbol: FREE for each in figures.symbols}
+    equity, quantities = float(figures.equity), [float(each.position) for each in held]
     marks = [float(each.mark or 0) for each in held]
-    for condition in _conditions(figures, baselines, config, held):
-        if condition.slack <= 0:
+    lows, highs = [0.0] * len(held), [inf] * len(held)
+    rounding = ROUNDING * (
+        abs(equity) + float(figures.maintenance_margin) + float(sum(each.worst_notional for each in held))
+    )
+    for share, amount, slopes in _conditions(figures, baselines, config, held):
+        slack = share * equity - amount - rounding - ROUNDING * abs(amount)
+        if slack <= 0:
             return None
-        moving = sum(1 for slope in condition.slopes if slope)
-        for each, mark, slope in zip(held, marks, condition.slopes, strict=True):
-            if slope:
-                low, high = bands[each.symbol]
-                edge = mark - condition.slack / moving / slope
-                bands[each.symbol] = (max(low, edge), high) if slope > 0 else (low, min(high, edge))
+        moves = [share * quantity - slope for quantity, slope in zip(quantities, slopes, strict=True)]
+        part = slack / max(1, len(moves) - moves.count(0.0))
+        for place, move in enumerate(moves):
+            if move > 0:
+                lows[place] = max(lows[place], marks[place] - part / move)
+            elif move < 0:
+                highs[place] = min(highs[place], marks[place] - part / move)
+    bands = {each.symbol: FREE for each in figures.symbols}
+    bands.update((each.symbol, band) for each, band in zip(held, zip(lows, highs, strict=True), strict=True))
     until_ns = (figures.now_ns // HOUR_NS + 1) * HOUR_NS
     if figures.window_lead_ns is not None:
         until_ns = min(until_ns, figures.window_lead_ns)
@@ -72,61 +77,60 @@ def quiet_bands(figures: GuardInput, baselines: Baselines, config: RiskConfig) -
 
 def _conditions(
     figures: GuardInput, baselines: Baselines, config: RiskConfig, held: list[GuardSymbol]
-) -> Iterable[_Condition]:
+) -> list[Condition]:
     """Every condition under which a guard stays untripped."""
-    equity, maintenance = float(figures.equity), float(figures.maintenance_margin)
-    quantities = [float(each.position) for each in held]
+    maintenance = float(figures.maintenance_margin)
     marks = [float(each.mark or 0) for each in held]
     notionals = [float(each.worst_notional) for each in held]
     worst = [notional / mark for notional, mark in zip(notionals, marks, strict=True)]
-    rounding = ROUNDING * (abs(equity) + maintenance + sum(notionals))
-
-    def above_zero(share: float, amount: float, slopes: Iterable[float]) -> _Condition:
-        """`share * equity - amount > 0`, where the amount moves by `slopes` with the marks."""
-        moves = tuple(share * quantity - slope for quantity, slope in zip(quantities, slopes, strict=True))
-        return _Condition(share * equity - amount - rounding - ROUNDING * abs(amount), moves)
-
     still = [0.0] * len(held)
-    yield above_zero(1.0, 0.0, still)
+    found: list[Condition] = [(1.0, 0.0, still)]
     for since in (baselines.day, baselines.rolling):
         limit = loss_limit(since, config)
         if limit is not None:
-            yield above_zero(1.0, float(since.equity + figures.cash_flows - since.cash_flows - limit), still)
+            found.append((1.0, float(since.equity + figures.cash_flows - since.cash_flows - limit), still))
 
     left = 1.0 - float(config.min_liquidation_buffer_pct)
     # whose margin it is, is not known where several are held: each may be all of it as it rises, none as it falls
-    yield above_zero(left, maintenance, [maintenance / mark for mark in marks])
+    found.append((left, maintenance, [maintenance / mark for mark in marks]))
     if len(held) > 1:
-        yield above_zero(left, maintenance, still)
+        found.append((left, maintenance, still))
 
-    yield above_zero(_threshold(config.max_exposure_pct), sum(notionals), worst)
+    found.append((_threshold(config.max_exposure_pct), sum(notionals), worst))
     cap = _threshold(config.max_position_pct_per_symbol)
     for place, notional in enumerate(notionals):
-        yield above_zero(cap, notional, [slope if each == place else 0.0 for each, slope in enumerate(worst)])
-    if config.max_net_exposure_pct:
-        cap, net = _threshold(config.max_net_exposure_pct), sum(map(float.__mul__, quantities, marks))
-        yield above_zero(cap, net, quantities)
-        yield above_zero(cap, -net, [-quantity for quantity in quantities])
-    for group, members in config.exposure_groups.items():
-        group_cap = config.max_exposure_pct_per_group.get(group)
-        if group_cap is not None:
-            inside = [each.symbol in members for each in held]
-            total = sum(notional for notional, is_in in zip(notionals, inside, strict=True) if is_in)
-            slopes = [slope if is_in else 0.0 for slope, is_in in zip(worst, inside, strict=True)]
-            yield above_zero(_threshold(group_cap), total, slopes)
-    yield from _distances(config, held, marks)
-
-
-def _distances(config: RiskConfig, held: list[GuardSymbol], marks: list[float]) -> Iterable[_Condition]:
-    """Each mark stays away from where the venue would liquidate, where that is known."""
+        found.append((cap, notional, _alone(place, worst)))
+    found += _net_and_groups(config, held, notionals, worst)
     least = float(config.min_liquidation_buffer_pct)
     for place, each in enumerate(held):
         if each.liquidation_price is not None and each.position:
             side = 1.0 if each.position > 0 else -1.0
-            slack = side * (marks[place] - float(each.liquidation_price)) - least * marks[place]
-            slopes = [0.0] * len(held)
-            slopes[place] = side - least
-            yield _Condition(slack - ROUNDING * marks[place], tuple(slopes))
+            # side * (mark - liquidation price) - least * mark > 0
+            amount = side * float(each.liquidation_price) - (side - least) * marks[place]
+            found.append((0.0, amount, _alone(place, [least - side] * len(held))))
+    return found
+
+
+def _net_and_groups(
+    config: RiskConfig, held: list[GuardSymbol], notionals: list[float], worst: list[float]
+) -> Iterable[Condition]:
+    """Longs less shorts either way, and each group of symbols."""
+    if config.max_net_exposure_pct:
+        cap, quantities = _threshold(config.max_net_exposure_pct), [float(each.position) for each in held]
+        net = float(sum(each.position * (each.mark or 0) for each in held))
+        yield cap, net, quantities
+        yield cap, -net, [-quantity for quantity in quantities]
+    for group, members in config.exposure_groups.items():
+        group_cap = config.max_exposure_pct_per_group.get(group)
+        if group_cap is not None:
+            inside = [1.0 if each.symbol in members else 0.0 for each in held]
+            total = sum(map(float.__mul__, notionals, inside))
+            yield _threshold(group_cap), total, list(map(float.__mul__, worst, inside))
+
+
+def _alone(place: int, slopes: list[float]) -> list[float]:
+    """Of these only the one of `place`."""
+    return [slope if each == place else 0.0 for each, slope in enumerate(slopes)]
 
 
 def _threshold(cap: Decimal) -> float:

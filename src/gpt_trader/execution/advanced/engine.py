@@ -59,6 +59,7 @@ class AdvancedExecutionEngine:
                 stops=parts.stops,
                 bus=parts.bus,
                 clock=parts.clock,
+                measured=True,
                 targets=True,
             ),
             parts.guards,
