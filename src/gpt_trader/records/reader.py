@@ -7,6 +7,7 @@ import heapq
 import operator
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -140,7 +141,11 @@ def rows_after(connection: sqlite3.Connection, path: Path, after: int) -> Genera
         "WHERE last > ? ORDER BY first",
         (after,),
     )
-    yield from heapq.merge(alone, _unfolded(blocks, after), key=operator.itemgetter(0))
+    block = blocks.fetchone()
+    if block is None:  # a run with money in it: nothing to merge, and a million rows to get through
+        yield from alone
+    else:
+        yield from heapq.merge(alone, _unfolded(chain((block,), blocks), after), key=operator.itemgetter(0))
 
 
 def _unfolded(blocks: Iterable[tuple[Any, ...]], after: int) -> Iterator[StoredRow]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import functools
 import operator
-import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -42,7 +41,7 @@ UPCASTS: Final[Mapping[int, Callable[[bytes], bytes]]] = {1: _unchanged}
 
 _NUMBERS: Final = Mapping[str, Number]
 _STORED_NUMBERS: Final = Mapping[str, bool | int | str]
-_PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?")
+_BEGINS_NUMBER: Final = frozenset("-0123456789")
 
 
 class _Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +115,11 @@ def _restored(stored: _Stored) -> Event:
 
 
 def _number(value: int | str) -> Number:
-    if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value):
+    """A Decimal where writing it gives the same text again; NaN and infinities stay text."""
+    if type(value) is not str or value[:1] not in _BEGINS_NUMBER:
+        return value
+    try:
         number = Decimal(value)
-        return number if str(number) == value else value
-    return value
+    except InvalidOperation:
+        return value
+    return number if str(number) == value and number.is_finite() else value
