@@ -218,8 +218,9 @@ def _tell_impact_room(story: Story, numbers: Numbers, unit: str, product: Produc
     target, sized = numbers.number("sizing_target"), numbers.number("sized")
     then = ""
     if target is not None and sized is not None and product is not None and mode == "CONSERVATIVE":
-        again = min(floor_to_lot(target, product.lot), room) or target
-        lots = f", in whole lots of {exact(product.lot)}" if sized != target else ""
+        on_grid = floor_to_lot(target, product.lot)
+        again = min(on_grid, room) or target
+        lots = f", in whole lots of {exact(product.lot)}" if on_grid == sized != target else ""
         then = f" The size is {exact_or_figure(sized)} {unit}{lots}{story.sum_of('size under impact', sized, again)}."
     story.say(
         f"Market impact: {exact(room)} {unit} could be traded before the price moves by more than {bps(cap)} "
@@ -421,6 +422,17 @@ def _shown(numbers: Numbers, name: str, form: Callable[[Decimal], str] = exact_o
     return (numbers.word(name) or "unknown") if value is None else form(value)
 
 
+def _too_much_impact(numbers: Numbers) -> str:
+    """Before sizes were final, or on the final one."""
+    if numbers.number("impact_bps") is None:
+        room = _shown(numbers, "impact_room")
+        return f"Wanted {_shown(numbers, 'target', figure)}; under the cap {room} may be traded."
+    return (
+        f"{_shown(numbers, 'quantity')} would move the price by {_shown_bps(numbers, 'impact_bps')}; allowed are "
+        f"{_shown_bps(numbers, 'max_market_impact_bps')}."
+    )
+
+
 def _small(numbers: Numbers) -> str:
     least, wanted = _shown(numbers, "least"), _shown(numbers, "quantity", figure)
     cap = numbers.word("cap").replace("_", " ")
@@ -485,5 +497,6 @@ _REFUSALS: Final[Mapping[str, Callable[[Numbers], str]]] = {
         f"A {n.word('side').lower()} of {_shown(n, 'quantity')} met a position of {_shown(n, 'position')}, of which "
         f"{_shown(n, 'closing')} is being closed already."
     ),
+    "market_impact": _too_much_impact,
     "dry_run": _dry_run,
 }

@@ -102,7 +102,7 @@ def largest_within_book(side: Side, book: BookView, impact_bps_max: Decimal, lot
         excess = sign * price - allowed
         surplus = filled * sign * price - cost
         if excess > 0 and surplus < excess * (filled + available):
-            return floor_to_lot_ratio(surplus, excess, lot)
+            return max(ZERO, floor_to_lot_ratio(surplus, excess, lot))  # a sale of nothing is not -0
         filled += available
         cost += available * sign * price
     return floor_to_lot(filled, lot)

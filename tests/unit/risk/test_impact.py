@@ -115,6 +115,12 @@ def test_largest_size_fits_and_one_lot_more_does_not(book: BookView, side: Side,
     assert more is None or more.impact_bps > impact_bps_max
 
 
+@pytest.mark.parametrize("side", Side)
+def test_where_not_even_one_lot_fits_the_size_is_a_plain_zero(side: Side) -> None:
+    """Half the spread is 1 bp: under a cap below that nothing fits, and nothing has no sign."""
+    assert str(largest_within_book(side, a_thin_book(), D("0.5"), LOT)) == "0"
+
+
 def test_square_root_law() -> None:
     """1 % of a day's volume at 4 % daily volatility: 0.04 * 0.1 = 40 bps; four times the size costs twice."""
     assert square_root_impact_bps(D(10), D("0.04"), D(1_000), D(1)) == 40
