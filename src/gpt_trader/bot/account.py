@@ -93,6 +93,8 @@ class CashWatch:
         self._told_ns: dict[str, int] = {}
         """By symbol: the newest funding time in the log."""
         self._estimated = False
+        self._since_ns = clock.now_ns()
+        """Funding that was due before is in the venue's sum, or never will be."""
         self._gap, self._gap_since_ns = ZERO, 0
 
     def restore(self, event: Event) -> None:
@@ -129,7 +131,8 @@ class CashWatch:
         now_ns = self._clock.now_ns()
         for symbol, position in self._ledger.positions().items():
             due_ns = self._due_ns(symbol, now_ns - LATE_NS)
-            if position.opened_ns <= due_ns - LATE_NS and self._told_ns.get(symbol, 0) < due_ns:
+            told_ns = max(self._told_ns.get(symbol, 0), self._since_ns)
+            if position.opened_ns <= due_ns and told_ns < due_ns:
                 amount = self._estimate(symbol, position)
                 if amount:
                     self._estimated = True

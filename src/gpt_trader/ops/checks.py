@@ -185,9 +185,18 @@ def _money(amount: Decimal) -> str:
     return f"{amount:,.2f}"
 
 
+EXTERNAL: Final = "recovery: external"
+"""How recovery begins to say why it paused a symbol."""
+
+
 def check_decision(report: ExecutionReport) -> Check:
-    """A dry run ends in a refusal: at the door, or where a rule found the order not worth it."""
-    whole = report.code in WHOLE
+    """A dry run ends in a refusal: at the door, or where a rule found the order not worth it.
+
+    It knows no log, so what is open on the account is a stranger's to it. The run's own log says whether it is ours; a
+    bot that holds something must be able to come back to it.
+    """
+    open_already = report.code == Refusal.ENTRIES_PAUSED and str(report.numbers.get("reason", "")).startswith(EXTERNAL)
+    whole = report.code in WHOLE or open_already
     numbers = ", ".join(f"{name} {value}" for name, value in report.numbers.items())
     what = "would have been sent" if report.code == Refusal.DRY_RUN else f"refused as {report.code or report.outcome}"
     fix = "" if whole else f"gpt-trader explain has the sums; {_meaning(report.code)}"

@@ -230,12 +230,19 @@ def _stop_on_signal(bot: PerpsBot) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+def _served(config: BotConfig) -> str:
+    """A served venue that is started again has forgotten what was traded: its account is another one."""
+    if config.venue.served is None:
+        return ""
+    return hashlib.sha256(Path(config.venue.served).expanduser().read_bytes()).hexdigest()
+
+
 def live_run(loaded: Loaded, adapter: ExchangeAdapter, home: Path, clock: Clock) -> SimulatedRun:
     """Which run this is: the one of account and profile, or a new one on paper."""
     config = loaded.config
     place = f"{config.venue.exchange or COINBASE} live" if adapter.simulated else adapter.name
     environment = f"paper:{place}" if adapter.simulated else f"{adapter.name}:{adapter.account_name}"
-    told = f"{environment}|{config.profile}|{config.venue.served or ''}"
+    told = f"{environment}|{config.profile}|{_served(config)}"
     if adapter.simulated:
         told += f"|{clock.now_ns()}"
     kind = "paper" if adapter.simulated else "live"
