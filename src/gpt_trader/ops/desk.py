@@ -20,11 +20,11 @@ from gpt_trader.core.clock import iso
 from gpt_trader.core.errors import ConfigError, GptTraderError
 from gpt_trader.core.events import OperatorCommanded, OperatorCommandFailed
 from gpt_trader.core.values import Mode
+from gpt_trader.ops.account_answers import Answer
+from gpt_trader.ops.account_desk import AccountDesk
 
 __all__ = ["Answer", "Command", "ControlDesk"]
 
-Answer = dict[str, object]
-"""Text, whole numbers, yes/no, lists and tables of these; money as text."""
 REASON_CHARACTERS_MAX: Final = 500
 ALL: Final = "all"
 LATCHED: Final = "yes"
@@ -51,7 +51,16 @@ class ControlDesk:
         self._bot = built.bot
         self._run = run
         self._turn = asyncio.Lock()
-        self._questions: Mapping[str, Callable[[], Answer]] = {"status": self._status, "flags": self._flags}
+        self._account = AccountDesk(built)
+        self._questions: Mapping[str, Callable[[], Answer]] = {
+            "status": self._status,
+            "flags": self._flags,
+            "account": self._account.account,
+            "positions": self._account.positions,
+            "orders": self._account.orders,
+            "products": self._account.products,
+            "fees": self._account.fees,
+        }
         self._commands: dict[str, Callable[[Command], Awaitable[Answer]]] = {
             "mode": self._set_mode,
             "pause": self._pause,
@@ -61,6 +70,10 @@ class ControlDesk:
             "unset_flag": self._unset_flag,
             "rollback": self._rollback,
             "reload": self._reload,
+            "place": lambda command: self._account.place(command.arguments, command.reason),
+            "preview": lambda command: self._account.preview(command.arguments),
+            "cancel": lambda command: self._account.cancel(command.arguments, command.reason),
+            "edit": lambda command: self._account.edit(command.arguments),
         }
 
     def is_question(self, name: str) -> bool:

@@ -1,0 +1,129 @@
+"""What is ordered, and how does a person order? `gpt-trader orders list`, `preview`, `place`, `edit` and `cancel`.
+
+An order by hand enters the hallway at its front door: validated, sized and judged like any other, and written down
+first. A running bot takes it; where none runs, it is one boot of the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import click
+
+from gpt_trader.cli.account import asked, chosen_bot, place_options, print_answer
+from gpt_trader.cli.config import load_configuration
+
+__all__ = ["orders"]
+
+OK, FAILED = 0, 1
+TOOK: frozenset[str] = frozenset({"FILLED", "PARTIALLY_FILLED", "RESTING", "WORKING"})
+"""Outcomes of an order that lives or has traded."""
+
+
+def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--reduce-only", is_flag=True, help="Only what makes the position smaller; clamped to it."),
+        click.option("--post-only", is_flag=True, help="Rest, or be refused."),
+        click.option("--tif", metavar="TIF", help="GTC, IOC, FOK [default: IOC without --limit, GTC with it]."),
+        click.option("--limit", metavar="PRICE", help="A limit order; without it at the market, within its collar."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def orders() -> None:
+    """List orders, and order by hand."""
+
+
+@orders.command("list")
+@place_options
+def orders_list(**options: Any) -> None:
+    """List living orders: those of a running bot, or what the venue lists as open."""
+    asked("orders", **options)
+
+
+@orders.command()
+@click.argument("side", type=click.Choice(["buy", "sell"]))
+@click.argument("quantity")
+@click.argument("symbol")
+@order_options
+@place_options
+def preview(side: str, quantity: str, symbol: str, **options: Any) -> int:
+    """Show the body that would leave, and the venue's own forecast of it. Nothing is sent."""
+    return _do("preview", _order(side, quantity, symbol, options), reason="preview", live=False, **options)
+
+
+@orders.command()
+@click.argument("side", type=click.Choice(["buy", "sell"]))
+@click.argument("quantity")
+@click.argument("symbol")
+@order_options
+@click.option("--tactic", metavar="NAME", help="Placement, such as market, simple_limit, twap.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the log.")
+@click.option("--live", is_flag=True, help="Let a real order leave; the second switch beside venue.live_trading.")
+@place_options
+def place(side: str, quantity: str, symbol: str, *, reason: str, live: bool, **options: Any) -> int:
+    """Order QUANTITY base units of SYMBOL. Exit 0 when it trades, rests or is worked; 1 when it was refused."""
+    return _do("place", _order(side, quantity, symbol, options), reason=reason, live=live, **options)
+
+
+@orders.command()
+@click.argument("order")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the log.")
+@place_options
+def cancel(order: str, *, reason: str, **options: Any) -> int:
+    """Ask for the cancellation of one order, by the beginning of its id. `orders list` says what became of it."""
+    return _do("cancel", {"order": order}, reason=reason, live=False, **options)
+
+
+@orders.command()
+@click.argument("order")
+@place_options
+def edit(order: str, **options: Any) -> int:
+    """Change an order, where the venue can: none that is built does, so cancel it and place another."""
+    return _do("edit", {"order": order}, reason="edit", live=False, **options)
+
+
+def _order(side: str, quantity: str, symbol: str, options: dict[str, Any]) -> dict[str, str]:
+    """The order's own options are taken out of `options`."""
+    said = {name: options.pop(name, None) for name in ("limit", "tif", "post_only", "reduce_only", "tactic")}
+    words = {"side": side, "quantity": quantity, "symbol": symbol, **said}
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in words.items() if value
+    }
+
+
+def _do(
+    command: str,
+    arguments: Mapping[str, str],
+    *,
+    reason: str,
+    live: bool,
+    profile: str | None,
+    env_file: str | None,
+    risk_file: str | None,
+    served: str | None,
+    run: str | None,
+    as_json: bool,
+) -> int:
+    loaded = load_configuration(profile, env_file, risk_file, {"venue.served": served})
+    bot = chosen_bot(loaded, run, named=profile is not None)
+    if bot is not None:
+        answer = bot.tell(command, arguments, reason)
+    else:
+        from gpt_trader.cli.preflight import show_verdict
+        from gpt_trader.config.home import home
+        from gpt_trader.core.clock import SystemClock
+        from gpt_trader.ops.by_hand import act
+        from gpt_trader.ops.preflight import proven
+
+        place, clock = home(os.environ), SystemClock()
+        prove = proven(loaded, place, clock, partial(show_verdict, stderr=True))
+        answer = asyncio.run(act(loaded, place, clock, command, arguments, reason=reason, live=live, prove=prove))
+    print_answer(answer, as_json=as_json)
+    return OK if "outcome" not in answer or answer["outcome"] in TOOK else FAILED
