@@ -95,9 +95,9 @@ class AccountDesk:
         wanted = arguments.get("order", "")
         found = [order for order in self._bot.orders.living() if wanted and order.client_order_id.startswith(wanted)]
         if len(found) != 1:
-            living = ", ".join(order.client_order_id for order in self._bot.orders.living()) or "none"
+            living = ", ".join(order.client_order_id for order in self._bot.orders.living())
             what = "no living order of this run" if not found else f"the beginning of {len(found)} orders"
-            raise ConfigError(f"order {wanted!r}: {what}. Fix: one of {living}")
+            raise ConfigError(f"order {wanted!r}: {what}; {f'there are {living}' if living else 'none is alive'}")
         await self._bot.submitter.cancel(found[0], f"{WHO}: {reason}")
         return {"order": found[0].client_order_id, "state": found[0].state.value, "asked": "cancel"}
 

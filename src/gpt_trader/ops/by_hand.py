@@ -1,21 +1,20 @@
 """Who answers when no bot is running? The account itself, read under the run's lease, and one order at a time.
 
-A run has one process. Whoever looks at the account or orders by hand holds the run's store meanwhile, so that no bot
-starts beside him; a bot that holds it already is named. An order by hand is a boot of the run like any other: written
+An account has one process. Whoever looks at it or orders by hand holds its lease meanwhile, so that no bot starts
+beside him; a bot that holds it already is named. An order by hand is a boot of the run like any other: written
 down first, and found again by the next.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, check_buildable, make_strategy
+from msgspec import structs
+
+from gpt_trader.bot.builder import PerpsBotBuilder, check_buildable, make_strategy
 from gpt_trader.bot.preflight import PreflightPassed
-from gpt_trader.bot.simulation import SimulatedRun
 from gpt_trader.config.bot import BotConfig, StrategyConfig, VenueKind
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import Clock
@@ -32,9 +31,8 @@ from gpt_trader.ops.account_answers import (
     venue_order_answer,
 )
 from gpt_trader.ops.account_desk import WHO, AccountDesk, cannot_edit, preview_order
-from gpt_trader.ops.live import check_switches, live_run, sends_real_orders
-from gpt_trader.records.event_store import EventStore
-from gpt_trader.records.lock import take_lock
+from gpt_trader.ops.live import check_switches, held_account, live_run, sends_real_orders
+from gpt_trader.records.opening import open_store
 from gpt_trader.strategies.base import Strategy
 
 __all__ = ["act", "check_credentials", "look"]
@@ -53,7 +51,7 @@ async def look(loaded: Loaded, home: Path, clock: Clock, question: str) -> Answe
     try:
         adapter = exchanges.adapter(_dry(config))
         await adapter.connect()
-        with _lease(live_run(loaded, adapter, home, clock)):
+        with held_account(config, home, live_run(loaded, adapter, home, clock).identity.environment):
             return await _ANSWERS[question](adapter, config, clock)
     finally:
         await exchanges.close()
@@ -91,8 +89,20 @@ async def act(
         check_buildable(used, adapter)
         proof = await prove(adapter) if sends and sends_real_orders(used) else None
         run = live_run(loaded, adapter, home, clock)
-        with EventStore.open(run.store, run.identity.run_id, run.identity.boot, durable=True) as store:
-            built = _built(used, adapter, store, run, clock)
+        with (
+            held_account(used, home, run.identity.environment) as lease,
+            open_store(used.records, run.store, run.identity.run_id) as store,
+        ):
+            built = PerpsBotBuilder(
+                used,
+                adapter=adapter,
+                clock=clock,
+                journal=store,
+                identity=structs.replace(run.identity, boot=store.boot),
+                bar_seconds=used.run.bar_seconds or BAR_SECONDS,
+                strategy=_Idle,
+                lease=lease,
+            ).build()
             await built.bot.start(proof)
             try:
                 desk = AccountDesk(built)
@@ -127,32 +137,6 @@ def _check_real(config: BotConfig) -> None:
 
 def _dry(config: BotConfig) -> BotConfig:
     return config.model_copy(update={"run": config.run.model_copy(update={"dry_run": True})})
-
-
-@contextmanager
-def _lease(run: SimulatedRun) -> Iterator[None]:
-    """Nobody writes the run meanwhile. Raises StoreError naming the process that does."""
-    if not run.store.exists():
-        yield
-        return
-    lock = take_lock(run.store)
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
-def _built(config: BotConfig, adapter: ExchangeAdapter, store: EventStore, run: SimulatedRun, clock: Clock) -> BuiltBot:
-    builder = PerpsBotBuilder(
-        config,
-        adapter=adapter,
-        clock=clock,
-        journal=store,
-        identity=run.identity,
-        bar_seconds=config.run.bar_seconds or BAR_SECONDS,
-        strategy=_Idle,
-    )
-    return builder.build()
 
 
 class _Idle:

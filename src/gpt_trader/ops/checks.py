@@ -42,6 +42,13 @@ REQUIREMENT: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:>=(?P<least>[0-9.]
 EXTRA: Final = re.compile(r"extra == ['\"](?P<name>[\w-]+)['\"]")
 WHOLE: Final = frozenset({Refusal.DRY_RUN, Refusal.NO_EDGE, Refusal.MARKET_IMPACT, Refusal.SLIPPAGE_GUARD})
 """Answers at the end of a whole decision: it would have been sent, or was not worth it at this moment."""
+FULL: Final = frozenset(
+    {
+        *(refusal for refusal in Refusal if refusal.endswith("_cap")),
+        *(Refusal.BELOW_ONE_CONTRACT, Refusal.INSUFFICIENT_MARGIN, Refusal.LIQUIDATION_BUFFER),
+    }
+)
+"""Whole answers too where something is held: a bot must be able to start again beside a position that fills a limit."""
 
 
 class Check(Value, frozen=True, kw_only=True):
@@ -185,18 +192,9 @@ def _money(amount: Decimal) -> str:
     return f"{amount:,.2f}"
 
 
-EXTERNAL: Final = "recovery: external"
-"""How recovery begins to say why it paused a symbol."""
-
-
-def check_decision(report: ExecutionReport) -> Check:
-    """A dry run ends in a refusal: at the door, or where a rule found the order not worth it.
-
-    It knows no log, so what is open on the account is a stranger's to it. The run's own log says whether it is ours; a
-    bot that holds something must be able to come back to it.
-    """
-    open_already = report.code == Refusal.ENTRIES_PAUSED and str(report.numbers.get("reason", "")).startswith(EXTERNAL)
-    whole = report.code in WHOLE or open_already
+def check_decision(report: ExecutionReport, *, held: bool) -> Check:
+    """A dry run ends in a refusal: at the door, or where a rule finds it not worth it, or what is held enough."""
+    whole = report.code in WHOLE or (held and report.code in FULL)
     numbers = ", ".join(f"{name} {value}" for name, value in report.numbers.items())
     what = "would have been sent" if report.code == Refusal.DRY_RUN else f"refused as {report.code or report.outcome}"
     fix = "" if whole else f"gpt-trader explain has the sums; {_meaning(report.code)}"

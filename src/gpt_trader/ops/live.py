@@ -43,7 +43,7 @@ from gpt_trader.records.opening import open_store, take_lease
 from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.summary import END_OF_DURATION, STOPPED_BY, RunSummary
 
-__all__ = ["LiveMarketName", "Prove", "check_switches", "live_run", "run_live", "sends_real_orders"]
+__all__ = ["LiveMarketName", "Prove", "check_switches", "held_account", "live_run", "run_live", "sends_real_orders"]
 
 PANEL_SECONDS: Final = 0.2
 COINBASE: Final = "coinbase"
@@ -120,7 +120,7 @@ async def _run(
         run = live_run(loaded, adapter, home, clock)
         account = run.identity.environment
         with (
-            _held(config, home, account) if sends_real_orders(config) else contextlib.nullcontext() as lease,
+            held_account(config, home, account) if sends_real_orders(config) else contextlib.nullcontext() as lease,
             open_store(config.records, run.store, run.identity.run_id) as store,
             run_log(
                 run.store.parent,
@@ -158,7 +158,7 @@ async def _run(
 
 
 @contextlib.contextmanager
-def _held(config: BotConfig, home: Path, account: str) -> Iterator[Lease]:
+def held_account(config: BotConfig, home: Path, account: str) -> Iterator[Lease]:
     """The account is ours until the block ends. Raises LeaseError that names who has it."""
     lease = take_lease(config.records, home, account)
     try:

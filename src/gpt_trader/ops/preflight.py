@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity, check_buildable
+from gpt_trader.bot.foreign import EXTERNAL
+from gpt_trader.bot.foreign import WHO as RECOVERY
 from gpt_trader.bot.preflight import PreflightPassed
 from gpt_trader.config.bot import BotConfig, VenueKind
 from gpt_trader.config.load import Loaded
@@ -126,7 +128,9 @@ async def _at_the_venue(loaded: Loaded, adapter: ExchangeAdapter, home: Path, cl
             await built.bot.start()
             yield Check(name="store", passed=True, said=f"a run can be written under {home}")
             yield check_margin(config.symbols, adapter)
-            yield check_decision(await _dry_order(built, config, clock))
+            _forget_strangers(built)
+            held = any(position.quantity for position in await adapter.positions())
+            yield check_decision(await _dry_order(built, config, clock), held=held)
             await built.bot.stop(WHO)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -149,6 +153,13 @@ def _built(loaded: Loaded, adapter: ExchangeAdapter, store: EventStore, clock: C
         dry, adapter=adapter, clock=clock, journal=store, identity=identity, bar_seconds=bar_seconds
     )
     return builder.build()
+
+
+def _forget_strangers(built: BuiltBot) -> None:
+    """To an empty log all that the account holds looks foreign. The run's own log decides that at its start."""
+    for symbol in built.bot.settings.symbols:
+        if built.bot.guards.pause_reason(symbol).startswith(f"{RECOVERY}: {EXTERNAL}"):
+            built.bot.guards.resume(symbol)
 
 
 async def _dry_order(built: BuiltBot, config: BotConfig, clock: Clock) -> ExecutionReport:

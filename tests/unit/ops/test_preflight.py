@@ -214,7 +214,16 @@ def test_which_answers_show_a_whole_decision(code: str, passed: bool) -> None:
     """One that came to the door, or found the order not worth it; not one that lacked something."""
     report = ExecutionReport(intent_id="i", symbol="BTC-PERP", outcome="REFUSED", code=code)
 
-    assert check_decision(report).passed is passed
+    assert check_decision(report, held=False).passed is passed
+
+
+@pytest.mark.parametrize("code", ["symbol_quantity_cap", "below_one_contract", "total_exposure_cap"])
+def test_a_full_position_does_not_keep_a_bot_from_starting_again(code: str) -> None:
+    """Its stops must be watched; without a position the same answer means that no order could ever pass."""
+    report = ExecutionReport(intent_id="i", symbol="BTC-PERP", outcome="REFUSED", code=code)
+
+    assert check_decision(report, held=True).passed
+    assert not check_decision(report, held=False).passed
 
 
 def test_the_disk_is_named(tmp_path: Path) -> None:
