@@ -15,6 +15,7 @@ from msgspec import structs
 
 from gpt_trader.bot.builder import PerpsBotBuilder, check_buildable, make_strategy
 from gpt_trader.bot.preflight import PreflightPassed
+from gpt_trader.bot.steering import Steering
 from gpt_trader.config.bot import BotConfig, StrategyConfig, VenueKind
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import Clock
@@ -103,6 +104,8 @@ async def act(
                 strategy=_Idle,
                 lease=lease,
             ).build()
+            if built.replayed:  # a flag that was set in an earlier boot holds for an order by hand too
+                Steering(built, loaded, lambda: loaded).recall(recorded.event for recorded in store.read())
             await built.bot.start(proof)
             try:
                 desk = AccountDesk(built)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.builders import D
 from tests.house_under_test import House, a_config, a_house, steady_market
+from tests.steered import Configuration
 
 from gpt_trader.core.errors import ConfigError, Refused
 from gpt_trader.core.events import OperatorCommanded, OrderSubmitted
@@ -25,7 +26,8 @@ def with_desk(folder: Path, work: Callable[[ControlDesk, House], Awaitable[Any]]
 
         async def scenario() -> Any:
             await house.clock.sleep(2)
-            found = await work(ControlDesk(house.built, run="a-run"), house)
+            steering = Configuration(folder).steering(house)
+            found = await work(ControlDesk(house.built, steering, run="a-run"), house)
             await house.clock.sleep(2)
             return found
 
