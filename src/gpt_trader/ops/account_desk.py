@@ -27,12 +27,15 @@ from gpt_trader.ops.account_answers import (
     product_answer,
     report_answer,
 )
+from gpt_trader.placement.reconcilers import EventBasedReconciler
 
 __all__ = ["WHO", "AccountDesk", "cannot_edit", "manual_order", "preview_order"]
 
 T = TypeVar("T", bound=StrEnum)
 WHO: Final = "operator"
 """Strategy of an order that a person gave."""
+CANCEL_SECONDS: Final = 5.0
+"""How long a cancel is waited for; what it became afterwards is told by the list."""
 DEFAULTS: Final = {OrderType.MARKET: TimeInForce.IOC, OrderType.LIMIT: TimeInForce.GTC}
 
 
@@ -98,8 +101,10 @@ class AccountDesk:
             living = ", ".join(order.client_order_id for order in self._bot.orders.living())
             what = "no living order of this run" if not found else f"the beginning of {len(found)} orders"
             raise ConfigError(f"order {wanted!r}: {what}; {f'there are {living}' if living else 'none is alive'}")
-        await self._bot.submitter.cancel(found[0], f"{WHO}: {reason}")
-        return {"order": found[0].client_order_id, "state": found[0].state.value, "asked": "cancel"}
+        order = found[0]
+        await self._bot.submitter.cancel(order, f"{WHO}: {reason}")
+        await EventBasedReconciler(self._bot.orders).until_settled(order, CANCEL_SECONDS)
+        return {"order": order.client_order_id, "state": order.state.value, "filled": str(order.filled)}
 
     async def edit(self, arguments: Mapping[str, str]) -> Answer:
         """Raises ConfigError."""

@@ -74,9 +74,11 @@ def test_orders_by_hand_are_boots_of_one_run(venue: tuple[ServedVenue, Path], st
 
     placed = ordered(loaded, state_home, "place", resting)
     assert placed["outcome"] == "RESTING", placed
-    (listed,) = asked(loaded, state_home, "orders")["orders"]
+    found = asked(loaded, state_home, "orders")["orders"]
+    assert len(found) == 1, (found, placed)
+    listed = found[0]
     assert listed["order"] == placed["orders"][0]  # type: ignore[index]
-    ordered(loaded, state_home, "cancel", {"order": listed["order"]}, live=False)
+    assert ordered(loaded, state_home, "cancel", {"order": listed["order"]}, live=False)["state"] == "CANCELLED"
     assert asked(loaded, state_home, "orders") == {"orders": []}
 
     (store,) = state_home.glob("runs/*/events.sqlite")
