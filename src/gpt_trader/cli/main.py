@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "mode": ("gpt_trader.cli.steer:mode", ""),
     "pause": ("gpt_trader.cli.steer:pause", ""),
     "resume": ("gpt_trader.cli.steer:resume", ""),
+    "claim": ("gpt_trader.cli.steer:claim", ""),
     "reduce-only": ("gpt_trader.cli.steer:reduce_only", ""),
     "rollback": ("gpt_trader.cli.steer:rollback", ""),
     "reload": ("gpt_trader.cli.steer:reload", ""),

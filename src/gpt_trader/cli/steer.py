@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 __all__ = [
+    "claim",
     "kill",
     "mode",
     "pause",
@@ -116,6 +117,14 @@ def pause(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
 def resume(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
     """Take a pause back; a guard that pauses the symbol goes on doing so."""
     tell("resume", {"symbol": symbol}, run=run, reason=reason, as_json=as_json)
+
+
+@click.command()
+@click.argument("symbol")
+@steering_options
+def claim(symbol: str, *, run: str | None, reason: str, as_json: bool) -> None:
+    """Give the bot a position that somebody else opened on its account: from now on it trades it like its own."""
+    tell("claim", {"symbol": symbol}, run=run, reason=reason, as_json=as_json)
 
 
 @click.command()

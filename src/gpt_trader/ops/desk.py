@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from gpt_trader.bot.builder import BuiltBot
+from gpt_trader.bot.claims import claim
 from gpt_trader.bot.steering import Steering
 from gpt_trader.config.flags import as_text, find_flag, parse_value
 from gpt_trader.core.clock import iso
@@ -27,6 +28,7 @@ __all__ = ["Answer", "Command", "ControlDesk"]
 
 REASON_CHARACTERS_MAX: Final = 500
 ALL: Final = "all"
+GIGABYTE: Final = 1e9
 LATCHED: Final = "yes"
 CONFIRMED: Final = "yes"
 FAILURE_CHARACTERS_MAX: Final = 2000
@@ -65,6 +67,7 @@ class ControlDesk:
             "mode": self._set_mode,
             "pause": self._pause,
             "resume": self._resume,
+            "claim": self._claim,
             "kill": self._kill,
             "set_flag": self._set_flag,
             "unset_flag": self._unset_flag,
@@ -152,6 +155,7 @@ class ControlDesk:
             ],
             "equity": "unknown" if unpriced else _money(bot.ledger.equity(marks)),
             "positions": {symbol: str(quantity) for symbol, quantity in positions.items() if quantity},
+            "external": {symbol: str(each.quantity) for symbol, each in bot.ledger.externals().items()},
             "orders": {order.client_order_id: order.state.value for order in bot.orders.living()},
             "tactics": list(bot.tracker.working()),
             "stops": [
@@ -159,6 +163,7 @@ class ControlDesk:
                 for stop in bot.stops.kept()
             ],
             "events": bot.journal.head.sequence,
+            "disk_free_gb": None if (free := bot.journal.free_bytes()) is None else round(free / GIGABYTE, 1),
         }
 
     def _flags(self) -> Answer:
@@ -201,6 +206,19 @@ class ControlDesk:
         for symbol in self._symbols(command):
             self._bot.guards.resume(symbol)
         return {"pauses": dict(self._bot.guards.pauses())}
+
+    async def _claim(self, command: Command) -> Answer:
+        symbol = _argument(command, "symbol")
+        claimed = claim(
+            self._bot.ledger,
+            self._bot.bus.publish,
+            symbol,
+            who=command.who,
+            reason=command.reason,
+            now_ns=self._bot.clock.now_ns(),
+        )
+        self._bot.guards.resume(symbol)
+        return {"claimed": f"{claimed.quantity} {symbol} at {claimed.entry_price}"}
 
     async def _set_flag(self, command: Command) -> Answer:
         flag = find_flag(_argument(command, "flag"))
