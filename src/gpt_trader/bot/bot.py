@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bars_seen import BarCounter
@@ -48,6 +49,7 @@ from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
 __all__ = ["BotSettings", "PerpsBot"]
 
 MARKET: Final = "market"
+T = TypeVar("T")
 TRAILING_STOP: Final = "trailing_stop"
 DAY_NS: Final = 86_400 * NS
 PEAK_STEP: Final = Decimal("0.001")
@@ -194,10 +196,15 @@ class PerpsBot:
             for bar in past[symbol]:
                 self._statistics[symbol].add(bar)
             self._bars_seen[symbol] += len(past[symbol])
-            self._memory.recall(symbol, past[symbol], float(self._position(symbol)))
-            kept = self.stops.strategy_stop(symbol)
-            if kept is not None:
-                strategy.restore({"anchor": kept.anchor})
+            error = _answer(partial(self._recall_one, symbol, strategy, past[symbol]))
+            if error is not None:
+                self._strategy_failed(symbol, strategy, error)
+
+    def _recall_one(self, symbol: str, strategy: Strategy, past: Sequence[Bar]) -> None:
+        self._memory.recall(symbol, past, float(self._position(symbol)))
+        kept = self.stops.strategy_stop(symbol)
+        if kept is not None:
+            strategy.restore({"anchor": kept.anchor})
 
     def _say_products(self) -> None:
         for symbol in self.settings.symbols:
@@ -306,8 +313,8 @@ class PerpsBot:
     def _say_ended(self, reason: str) -> None:
         for counter in self._counters.values():
             counter.tell()
-        for symbol in self._strategies:
-            self._memory.save(symbol)
+        for symbol, strategy in self._strategies.items():
+            self._save_state(symbol, strategy)
         self._tell_peak(ANY_RISE)
         if self._mark_outs is not None:
             self._mark_outs.finish()
@@ -376,10 +383,16 @@ class PerpsBot:
         self._say_product(item.symbol)
 
     def _ask(self, strategy: Strategy, bar: Bar) -> Decision:
-        try:
-            return strategy.decide(bar, float(self._position(bar.symbol)))
-        except Exception as error:  # noqa: BLE001 - one of the two places: a strategy must not stop the bot
-            return error
+        position = float(self._position(bar.symbol))
+        return _answer(lambda: strategy.decide(bar, position))
+
+    def _save_state(self, symbol: str, strategy: Strategy) -> None:
+        """A strategy that cannot say what it knows is paused like one that cannot decide."""
+        state = _answer(strategy.state)
+        if isinstance(state, Exception):
+            self._strategy_failed(symbol, strategy, state)
+        else:
+            self._memory.save(symbol, state)
 
     def _look_ahead(self, ahead: BarsAhead) -> int:
         """Bars to come that need not be told one by one."""
@@ -432,7 +445,7 @@ class PerpsBot:
             trailing_stop=signal.trailing_stop,
         )
         self.bus.publish(event)
-        self._memory.save(bar.symbol)
+        self._save_state(bar.symbol, strategy)
         self._tell_peak(ANY_RISE)
         if signal.reason == TRAILING_STOP:
             self.stops.strategy_fired(bar.symbol, Decimal(repr(bar.close)))
@@ -648,3 +661,11 @@ class PerpsBot:
                 return
             marks[symbol] = mark.price
         self.equity.sample(self.clock.now_ns(), self.ledger.equity(marks), self.ledger.transfers)
+
+
+def _answer(ask: Callable[[], T]) -> T | Exception:
+    """What a strategy answers, or what it raises."""
+    try:
+        return ask()
+    except Exception as error:  # noqa: BLE001 - one of the two places: a strategy must not stop the bot
+        return error

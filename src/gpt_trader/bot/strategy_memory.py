@@ -13,6 +13,7 @@ import msgspec
 
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
+from gpt_trader.core.errors import Number
 from gpt_trader.core.events import Event, StrategyStateSaved
 from gpt_trader.core.values import Bar
 from gpt_trader.strategies.base import Strategy
@@ -34,14 +35,13 @@ class StrategyMemory:
         if isinstance(event, StrategyStateSaved):
             self._saved[event.symbol] = event
 
-    def save(self, symbol: str) -> None:
-        """Write the state of its strategy down, if it is another one than was written last."""
-        strategy = self._strategies[symbol]
-        state = msgspec.json.encode(strategy.state(), order="deterministic").decode()
+    def save(self, symbol: str, state: Mapping[str, Number]) -> None:
+        """Write what its strategy knows down, if it is something else than was written last."""
+        name, text = self._strategies[symbol].name, msgspec.json.encode(state, order="deterministic").decode()
         saved = self._saved.get(symbol)
-        if saved is not None and (saved.strategy, saved.state) == (strategy.name, state):
+        if saved is not None and (saved.strategy, saved.state) == (name, text):
             return
-        fact = StrategyStateSaved(at_ns=self._clock.now_ns(), strategy=strategy.name, symbol=symbol, state=state)
+        fact = StrategyStateSaved(at_ns=self._clock.now_ns(), strategy=name, symbol=symbol, state=text)
         self._saved[symbol] = fact
         self._bus.publish(fact)
 

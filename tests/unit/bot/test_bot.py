@@ -205,6 +205,23 @@ def test_a_strategy_that_raised_can_still_close(tmp_path: Path) -> None:
         assert house.bot.ledger.position("BTC-PERP").quantity == 0
 
 
+class Forgetful(Scripted):
+    """Cannot say what it knows."""
+
+    def state(self) -> Mapping[str, Number]:
+        raise KeyError("lost")
+
+
+def test_a_strategy_that_cannot_say_what_it_knows_is_paused(tmp_path: Path) -> None:
+    """Its position can still be closed, and the run ends in order."""
+    with a_scripted_house(tmp_path, Forgetful([LONG, FLAT])) as house:
+        traded(house)
+
+        assert house.of(SystemError)[0].message == "KeyError: 'lost'"
+        assert [event.symbol for event in house.of(SymbolPaused)] == ["BTC-PERP"]
+        assert len(house.of(RunEnded)) == 1
+
+
 def test_a_store_that_fails_stops_the_run(tmp_path: Path) -> None:
     """Nothing is sent that is not written down, so nothing is left to do; the reason names the store."""
     with a_scripted_house(tmp_path, Scripted([LONG])) as house:

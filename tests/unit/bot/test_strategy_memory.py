@@ -90,11 +90,11 @@ def test_state_is_written_down_when_it_has_changed(recorder: Recorder) -> None:
     memory = StrategyMemory(recorder.bus, recorder.clock, {SYMBOL: strategy})
     memory.restore(saved(1))
     strategy.count = 7
-    memory.save(SYMBOL)
+    memory.save(SYMBOL, strategy.state())
     assert recorder.events == []
     strategy.count = 8
-    memory.save(SYMBOL)
-    memory.save(SYMBOL)
+    memory.save(SYMBOL, strategy.state())
+    memory.save(SYMBOL, strategy.state())
     (event,) = recorder.events
     assert isinstance(event, StrategyStateSaved)
     assert (event.strategy, event.state) == ("counting", '{"count":8}')
