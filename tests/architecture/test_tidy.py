@@ -329,7 +329,7 @@ def test_locks_pin_with_hashes_and_name_no_address(name: str) -> None:
 
 
 def text_files() -> list[Path]:
-    skipped = {".gz", ".png", ".zst", ".parquet", ".ico", ".lock"}
+    skipped = {".gz", ".zip", ".png", ".zst", ".parquet", ".ico", ".lock"}
     return [path for path in committed_files() if path.suffix not in skipped]
 
 

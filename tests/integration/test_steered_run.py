@@ -15,6 +15,7 @@ from tests.command_line import TIMEOUT_SECONDS, command, ended, events_of, of_ty
 
 from gpt_trader.ops.asking import Running, running_bots
 from gpt_trader.ops.control import SOCKET_NAME
+from gpt_trader.ops.replay import replay
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def bot(state_home: Path) -> Iterator[tuple[subprocess.Popen[str], Running]]:
 
 
 def test_a_running_bot_does_what_it_is_told(bot: tuple[subprocess.Popen[str], Running], state_home: Path) -> None:
-    """Seen by `ps`, paused and killed with who and why in the log, stopped by SIGTERM; the socket is gone then."""
+    """Seen by `ps`, paused and killed with who and why in the log, stopped by SIGTERM; the socket is gone then.
+
+    And the log replays to the same, commands included."""
     process, running = bot
 
     (seen,) = json.loads(command("ps", "--json").out)
@@ -53,7 +56,10 @@ def test_a_running_bot_does_what_it_is_told(bot: tuple[subprocess.Popen[str], Ru
     (store,) = stores(state_home)
     assert not (store.parent / SOCKET_NAME).exists()
     told = [(event["command"], event["reason"]) for event in of_type(events_of(store), "OperatorCommanded")]
-    assert told == [("pause", "a test"), ("pause", "a test"), ("kill", "a test")]
+    assert told == [("pause", "a test"), ("pause", "a test"), ("kill", "a test"), ("stop", "stopped by SIGTERM")]
     assert all(
-        f"process {os.getpid()}" in event["who"] for event in list(of_type(events_of(store), "OperatorCommanded"))[1:]
+        f"process {os.getpid()}" in event["who"] for event in list(of_type(events_of(store), "OperatorCommanded"))[1:-1]
     )
+    replayed = replay(store, state_home)
+    assert replayed.is_same, replayed.differences[:3]
+    assert replayed.whole_log

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "products": ("gpt_trader.cli.account:products", ""),
     "fees": ("gpt_trader.cli.account:fees", ""),
     "credentials": ("gpt_trader.cli.account:credentials", ""),
+    "replay": ("gpt_trader.cli.replay:replay", ""),
     "report": ("gpt_trader.cli.report:report", ""),
     "adr": ("gpt_trader.cli.adr:adr", ""),
     "venue": ("gpt_trader.cli.venue:venue", ""),

@@ -24,11 +24,12 @@ from gpt_trader.core.values import Mode
 from gpt_trader.ops.account_answers import Answer
 from gpt_trader.ops.account_desk import AccountDesk
 
-__all__ = ["Answer", "Command", "ControlDesk"]
+__all__ = ["STOP", "Answer", "Command", "ControlDesk"]
 
 REASON_CHARACTERS_MAX: Final = 500
 ALL: Final = "all"
 GIGABYTE: Final = 1e9
+STOP: Final = "stop"
 LATCHED: Final = "yes"
 CONFIRMED: Final = "yes"
 FAILURE_CHARACTERS_MAX: Final = 2000
@@ -111,18 +112,24 @@ class ControlDesk:
                 await self._bot.bus.commit()
         return answer
 
+    def stopped(self, reason: str) -> None:
+        """A signal ended the run: a command like any other, written down as the bot begins to stop."""
+        self._publish(Command(name=STOP, who="signal", reason=reason))
+
     async def _write_down(self, command: Command) -> None:
-        bot = self._bot
-        bot.bus.publish(
+        self._publish(command)
+        await self._bot.bus.commit()
+
+    def _publish(self, command: Command) -> None:
+        self._bot.bus.publish(
             OperatorCommanded(
-                at_ns=bot.clock.now_ns(),
+                at_ns=self._bot.clock.now_ns(),
                 command=command.name,
                 arguments=command.arguments,
                 who=command.who,
                 reason=command.reason[:REASON_CHARACTERS_MAX],
             )
         )
-        await bot.bus.commit()
 
     def _write_failure(self, command: Command, error: GptTraderError) -> None:
         bot = self._bot

@@ -195,6 +195,7 @@ async def _trade(
             async with control_socket(desk, run.store.parent), reload_on_hangup(desk, listen=not panel):
                 reason = await built.bot.run_until_stopped(end_ns, END_OF_DURATION)
             if reason.startswith(STOPPED_BY):
+                desk.stopped(reason)
                 say_what_stopping_waits_for(console, built, reason)
             await built.bot.stop(reason, STOP_SECONDS if reason.startswith(STOPPED_BY) else None)
         finally:

@@ -104,6 +104,7 @@ def run_simulated(
                 async with control_socket(desk, run.store.parent), reload_on_hangup(desk, listen=not panel):
                     reason = await built.bot.run_until_stopped(end_ns, at_end)
                 if reason.startswith(STOPPED_BY):
+                    desk.stopped(reason)
                     say_what_stopping_waits_for(console, built, reason)
                 await built.bot.stop(reason, STOP_SECONDS if reason.startswith(STOPPED_BY) else None)
                 return reason
