@@ -17,6 +17,8 @@ from gpt_trader.core.clock import Clock
 from gpt_trader.core.events import (
     Event,
     OrderFilled,
+    OrderReconciled,
+    OrderRefused,
     PositionClosed,
     StopEscalated,
     StopKept,
@@ -24,14 +26,14 @@ from gpt_trader.core.events import (
     StopReleased,
     StopTriggered,
 )
-from gpt_trader.core.values import ZERO, ApprovedOrder, Keeper, Purpose, Side, StopKind
+from gpt_trader.core.values import OPEN_OUTCOMES, ZERO, ApprovedOrder, Keeper, Purpose, Side, StopKind
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.risk.stops import StopTrigger, merged, rounded, stop_of, target_of
 
 __all__ = ["Leg", "StopRecord"]
 
 PLANS_MAX: Final = 1000
-"""Plans of entries that may still fill; the oldest makes room."""
+"""Plans of entries that have had their last answer; the oldest makes room. Those of living ones are all kept."""
 
 
 class Leg(msgspec.Struct, kw_only=True, eq=False):
@@ -90,10 +92,14 @@ class StopRecord:
         self._clock = clock
         self._ledger = ledger
         self._plans: OrderedDict[str, StopPlanned] = OrderedDict()
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        """Planned intents that have had their last answer; only their plans may be forgotten."""
         self._held: dict[str, Decimal] = {}
         """Position by symbol as of the fill at hand; the ledger is ahead of it when the log is replayed."""
         self.legs: dict[str, Leg] = {}
         self.strategy_stops: dict[str, StopKept] = {}
+        bus.subscribe(OrderReconciled, "stop record", self._answered)
+        bus.subscribe(OrderRefused, "stop record", self._answered)
 
     def open_quantity(self, leg: Leg) -> Decimal:
         """What the leg protects; zero when there is no position or it has turned."""
@@ -123,8 +129,14 @@ class StopRecord:
 
     def _remember(self, plan: StopPlanned) -> None:
         self._plans[plan.intent_id] = plan
-        if len(self._plans) > PLANS_MAX:
-            self._plans.popitem(last=False)
+        while len(self._ended) > PLANS_MAX:
+            self._plans.pop(self._ended.popitem(last=False)[0], None)
+
+    def _answered(self, event: OrderReconciled | OrderRefused) -> None:
+        """An order that rests keeps its plan however many come after it; one that has ended may still fill late."""
+        is_open = isinstance(event, OrderReconciled) and event.outcome in OPEN_OUTCOMES
+        if event.intent_id in self._plans and not is_open:
+            self._ended[event.intent_id] = None
 
     def cover(self, event: OrderFilled) -> None:
         """A fill: where its entry was planned to be protected, the position has a leg from now on. An entry that so far
@@ -233,6 +245,8 @@ class StopRecord:
         match event:
             case StopPlanned():
                 self._remember(event)
+            case OrderReconciled() | OrderRefused():
+                self._answered(event)
             case OrderFilled():
                 self.cover(event)
             case StopKept():
