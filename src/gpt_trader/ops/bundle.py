@@ -11,6 +11,7 @@ import platform
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +54,6 @@ class Manifest(Value, frozen=True, kw_only=True):
 def pack(store: Path, home: Path, target: Path, market: str | None = None) -> Path:
     """Write the bundle of a run that has ended. Raises ConfigError where the market is not at hand, StoreError for a
     log that is not whole."""
-    import numba  # noqa: PLC0415 - heavy, and only its version is wanted
-
     recorded = list(read_run(store))
     place = market or (read_facts(store).market_place if store.with_name(FACTS_NAME).exists() else SYNTHETIC)
     manifest = Manifest(
@@ -64,7 +63,7 @@ def pack(store: Path, home: Path, target: Path, market: str | None = None) -> Pa
         code_version=__version__,
         schema_version=SCHEMA_VERSION,
         python=platform.python_version(),
-        numba=numba.__version__,
+        numba=version("numba"),
         market=place,
     )
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
