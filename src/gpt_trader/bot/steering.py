@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
-from pydantic import ValidationError
 
 from gpt_trader.bot.builder import BuiltBot
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.config.flags import ENGINE_FLAGS, FLAGS, YES_NO, Flag, as_text, find_flag
-from gpt_trader.config.load import Loaded, value_at
+from gpt_trader.config.load import Loaded, value_at, with_values
 from gpt_trader.config.names import plain
-from gpt_trader.config.risk import RiskConfig
 from gpt_trader.config.sources import Layer, Source
 from gpt_trader.config.tightness import Change, changed_settings, judge
 from gpt_trader.core.errors import ConfigError, GptTraderError, Number
@@ -193,7 +191,7 @@ class Steering:
                     pass
         self._words = words
         kept = {name: word for name, word in words.items() if self._still_counts(find_flag(name), word, self._files)}
-        config = _with(self._config, {find_flag(name).path: word.value for name, word in kept.items()})
+        config = with_values(self._config, {find_flag(name).path: word.value for name, word in kept.items()})
         if words:
             self._adopt(kept, self._files, "restart", "as set in an earlier boot", wanted={}, config=config)
 
@@ -205,7 +203,7 @@ class Steering:
         fresh = self._load()
         words, wanted = self._words_after(fresh, who, reason)
         above = {find_flag(name).path: word.value for name, word in words.items()}
-        config = _with(fresh.config, above)
+        config = with_values(fresh.config, above)
         try:
             self._check_reloadable(config)
             self._check_wanted(config, words, wanted, fresh)
@@ -296,7 +294,7 @@ class Steering:
         }
         if confirmed or not loose:
             return config, {}
-        return _with(config, {path: value_at(self._config, path) for path in loose}), loose
+        return with_values(config, {path: value_at(self._config, path) for path in loose}), loose
 
     # --- what follows ---------------------------------------------------------------------------------------------
     def _adopt(
@@ -313,7 +311,7 @@ class Steering:
         """Build what follows from these words and files, and only then let it count. Raises ConfigError."""
         if config is None:  # a word about one flag is no reload of anything else
             changed = [flag for flag in FLAGS if words.get(flag.name) != self._words.get(flag.name)]
-            config = _with(self._config, {flag.path: _value(flag, words, files) for flag in changed})
+            config = with_values(self._config, {flag.path: _value(flag, words, files) for flag in changed})
         selection = self._select(config, words)
         self._check_effect(selection, config, wanted)
         engine = self._build(config, selection, who)
@@ -480,17 +478,3 @@ def _newly_said(before: Loaded, after: Loaded, flag: Flag) -> Source | None:
 
 def _says(source: Source) -> bool | None:
     return YES_NO.get(str(source.raw).lower())
-
-
-def _with(config: BotConfig, values: Mapping[str, object]) -> BotConfig:
-    """The same configuration with other values, checked together. Raises ConfigError."""
-    risk = {path.removeprefix("risk."): value for path, value in values.items() if path.startswith("risk.")}
-    execution = {
-        path.removeprefix("execution."): value for path, value in values.items() if path.startswith("execution.")
-    }
-    try:
-        limits = RiskConfig.model_validate({**dict(config.risk), **risk})
-    except ValidationError as error:
-        said = "; ".join(detail["msg"] for detail in error.errors())
-        raise ConfigError(f"the tighter limits alone do not go together: {said}. Fix: confirm the reload") from error
-    return config.model_copy(update={"risk": limits, "execution": config.execution.model_copy(update=execution)})

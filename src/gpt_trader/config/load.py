@@ -22,10 +22,11 @@ from gpt_trader.config.explain import explain
 from gpt_trader.config.files import Item, Problems, label, read_env_file, read_profile, read_risk_file
 from gpt_trader.config.home import config_home
 from gpt_trader.config.names import Known, known_settings, nearest, plain
+from gpt_trader.config.risk import RiskConfig
 from gpt_trader.config.sources import Layer, Layers, Source
 from gpt_trader.core.errors import ConfigError, Number
 
-__all__ = ["DEFAULT_PROFILE", "Loaded", "applied_settings", "load", "profile_names", "value_at"]
+__all__ = ["DEFAULT_PROFILE", "Loaded", "applied_settings", "load", "profile_names", "value_at", "with_values"]
 
 DEFAULT_PROFILE: Final = "dev_entry"
 
@@ -130,6 +131,20 @@ def applied_settings(config: BotConfig) -> dict[str, Number]:
             value = plain(value_at(config, path))
             found[path] = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return found
+
+
+def with_values(config: BotConfig, values: Mapping[str, object]) -> BotConfig:
+    """The same configuration with other values, checked together. Raises ConfigError."""
+    risk = {path.removeprefix("risk."): value for path, value in values.items() if path.startswith("risk.")}
+    execution = {
+        path.removeprefix("execution."): value for path, value in values.items() if path.startswith("execution.")
+    }
+    try:
+        limits = RiskConfig.model_validate({**dict(config.risk), **risk})
+    except ValidationError as error:
+        said = "; ".join(detail["msg"] for detail in error.errors())
+        raise ConfigError(f"the tighter limits alone do not go together: {said}. Fix: confirm the reload") from error
+    return config.model_copy(update={"risk": limits, "execution": config.execution.model_copy(update=execution)})
 
 
 def _profile_path(home: Path, name: str) -> Path:
