@@ -126,6 +126,12 @@ def check_address(value: str) -> str:
     return value
 
 
+def check_server(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("not a PostgreSQL URL such as postgresql://user:password@host/database")
+    return value
+
+
 Hours = Annotated[str, AfterValidator(check_hours)]
 FeeTiers = Annotated[str, AfterValidator(check_fee_tiers)]
 Milliseconds = Annotated[
@@ -407,7 +413,7 @@ class RecordsConfig(StrictModel):
     """Where the log lies, and what it needs."""
 
     url: Annotated[
-        SecretStr | None,
+        Annotated[SecretStr, AfterValidator(check_server)] | None,
         Setting("postgresql://...", "EventStore, lease", env="GPT_TRADER_STORE_URL", secret=True, in_digest=False),
     ] = None
     """PostgreSQL server of logs and leases, for more than one machine; none keeps both on this host."""
