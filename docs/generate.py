@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from gpt_trader.bot.invariants.table import INVARIANTS
 from gpt_trader.config.flags import FLAGS, as_text
 from gpt_trader.core import events as events_module
 from gpt_trader.core.errors import Refusal
@@ -190,7 +191,49 @@ def quoted(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words) or "-"
 
 
+INVARIANTS_INTRODUCTION = """\
+# Invariants
+
+What must always be true of the house, by number. The running bot hears every event and looks at itself every ten \
+seconds after something has happened; what it finds broken is told as the event InvariantBroken, once for each \
+symbol, and the policy follows at once. A simulation looks after every step, and beside what the venue holds.
+
+```sh
+gpt-trader invariants          # this table
+gpt-trader invariants last     # the verdicts of a run, from its log
+gpt-trader simulate --seeds 50 # days that try to break them
+```
+
+Looked at: `event` with every event; `step` between two steps, in memory; `send` when an order leaves; `venue` beside \
+what the venue holds; `boot` after a restart; `test` by construction, which the named tests keep.
+
+When broken: `record` tells it and no more; `pause` stops entries of the symbol; `reduce_only` stops all entries; \
+`freeze` lets nothing leave. An operator sets the mode again (`gpt-trader mode`) once the cause is known.
+"""
+
+
+def invariants() -> str:
+    """Every invariant with where it is looked at and what follows when it is broken."""
+    rows = "".join(
+        f"| {each.number} | `{each.name}` | {each.promise} | {', '.join(each.places)} | {each.policy} | "
+        f"{quoted(part.strip() for part in each.kept_by.split(',') if part.strip())} |\n"
+        for each in INVARIANTS
+    )
+    return (
+        f"{INVARIANTS_INTRODUCTION}\n"
+        "Generated from `gpt_trader.bot.invariants.table:INVARIANTS` by `make docs`; do not edit.\n\n"
+        f"| | Name | Promise | Looked at | When broken | Tests |\n|---|---|---|---|---|---|\n{rows}"
+    )
+
+
 if __name__ == "__main__":
-    pages = {"refusals.md": refusals, "events.md": events, "guards.md": guards, "orders.md": orders, "flags.md": flags}
+    pages = {
+        "refusals.md": refusals,
+        "events.md": events,
+        "guards.md": guards,
+        "orders.md": orders,
+        "flags.md": flags,
+        "invariants.md": invariants,
+    }
     for name, page in pages.items():
         (Path(__file__).parent / name).write_text(page(), encoding="utf8")

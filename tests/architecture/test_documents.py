@@ -93,6 +93,12 @@ def test_every_flag_stands_in_the_generated_page() -> None:
     assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["flags"]()
 
 
+def test_every_invariant_stands_in_the_generated_page() -> None:
+    """With its promise, place and policy as they are in the code."""
+    page = (ROOT / "docs" / "invariants.md").read_text(encoding="utf8")
+    assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["invariants"]()
+
+
 def test_every_event_stands_in_the_generated_page() -> None:
     """The page is made from core.events by `make docs`, is current, and says who publishes each event."""
     page = (ROOT / "docs" / "events.md").read_text(encoding="utf8")

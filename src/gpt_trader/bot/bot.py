@@ -230,6 +230,11 @@ class PerpsBot:
             )
         )
 
+    @property
+    def caught_up(self) -> bool:
+        """What happened since an earlier boot is known; nothing leaves before."""
+        return self._caught_up
+
     def request_stop(self, reason: str) -> None:
         """Ask for an orderly end; the first reason is kept."""
         if self._stop_reason is not None and not self._stop_reason.done():
@@ -425,15 +430,18 @@ class PerpsBot:
         self.guards.pause(symbol, reason)
 
     # --- from a signal to orders ----------------------------------------------------------------------------------
-    async def _act(self, bar: Bar, strategy: Strategy, signal: Signal) -> None:
-        mark = self.adapter.market.mark(bar.symbol)
-        event = TradingSignalGenerated(
+    def as_event(
+        self, strategy: str, symbol: str, key: str, bar_close_ns: int, signal: Signal
+    ) -> TradingSignalGenerated:
+        """A wish as it is written down and acted upon; `key` names what caused it."""
+        mark = self.adapter.market.mark(symbol)
+        return TradingSignalGenerated(
             at_ns=self.clock.now_ns(),
-            intent_id=intent_id(strategy.name, bar.symbol, str(bar.close_ns // NS), signal.want.value.lower()),
-            strategy=strategy.name,
-            symbol=bar.symbol,
+            intent_id=intent_id(strategy, symbol, key, signal.want.value.lower()),
+            strategy=strategy,
+            symbol=symbol,
             action=signal.want.value,
-            bar_close_ns=bar.close_ns,
+            bar_close_ns=bar_close_ns,
             reason=signal.reason,
             inputs=signal.inputs,
             fraction=signal.fraction,
@@ -444,6 +452,9 @@ class PerpsBot:
             target_price=signal.target_price,
             trailing_stop=signal.trailing_stop,
         )
+
+    async def _act(self, bar: Bar, strategy: Strategy, signal: Signal) -> None:
+        event = self.as_event(strategy.name, bar.symbol, str(bar.close_ns // NS), bar.close_ns, signal)
         self.bus.publish(event)
         self._save_state(bar.symbol, strategy)
         self._tell_peak(ANY_RISE)

@@ -168,13 +168,18 @@ class PerpsBotBuilder:
             disk_free_gb_min=config.records.disk_free_gb_min,
             cash=cash,
         )
+
+        async def sweep_account() -> None:
+            await workshop.reconciler.sweep()
+            await figures.sweep()
+
         guards = GuardManager(
             config=config.risk,
             clock=clock,
             bus=bus,
             read=figures.read,
             cancel_entries=lambda: cancel_entries(workshop.tracker, submitter, "a guard tripped"),
-            sweep=figures.sweep,
+            sweep=sweep_account,
             sweep_seconds=config.guards.account_sweep_seconds,
             reduce=lambda share, reason: bot.reduce_positions(share, reason),  # noqa: PLW0108 - there is no bot yet
         )
@@ -184,6 +189,7 @@ class PerpsBotBuilder:
             orders=orders,
             clock=clock,
             mode=lambda: guards.mode,
+            position=lambda symbol: ledger.position(symbol).quantity,
             draw=self._random.random,
             policy=self._retry_policy(),
             dry_run=config.run.dry_run or config.venue.read_only,
@@ -210,6 +216,7 @@ class PerpsBotBuilder:
             bus=bus,
             clock=clock,
             run_tag=self._run_tag,
+            position=lambda symbol: ledger.position(symbol).quantity,
             holding=lambda symbol: ledger.position(symbol).quantity + ledger.external(symbol),
             pause_reason=lambda symbol: guards.pause_reason(symbol) or stops.pause_reason(symbol),
         )

@@ -174,6 +174,7 @@ class Recovery:
         Raises ExchangeError when trades, open orders or positions cannot be read: without them nothing may be decided.
         A new run over a simulated venue has an account of its own, and nothing to ask.
         """
+        self._reconciler.begin(self._began_ns)
         if self.replayed or not self._adapter.simulated:
             fills = await self._read_fills() if self.replayed else 0
             await self._read_orders()

@@ -45,6 +45,8 @@ COMMANDS: Final = {
     "replay": ("gpt_trader.cli.replay:replay", ""),
     "report": ("gpt_trader.cli.report:report", ""),
     "adr": ("gpt_trader.cli.adr:adr", ""),
+    "simulate": ("gpt_trader.cli.simulate:simulate", ""),
+    "invariants": ("gpt_trader.cli.invariants:invariants", ""),
     "venue": ("gpt_trader.cli.venue:venue", ""),
 }
 """Name: (module:attribute, one line of help); those without one are listed by name alone."""

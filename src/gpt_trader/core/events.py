@@ -44,6 +44,7 @@ __all__ = [
     "FundingApplied",
     "GuardCleared",
     "GuardTripped",
+    "InvariantBroken",
     "LimitsChanged",
     "LogRepaired",
     "MissMarked",
@@ -734,6 +735,18 @@ class EquityPeaked(Event, frozen=True, kw_only=True):
 
     high_water: Decimal
     """Net of transfers."""
+
+
+class InvariantBroken(Event, frozen=True, kw_only=True):
+    """A promise of the house did not hold; told once for each symbol until a restart.
+    Publisher: bot.invariants.watch."""
+
+    number: int
+    name: str
+    symbol: str = ""
+    detail: str
+    policy: str
+    """What followed: record, pause, reduce_only or freeze."""
 
 
 class SystemError(Event, frozen=True, kw_only=True):  # noqa: A001 - the mission's name; it is never used as the builtin here

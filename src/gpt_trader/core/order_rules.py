@@ -12,6 +12,7 @@ from gpt_trader.core.values import (
     ZERO,
     BookView,
     OrderRequest,
+    OrderTicket,
     OrderType,
     ProductSpec,
     Purpose,
@@ -148,7 +149,7 @@ def check_post_only(side: Side, limit_price: Decimal, book: BookView) -> None:
         raise Refused(Stage.VALIDATION, Refusal.POST_ONLY_CROSS, side=str(side), limit_price=limit_price, best=best)
 
 
-def check_status(order: OrderRequest, product: ProductSpec) -> None:
+def check_status(order: OrderRequest | OrderTicket, product: ProductSpec, stage: Stage = Stage.VALIDATION) -> None:
     """The venue's state of the product lets this kind of order in. Raises Refused."""
     status = product.status
     allowed = (
@@ -157,7 +158,7 @@ def check_status(order: OrderRequest, product: ProductSpec) -> None:
         or (status is TradingStatus.POST_ONLY and order.post_only)
     )
     if not allowed:
-        raise Refused(Stage.VALIDATION, Refusal.PRODUCT_NOT_TRADING, symbol=product.symbol, status=str(status))
+        raise Refused(stage, Refusal.PRODUCT_NOT_TRADING, symbol=product.symbol, status=str(status))
 
 
 def clamp_to_position(side: Side, quantity: Decimal, position: Decimal, closing: Decimal) -> Decimal:

@@ -208,6 +208,11 @@ class PaperExchange:
         self._on_market = None
         self._on_account = None
 
+    def forget_client(self) -> None:
+        """The client died: nobody waits for an answer any more. Another one may `start`."""
+        self._sends.clear()
+        self._cancels.clear()
+
     # orders
 
     def prepare(self, ticket: OrderTicket) -> PreparedOrder:

@@ -90,8 +90,8 @@ class ExecutionPipeline:
         leg = self.stops.in_the_way(order)
         if leg is None:
             return await self._walk(order)
-        await self.stops.make_way(leg, order.intent_id)
         try:
+            await self.stops.make_way(leg, order.intent_id)
             return await self._walk(order)
         finally:
             self.stops.way_is_free(leg)

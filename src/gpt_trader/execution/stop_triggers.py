@@ -104,6 +104,8 @@ class StopTriggerManager:
         self._legs = record.legs
         self._tasks: dict[Leg, asyncio.Task[None]] = {}
         self._closing = False
+        self._resumed = True
+        """False between the replay of a log and `resume`: fills are taken in, and nothing leaves."""
         bus.subscribe(OrderFilled, "stop keeper", self._on_fill)
         bus.subscribe(PositionClosed, "stop keeper", self._on_closed)
 
@@ -142,7 +144,7 @@ class StopTriggerManager:
             self._forget(before, "position turned")
         if leg is None:
             return
-        if leg not in self._tasks:
+        if leg not in self._tasks and self._resumed:
             self._start(leg)
         stop = leg.stop
         if stop is not None and leg.fired is None and event.client_order_id == leg.at_venue:
@@ -186,6 +188,11 @@ class StopTriggerManager:
     def watches(self, symbol: str) -> bool:
         """A stop of the symbol may have to be looked at when its price moves."""
         return symbol in self._legs
+
+    def tends(self, symbol: str) -> bool:
+        """Somebody is at work for the stop of the symbol, wherever it is kept."""
+        leg = self._legs.get(symbol)
+        return leg is not None and leg in self._tasks
 
     def on_bar(self, bar: Bar) -> None:
         """Remember how far a bar that began after the fill has reached."""
@@ -350,7 +357,7 @@ class StopTriggerManager:
                 reason="protective stop",
             )
         )
-        if report.outcome in RESTS or leg.fired is not None:
+        if report.outcome in RESTS or leg.fired is not None or leg.gone:
             return
         leg.venue_tries += 1
         order = self._orders.find(leg.at_venue)
@@ -502,6 +509,7 @@ class StopTriggerManager:
     # --- restart and end ------------------------------------------------------------------------------------------
     def restore(self, event: Event) -> None:
         """Take one stored event back in, oldest first, before `resume`. Nothing is told."""
+        self._resumed = False
         self._record.restore(event)
         if isinstance(event, StopKept) and event.keeper == Keeper.VENUE:
             leg = self._legs[event.symbol]
@@ -510,6 +518,7 @@ class StopTriggerManager:
 
     def resume(self) -> None:
         """After a restart, once orders and positions are those of the venue: watch again what is still open."""
+        self._resumed = True
         for symbol, leg in tuple(self._legs.items()):
             if self._record.open_quantity(leg) or self._entry_lives(leg):
                 self._start(leg)

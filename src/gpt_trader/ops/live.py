@@ -21,6 +21,7 @@ from rich.console import Console
 
 from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity, check_buildable
+from gpt_trader.bot.invariants.watch import watch_over
 from gpt_trader.bot.preflight import PreflightPassed
 from gpt_trader.bot.simulation import SimulatedRun, summarise
 from gpt_trader.bot.steering import Steering
@@ -140,6 +141,7 @@ async def _run(
                 lease=lease,
             ).build()
             built.bot.bus.watch("run log", log.on_event)
+            watch_over(built.bot, built.parts)
             log.process(
                 f"{built.bot.engine.name} by {built.selection.reason}",
                 profile=config.profile,

@@ -12,6 +12,7 @@ from typing import Final
 from rich.console import Console
 
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, check_buildable
+from gpt_trader.bot.invariants.watch import watch_over
 from gpt_trader.bot.simulation import (
     Watched,
     facts_of,
@@ -75,6 +76,7 @@ def run_simulated(
             config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
         ).build()
         built.bot.bus.watch("run log", log.on_event)
+        watch_over(built.bot, built.parts)
         log.process(
             f"{built.bot.engine.name} by {built.selection.reason}",
             profile=config.profile,

@@ -29,6 +29,7 @@ from gpt_trader.core.events import (
     OrderSightedLate,
     OrderSubmitted,
 )
+from gpt_trader.core.order_rules import clamp_to_position
 from gpt_trader.core.values import TERMINAL, ZERO, OrderState, Purpose, Side
 from gpt_trader.exchange.base import FillUpdate, OrderUpdate
 from gpt_trader.placement.order_states import NEVER_PLACED, NEWS, RANK, is_late_sighting
@@ -57,6 +58,10 @@ WATCH_NS: Final = 24 * 3600 * NS
 
 WATCHED_ORDERS_MAX: Final = 1000
 """Unseen orders that are watched at one time; beyond that the oldest are let go."""
+
+
+FOREIGN_TRADES_MAX: Final = 10_000
+"""Trades of orders that are not ours, kept to know them again."""
 
 
 class ManagedOrder(msgspec.Struct, kw_only=True):
@@ -125,6 +130,7 @@ class OrderManager:
         self._listeners: dict[str, list[Callable[[ManagedOrder], None]]] = {}
         self.on_foreign: Callable[[OrderUpdate], None] | None = None
         """Told of every update of an order that is not in the log."""
+        self._foreign_trades: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._planned: PlannedOrders | None = None
         bus.subscribe(OrderSubmitted, "order manager", self.on_event)
         bus.subscribe(OrderCancelRequested, "order manager", self.on_event)
@@ -177,12 +183,32 @@ class OrderManager:
             closing_buy, closing_sell = closing_buy + planned[2], closing_sell + planned[3]
         return entry_buy, entry_sell, closing_buy, closing_sell
 
+    def closable(self, side: Side, symbol: str, position: Decimal, but: str = "") -> Decimal:
+        """What an order of `side` may still close of a signed position: less what living orders other than `but` are
+        closing already. Base units."""
+        closing = sum(
+            (
+                order.may_still_fill
+                for order in self._living.get(symbol, {}).values()
+                if order.submitted.reduce_only
+                and order.submitted.side is side
+                and order.submitted.client_order_id != but
+            ),
+            start=ZERO,
+        )
+        return clamp_to_position(side, abs(position), position, closing)
+
     def slot_busy(self, strategy: str, symbol: str, purpose: Purpose) -> str:
         """Client id of a living order in the slot, or the intent that is being worked in it; empty when it is free."""
         for order in self._living.get(symbol, {}).values():
             if order.submitted.strategy == strategy and order.submitted.purpose is purpose:
                 return order.client_order_id
         return self._planned.slot_busy(strategy, symbol, purpose) if self._planned is not None else ""
+
+    @property
+    def kept(self) -> int:
+        """Orders in memory."""
+        return len(self._orders)
 
     def statistics(self) -> dict[str, int]:
         """Orders in memory by state."""
@@ -294,6 +320,8 @@ class OrderManager:
         order = self._orders.get(update.client_order_id) or self.find_by_venue_id(update.venue_order_id)
         if order is not None and update.trade_id in order.trades:
             return
+        if order is None and (update.venue_order_id, update.trade_id) in self._foreign_trades:
+            return
         if order is not None and order.state in NEVER_PLACED:
             self._alarm(order)
         if order is not None and update.venue_order_id and not order.venue_order_id:
@@ -339,6 +367,8 @@ class OrderManager:
             return
         order = self._orders.get(event.client_order_id)
         if order is None:
+            if isinstance(event, OrderFilled):
+                self._remember_foreign(event)
             return
         match event:
             case OrderPlaced():
@@ -376,6 +406,12 @@ class OrderManager:
         if listeners:
             for listener in tuple(listeners):
                 listener(order)
+
+    def _remember_foreign(self, event: OrderFilled) -> None:
+        """A trade of an order that is not (or no longer) known; each counts once."""
+        self._foreign_trades[event.venue_order_id, event.trade_id] = None
+        if len(self._foreign_trades) > FOREIGN_TRADES_MAX:
+            self._foreign_trades.popitem(last=False)
 
     def _open(self, event: OrderSubmitted) -> None:
         order = ManagedOrder(submitted=event)

@@ -74,11 +74,17 @@ class OrderReconciler:
         self._settle_ns = round(unknown_settle_seconds * NS)
         self._read_seconds = unknown_read_seconds
         self._cursor = ""
+        self._began_ns = 0
         self._clean_reads: dict[str, int] = {}
         """By client id: how many complete reads have not seen it."""
         self._reading: asyncio.Task[None] | None = None
         self._armed = False
         bus.subscribe(OrderOutcomeUnknown, "order reconciler", lambda _: self.watch())
+
+    def begin(self, began_ns: int) -> None:
+        """Trades before then are nobody's of this run."""
+        self._began_ns = began_ns
+        self._cursor = self._adapter.fill_cursor(began_ns)
 
     # --- one order ------------------------------------------------------------------------------------------------
     async def ask(self, order: ManagedOrder) -> bool:
@@ -95,13 +101,29 @@ class OrderReconciler:
         return True
 
     async def _read_fills(self) -> None:
-        """Trades since the last complete read; only those of orders we know, since closed ones may be forgotten."""
+        """Trades since the last complete read: those of orders we know, and of strangers; closed ones of ours may be
+        forgotten, and were counted."""
         page = await self._adapter.fills(self._cursor)
         for fill in page.fills:
             order = self._orders.find(fill.client_order_id) or self._orders.find_by_venue_id(fill.venue_order_id)
-            if order is not None:
+            if order is not None or (fill.cause != "OWN" and fill.trade_ns >= self._began_ns):
                 self._orders.apply(fill)
         self._cursor = page.cursor
+
+    # --- all orders -----------------------------------------------------------------------------------------------
+    async def sweep(self) -> None:
+        """Whatever the streams have said: trades since the last read, and every order that should be open and is not
+        among the open ones. A stream may drop messages while it seems alive. Raises ExchangeError."""
+        expected = [order for order in self._orders.living() if order.venue_order_id and not order.state.is_terminal]
+        open_orders = await self._adapter.open_orders()
+        await self._read_fills()
+        for update in open_orders:
+            if self._orders.find(update.client_order_id) is not None:
+                self._orders.apply(update)
+        names = {update.client_order_id for update in open_orders}
+        for order in expected:
+            if order.client_order_id not in names and not order.is_settled:
+                await self.ask(order)
 
     # --- unknown outcomes -----------------------------------------------------------------------------------------
     def watch(self) -> None:

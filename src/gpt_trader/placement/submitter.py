@@ -7,14 +7,16 @@ again may itself place the order, so that happens only while the intent is alive
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from math import inf
 
 import msgspec
 import tenacity
 
 from gpt_trader.core.bus import EventBus
-from gpt_trader.core.clock import Clock
+from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import (
     ExchangeError,
     InsufficientBalanceError,
@@ -28,6 +30,7 @@ from gpt_trader.core.errors import (
     VenueUnavailableError,
 )
 from gpt_trader.core.events import OrderCancelRequested, OrderSubmitted
+from gpt_trader.core.order_rules import check_status
 from gpt_trader.core.values import ZERO, Mode, OrderState, OrderTicket, Purpose
 from gpt_trader.exchange.base import ExchangeAdapter, OrderUpdate, PreparedOrder
 from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
@@ -53,6 +56,16 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         return plain * (1 + self.jitter_share * (2 * draw - 1))
 
 
+class _StopWhen(tenacity.stop.stop_base):
+    """Ends the attempts when the answer to the wait that comes next is yes."""
+
+    def __init__(self, ends: Callable[[float], bool]) -> None:
+        self._ends = ends
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        return self._ends(retry_state.upcoming_sleep)
+
+
 class OrderSubmitter:
     """Writes intents down, then lets them out."""
 
@@ -64,19 +77,21 @@ class OrderSubmitter:
         orders: OrderManager,
         clock: Clock,
         mode: Callable[[], Mode],
+        position: Callable[[str], Decimal],
         draw: Callable[[], float],
         policy: RetryPolicy | None = None,
         dry_run: bool = False,
         lease_left_seconds: Callable[[], float] = lambda: inf,
         lease_needed_seconds: float = 0.0,
     ) -> None:
-        """`lease_left_seconds` says how long the account is surely ours; a request needs `lease_needed_seconds`: its
-        deadline, and how far clocks may differ."""
+        """`position` is what is held of a symbol, signed, in base units. `lease_left_seconds` says how long the account
+        is surely ours; a request needs `lease_needed_seconds`: its deadline, and how far clocks may differ."""
         self._adapter = adapter
         self._bus = bus
         self._orders = orders
         self._clock = clock
         self._mode = mode
+        self._position = position
         self._draw = draw
         self._policy = policy or RetryPolicy()
         self._dry_run = dry_run
@@ -97,14 +112,24 @@ class OrderSubmitter:
         if self._dry_run:
             raise Refused(Stage.SUBMISSION, Refusal.DRY_RUN, body_digest=prepared.digest)
         self._bus.publish(self._fact(prepared))
-        await self._bus.commit()
-        if not self.may_ask:
-            self._tell(ticket, OrderState.FAILED, Refusal.LEASE_TOO_SHORT.value)
-        elif (error := await self._attempt(prepared)) is not None:  # only a failed one pays for the retry machinery
-            await self._retry(prepared, error)
+        try:
+            await self._bus.commit()
+            if why := self._forbidden_by_now(ticket):
+                self._tell(ticket, OrderState.FAILED, why)
+            elif (error := await self._attempt(prepared)) is not None:  # only a failed one pays for the retry machinery
+                await self._retry(prepared, error)
+        except asyncio.CancelledError:
+            self._leave(ticket)
+            raise
         order = self._orders.find(ticket.client_order_id)
         assert order is not None, "a submitted order is known until it is closed and long past"
         return order
+
+    def _leave(self, ticket: OrderTicket) -> None:
+        """Whoever waited for the answer is gone; the order is not, and from now on it is read."""
+        order = self._orders.find(ticket.client_order_id)
+        if order is not None and order.state is OrderState.SUBMITTED:
+            self._tell(ticket, OrderState.UNKNOWN, "the sender was cancelled")
 
     async def cancel(self, order: ManagedOrder, reason: str) -> None:
         """Ask the venue to cancel. What became of it arrives on the account stream."""
@@ -174,6 +199,23 @@ class OrderSubmitter:
                 valid_until_ns=ticket.valid_until_ns,
                 now_ns=self._clock.now_ns(),
             )
+        if ticket.reduce_only:
+            self._check_reduction(ticket)
+        elif product := self._adapter.products().get(ticket.symbol):
+            check_status(ticket, product, Stage.SUBMISSION)
+
+    def _check_reduction(self, ticket: OrderTicket) -> None:
+        """The position may have shrunk or turned since the exit was decided; a venue's own flag is not relied on."""
+        position = self._position(ticket.symbol)
+        closable = self._orders.closable(ticket.side, ticket.symbol, position, but=ticket.client_order_id)
+        if ticket.quantity > closable:
+            raise Refused(
+                Stage.SUBMISSION,
+                Refusal.NOTHING_TO_REDUCE,
+                quantity=ticket.quantity,
+                closable=closable,
+                position=position,
+            )
 
     def _alive(self, ticket: OrderTicket) -> bool:
         return self._clock.now_ns() < ticket.valid_until_ns
@@ -186,12 +228,23 @@ class OrderSubmitter:
             return False
         return True
 
+    def _forbidden_by_now(self, ticket: OrderTicket) -> str:
+        """What the door says after the order was written down; empty while it may leave."""
+        try:
+            self._check_door(ticket)
+        except Refused as refused:
+            return refused.code.value
+        return ""
+
     async def _retry(self, prepared: PreparedOrder, error: ExchangeError) -> None:
         """After the first attempt failed by `error`."""
         errors = [error]
         retrying = tenacity.AsyncRetrying(
             sleep=self._clock.sleep,
-            stop=tenacity.stop_after_attempt(self._policy.attempts_max),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(self._policy.attempts_max),
+                _StopWhen(lambda wait_seconds: self._too_late(prepared.ticket, wait_seconds)),
+            ),
             wait=lambda state: self._wait_seconds(errors[-1], state.attempt_number),
             retry=tenacity.retry_if_result(lambda failure: failure is not None),
             retry_error_callback=lambda _: None,
@@ -212,6 +265,10 @@ class OrderSubmitter:
 
         await retrying(again)
         self._conclude(prepared.ticket, errors)
+
+    def _too_late(self, ticket: OrderTicket, wait_seconds: float) -> bool:
+        """The intent will be dead before the next attempt: waiting would only hold its slot, and its position."""
+        return self._clock.now_ns() + round(wait_seconds * NS) >= ticket.valid_until_ns
 
     def _may_repeat(self, ticket: OrderTicket, error: ExchangeError) -> bool:
         order = self._orders.find(ticket.client_order_id)

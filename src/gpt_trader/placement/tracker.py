@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, call_after, until_woken
 from gpt_trader.core.errors import ConfigError, ExchangeError, Number, Refusal, Refused, Stage
@@ -96,8 +98,10 @@ class OrderTracker:
         poll_seconds: float,
         book_age_seconds_max: float,
         pause_reason: Callable[[str], str],
+        position: Callable[[str], Decimal],
     ) -> None:
-        """`pause_reason` says why entries of a symbol are paused, and nothing when they are not."""
+        """`pause_reason` says why entries of a symbol are paused, and nothing when they are not; `position` what is
+        held of it, signed, in base units."""
         self._executor = executor
         self._orders = orders
         self._stream = stream
@@ -109,9 +113,12 @@ class OrderTracker:
         self._poll_ns = round(poll_seconds * NS)
         self._book_age_ns_max = round(book_age_seconds_max * NS)
         self._pause_reason = pause_reason
+        self._position = position
         self._tactics: dict[str, Tactic] = {}
         self._working: dict[str, Working] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resumed = True
+        """False between the replay of a log and `resume`: nothing is asked, and nothing leaves."""
         self.failures: list[tuple[str, BaseException]] = []
         """Tactics that ended by an error, with the intent; the bot reports and clears them."""
         orders.count_in(self)
@@ -197,7 +204,11 @@ class OrderTracker:
         )
         self._bus.publish(started)
         working = self._working[order.intent_id] = Working(tactic, Work(started=started))
-        await self._drive(working, first=True)
+        try:
+            await self._drive(working, first=True)
+        except asyncio.CancelledError:
+            self._wake(working)  # whoever asked is gone; the plan is not
+            raise
         return placed(approved, tuple(working.work.children), working=order.intent_id in self._working)
 
     # --- the next step --------------------------------------------------------------------------------------------
@@ -252,7 +263,16 @@ class OrderTracker:
             return Withdraw(reason="a late fill left less to do")
         if working.stopping:
             return Withdraw(reason=working.stopping)
+        if living.may_still_fill > self._closable(working.work, living.client_order_id, living.may_still_fill):
+            return Withdraw(reason="more than is open")
         return None
+
+    def _closable(self, work: Work, but: str, otherwise: Decimal) -> Decimal:
+        """What an exit may still close beside other orders; `otherwise` for an entry."""
+        started = work.started
+        if not started.reduce_only:
+            return otherwise
+        return self._orders.closable(started.side, started.symbol, self._position(started.symbol), but)
 
     def _of_settled(self, working: Working, moment: Moment) -> Action | None:
         work, last = working.work, working.work.last
@@ -266,6 +286,8 @@ class OrderTracker:
             return End(reason=f"{last.state.value.lower()}: {last.reason}")
         if work.left < moment.product.min_quantity:
             return End(reason="the rest is below the smallest size")
+        if self._closable(work, "", work.left) < moment.product.min_quantity:
+            return End(reason="nothing is left to close")
         if working.steps >= STEPS_MAX:
             return End(reason=f"{STEPS_MAX} steps")
         return None
@@ -309,6 +331,9 @@ class OrderTracker:
         work, moment = working.work, self._moment(working.work)
         assert work.living is None, "never two living orders of one tactic"
         assert ZERO < action.quantity <= work.left, "never more than is left to do"
+        closable = self._closable(work, "", action.quantity)
+        if closable < action.quantity:
+            action = msgspec.structs.replace(action, quantity=closable)
         if action.step:
             numbers: dict[str, Number] = {"price": action.limit_price, "quantity": action.quantity, "leg": action.leg}
             if moment.bid is not None and moment.ask is not None:
@@ -405,7 +430,7 @@ class OrderTracker:
 
     def _wake(self, working: Working) -> None:
         """Ask the tactic again. While it acts, it asks itself again when it is done."""
-        if working.busy or working.intent_id not in self._working:
+        if working.busy or not self._resumed or working.intent_id not in self._working:
             return
         task = asyncio.get_running_loop().create_task(self._drive(working), name=f"tactic {working.intent_id}")
         self._tasks.add(task)
@@ -480,6 +505,7 @@ class OrderTracker:
     def restore(self, event: Event) -> None:
         """Take one stored event back in, oldest first, after the order manager has had it. Raises ConfigError when
         the tactic is no longer there."""
+        self._resumed = False
         match event:
             case TacticStarted():
                 tactic = self._tactics.get(event.tactic)
@@ -499,6 +525,7 @@ class OrderTracker:
 
     def resume(self) -> None:
         """Go on with all that was being worked. Orders of theirs should have been read afresh before."""
+        self._resumed = True
         for working in tuple(self._working.values()):
             living = working.work.living
             if living is not None:

@@ -55,10 +55,11 @@ def furnish_workshop(
     clock: Clock,
     run_tag: str,
     holding: Callable[[str], Decimal],
+    position: Callable[[str], Decimal],
     pause_reason: Callable[[str], str],
 ) -> Workshop:
-    """Wire it. `holding` is what the account should hold of a symbol, signed, in base units; `pause_reason` why entries
-    of it are paused."""
+    """Wire it. `holding` is what the account should hold of a symbol, signed, in base units, `position` our part of it;
+    `pause_reason` why entries of it are paused."""
     stream = EventBasedReconciler(orders)
     reconciler = OrderReconciler(
         orders=orders,
@@ -83,6 +84,7 @@ def furnish_workshop(
         poll_seconds=execution.fill_poll_seconds,
         book_age_seconds_max=risk.max_book_staleness_seconds,
         pause_reason=pause_reason,
+        position=position,
     )
     simple_limit = SimpleLimitExecutionStrategy(
         tracker=tracker,

@@ -1,0 +1,248 @@
+"""Is every promise kept on this day? Puts the invariants to bot and venue, and notes down what is broken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from gpt_trader.bot.invariants.house import House, after_boot, look
+from gpt_trader.bot.invariants.log import LogWatch
+from gpt_trader.bot.invariants.sending import SendingWorld, judge
+from gpt_trader.bot.invariants.table import INVARIANTS, Broken
+from gpt_trader.bot.invariants.truth import HeldOrder, HeldTrade, VenueTruth, compare, compare_at_rest
+from gpt_trader.config.risk import RiskConfig
+from gpt_trader.core.clock import NS, VirtualClock
+from gpt_trader.core.events import Event, SystemError  # noqa: A004 - the event, not the builtin
+from gpt_trader.core.values import ZERO, OrderTicket, Purpose, Value
+from gpt_trader.exchange.base import PreparedOrder
+from gpt_trader.research.bad_days.disk import DurableIds
+from gpt_trader.research.bad_days.scenario import AccidentKind, Scenario
+from gpt_trader.research.bad_days.wire import BadWire
+
+__all__ = ["Judge", "Violation"]
+
+NAMES = {invariant.number: invariant.name for invariant in INVARIANTS} | {0: "no_error_of_ours"}
+LOOK_EVERY = 8
+"""Events between two looks at everything."""
+MINUTE_NS = 60 * NS
+
+
+class Violation(Value, frozen=True, kw_only=True):
+    """A promise that was broken, when, and by which numbers."""
+
+    number: int
+    name: str
+    detail: str
+    at_ms: int
+    boot: int
+
+
+class Judge:
+    """One for a day; `begin` for every boot."""
+
+    def __init__(self, scenario: Scenario, config: RiskConfig, clock: VirtualClock) -> None:
+        self._scenario = scenario
+        self._config = config
+        self._clock = clock
+        self.wire: BadWire | None = None
+        self.violations: list[Violation] = []
+        self.boot = 0
+        self.orders = 0
+        self.checks = 0
+        self.recovered: Callable[[], bool] = lambda: False
+        self._bodies: dict[str, bytes] = {}
+        self._tickets: dict[str, OrderTicket] = {}
+        """Of orders that may still fill at the venue."""
+        self._entries_ns: deque[int] = deque()
+        self.stopping = False
+        """The bot is ending in its phases: its parts are let go one after another."""
+        self._house: House | None = None
+        self._log = LogWatch(None)
+        self._durable: DurableIds | None = None
+        self._unseen = 0
+        self._looking = False
+
+    # --- boots ----------------------------------------------------------------------------------------------------
+    def begin(self, house: House, durable: DurableIds, stored: Iterable[Event]) -> None:
+        """Another process took over, and has replayed its log."""
+        self._house, self._durable, self.stopping = house, durable, False
+        self._log = LogWatch(None)
+        for event in stored:
+            self._log.take(event)
+        self._note(self._log.broken)
+        self._log.broken.clear()
+        self._note(after_boot(house, self._log))
+
+    def on_event(self, event: Event) -> None:
+        """Of the living bot."""
+        self._log.take(event)
+        if self._log.broken:
+            self._note(self._log.broken)
+            self._log.broken.clear()
+        if isinstance(event, SystemError) and event.action.startswith(("reported", "taken off")):
+            self.note(0, f"{event.source}: {event.message}")
+        self._unseen += 1
+
+    def look_soon(self) -> None:
+        """When enough has happened, once everybody has been told of it."""
+        if self._unseen >= LOOK_EVERY and not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self.look)
+
+    def look(self) -> None:
+        """Between two steps: everything that must hold at any moment."""
+        self._unseen, self._looking = 0, False
+        if self._house is None:
+            return
+        self.checks += 1
+        if self.recovered() and not self.stopping:
+            self._note(look(self._house, self._log))
+            self._note(compare(self._log, self._truth()))
+
+    def look_at_rest(self) -> None:
+        """Faults are over and everything had its time."""
+        assert self._house is not None, "a bot is running"
+        self._note(look(self._house, self._log))
+        self._note(compare_at_rest(self._house, self._log, self._truth(whole=True)))
+
+    # --- at the wire ----------------------------------------------------------------------------------------------
+    def leaving(self, prepared: PreparedOrder) -> None:
+        """An order's bytes leave now."""
+        ticket, name = prepared.ticket, prepared.ticket.client_order_id
+        assert self._house is not None, "a bot is running"
+        if self._durable is None or not self._durable.has(name):
+            self.note(5, f"{name} leaves and is not on the disk")
+        if name not in self._bodies:
+            self.orders += 1
+            self._count_entry(ticket)
+        if self._bodies.setdefault(name, prepared.body) != prepared.body:
+            self.note(6, f"{name} leaves with another body")
+        seen = self._log.orders.get(name)
+        if seen is not None and seen.submitted.body_digest != prepared.digest:
+            self.note(6, f"{name} leaves with a body that was not written down")
+        self._note(judge(ticket, self._world(ticket)))
+        if self._clock.now_ns() >= ticket.valid_until_ns:
+            self.note(15, f"{name} leaves after its intent has died")
+        self._tickets[name] = ticket
+
+    def _count_entry(self, ticket: OrderTicket) -> None:
+        """Intents a minute; the orders of a tactic are one intent."""
+        cap, now_ns = self._scenario.order_rate_per_minute_max, self._clock.now_ns()
+        if not cap or ticket.purpose is not Purpose.ENTRY or ticket.slice_number or ticket.leg:
+            return
+        self._entries_ns.append(now_ns)
+        while self._entries_ns[0] <= now_ns - MINUTE_NS:
+            self._entries_ns.popleft()
+        if len(self._entries_ns) > cap:
+            self.note(30, f"{len(self._entries_ns)} entries in a minute, allowed are {cap}")
+
+    def cancelling(self, client_order_id: str) -> None:
+        """A cancel leaves now."""
+        if client_order_id not in self._log.orders:
+            self.note(28, f"a cancel of {client_order_id}, which is not ours")
+
+    def _world(self, ticket: OrderTicket) -> SendingWorld:
+        """The truth of this moment, as far as anybody could know it."""
+        house, wire = self._house, self.wire
+        assert house is not None
+        assert wire is not None
+        entries, closing = self._others(ticket)
+        account = wire.account()
+        return SendingWorld(
+            now_ns=self._clock.now_ns(),
+            mode=house.guards.mode,
+            product=wire.products()[ticket.symbol],
+            mark=wire.market.mark(ticket.symbol),
+            account_ns=account.received_ns,
+            equity=account.equity,
+            position=self._position(ticket),
+            entries_same_side=entries,
+            closing_same_side=closing,
+            recovered=self.recovered(),
+            mark_age_seconds_max=Decimal(self._config.max_mark_staleness_seconds),
+            account_age_seconds_max=Decimal(self._config.max_account_staleness_seconds),
+            position_share_max=self._config.max_position_pct_per_symbol,
+        )
+
+    def _position(self, ticket: OrderTicket) -> Decimal:
+        """The venue's for entries, if nobody else trades there; an exit is judged by what the bot could know."""
+        house, wire = self._house, self.wire
+        assert house is not None
+        assert wire is not None
+        by_hand = any(each.kind is AccidentKind.MANUAL_TRADE for each in self._scenario.accidents)
+        if ticket.reduce_only or by_hand:
+            return house.ledger.position(ticket.symbol).quantity
+        return next((each.quantity for each in wire.venue.positions() if each.symbol == ticket.symbol), ZERO)
+
+    def _others(self, ticket: OrderTicket) -> tuple[Decimal, Decimal]:
+        """What other orders of this side may still fill: entries at the venue, closers as the bot knows them."""
+        wire, house = self.wire, self._house
+        assert wire is not None
+        assert house is not None
+        entries = ZERO
+        for name, other in tuple(self._tickets.items()):
+            number = wire.venue.number_of(name)
+            news = None if number is None else wire.venue.order(number)
+            if news is not None and news.state.is_terminal:
+                del self._tickets[name]
+            elif (other.symbol, other.side, other.reduce_only) == (ticket.symbol, ticket.side, False):
+                known = self._log.orders.get(name)
+                given_up = known is not None and known.state.is_terminal
+                mine = name == ticket.client_order_id
+                entries += ZERO if mine or given_up else other.quantity - (news.filled if news else ZERO)
+        closing = sum(
+            (
+                order.may_still_fill
+                for order in house.orders.living(ticket.symbol)
+                if order.submitted.reduce_only
+                and order.submitted.side is ticket.side
+                and order.client_order_id != ticket.client_order_id
+            ),
+            start=ZERO,
+        )
+        return entries, closing
+
+    def _truth(self, *, whole: bool = False) -> VenueTruth:
+        wire = self.wire
+        assert wire is not None
+        venue = wire.venue
+        held = {}
+        for news in venue.open_orders():
+            ticket = self._tickets.get(news.client_order_id)
+            quantity = ticket.quantity if ticket is not None else ZERO
+            held[news.client_order_id] = HeldOrder(
+                client_order_id=news.client_order_id,
+                symbol=news.symbol,
+                reduce_only=ticket.reduce_only if ticket is not None else False,
+                left=quantity - news.filled,
+            )
+        fills = (venue.fill(number) for number in range(venue.fills_count)) if whole else ()
+        return VenueTruth(
+            open_orders=held,
+            positions={each.symbol: each.quantity for each in venue.positions() if each.quantity},
+            trades=tuple(
+                HeldTrade(
+                    client_order_id=fill.client_order_id,
+                    trade_id=str(fill.trade_number),
+                    symbol=fill.symbol,
+                    signed=fill.side.sign * fill.quantity,
+                )
+                for fill in fills
+            ),
+            cash=venue.account().cash if whole else None,
+            equity=venue.account().equity if whole else None,
+            marks={symbol: mark.price for symbol in wire.products() if (mark := venue.mark(symbol)) is not None},
+        )
+
+    # --- verdicts -------------------------------------------------------------------------------------------------
+    def _note(self, found: Iterable[Broken]) -> None:
+        for broken in found:
+            self.note(broken.number, f"{broken.symbol} {broken.detail}".strip())
+
+    def note(self, number: int, detail: str) -> None:
+        at_ms = (self._clock.now_ns() - self._clock.start_ns) // 1_000_000
+        self.violations.append(
+            Violation(number=number, name=NAMES[number], detail=detail[:500], at_ms=at_ms, boot=self.boot)
+        )

@@ -1,0 +1,260 @@
+"""What happens on one bad day? Every step, fault, accident and crash as a value, so that a day can be shrunk and kept.
+
+Nothing is drawn while a day is played: it does what its scenario says, and the same scenario gives the same day.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.values import Value
+
+__all__ = [
+    "Accident",
+    "AccidentKind",
+    "Call",
+    "Crash",
+    "DiskFault",
+    "DiskFaultKind",
+    "MarketFault",
+    "MarketFaultKind",
+    "Quirk",
+    "Scenario",
+    "Step",
+    "StepKind",
+    "StreamFault",
+    "StreamFaultKind",
+    "WireFault",
+    "WireFaultKind",
+    "read_scenario",
+    "write_scenario",
+]
+
+SCENARIO_VERSION: Final = 1
+
+
+class StepKind(StrEnum):
+    """What somebody asks of the bot."""
+
+    ENTRY = "ENTRY"
+    EXIT = "EXIT"
+    SIGNAL = "SIGNAL"
+    """A strategy's wish, brought about by the bot."""
+    CLOSE = "CLOSE"
+    """An operator closes the position."""
+    MODE = "MODE"
+    """An operator sets the mode."""
+    CANCEL_ENTRIES = "CANCEL_ENTRIES"
+    LOOK = "LOOK"
+    """An operator takes back what guards tripped and what was paused."""
+    STOP = "STOP"
+    """SIGTERM; the bot is started again."""
+
+
+class Step(Value, frozen=True, kw_only=True):
+    """One wish at one time; sizes in lots, distances in basis points of the mark."""
+
+    at_ms: int
+    kind: StepKind
+    symbol: str = "BTC-PERP"
+    strategy: str = "first"
+    buy: bool = True
+    lots: int = 1
+    order_type: str = "MARKET"
+    time_in_force: str = "IOC"
+    offset_bps: int = 0
+    """Of the limit price, away from the market; below zero it crosses."""
+    post_only: bool = False
+    tactic: str = ""
+    stop_bps: int = 0
+    target_bps: int = 0
+    trail_bps: int = 0
+    share_percent: int = 100
+    """Of the position, for exits."""
+    mode: str = "NORMAL"
+    expire_seconds: int = 0
+    cancel_after_ms: int = -1
+    """Its task is cancelled so long after it began; never below zero."""
+
+
+class Call(StrEnum):
+    """What the bot asks of the venue."""
+
+    START = "start"
+    SEND = "send"
+    CANCEL = "cancel"
+    ORDER = "order"
+    OPEN_ORDERS = "open_orders"
+    FILLS = "fills"
+    POSITIONS = "positions"
+    BALANCES = "balances"
+
+
+class WireFaultKind(StrEnum):
+    REQUEST_LOST = "REQUEST_LOST"
+    RESPONSE_LOST = "RESPONSE_LOST"
+    """It was done; nobody hears of it. An unreadable reply is the same."""
+    REQUEST_LATE = "REQUEST_LATE"
+    """The client gives up, and later the request arrives."""
+    RATE_LIMITED = "RATE_LIMITED"
+    UNAVAILABLE = "UNAVAILABLE"
+    """Turned away unread."""
+    STALE = "STALE"
+    """A read that shows the account as it was some time ago."""
+
+
+class WireFault(Value, frozen=True, kw_only=True):
+    """What becomes of the call with this number; calls of each kind are counted from 0 over the whole day."""
+
+    call: Call
+    number: int
+    kind: WireFaultKind
+    ms: int = 0
+
+
+class StreamFaultKind(StrEnum):
+    DROP = "DROP"
+    DUPLICATE = "DUPLICATE"
+    DELAY = "DELAY"
+
+
+class StreamFault(Value, frozen=True, kw_only=True):
+    """What becomes of the account message with this number."""
+
+    number: int
+    kind: StreamFaultKind
+    ms: int = 0
+
+
+class MarketFaultKind(StrEnum):
+    JUMP = "JUMP"
+    SILENCE = "SILENCE"
+    NO_BIDS = "NO_BIDS"
+    NO_ASKS = "NO_ASKS"
+    THIN = "THIN"
+    STATUS = "STATUS"
+    FUNDING = "FUNDING"
+
+
+class MarketFault(Value, frozen=True, kw_only=True):
+    """`value`: basis points of a jump, index of a status, funding rate in 1e-6."""
+
+    at_second: int
+    kind: MarketFaultKind
+    value: int = 0
+    seconds: int = 0
+    product: int = 0
+
+
+class AccidentKind(StrEnum):
+    MANUAL_TRADE = "MANUAL_TRADE"
+    MANUAL_ORDER = "MANUAL_ORDER"
+    """A limit order by hand that rests."""
+    MANUAL_CANCEL = "MANUAL_CANCEL"
+    SUSPEND = "SUSPEND"
+    """The machine sleeps; all that was due comes at once afterwards."""
+    SILENT_STREAM = "SILENT_STREAM"
+    """No account message arrives for a while, and nobody says so."""
+
+
+class Accident(Value, frozen=True, kw_only=True):
+    at_ms: int
+    kind: AccidentKind
+    ms: int = 0
+    lots: int = 0
+    """Signed, of a manual trade."""
+    product: int = 0
+
+
+class DiskFaultKind(StrEnum):
+    FULL = "FULL"
+    SLOW = "SLOW"
+
+
+class DiskFault(Value, frozen=True, kw_only=True):
+    """What becomes of the write with this number."""
+
+    number: int
+    kind: DiskFaultKind
+    ms: int = 0
+
+
+class Crash(Value, frozen=True, kw_only=True):
+    """The process dies at the effect that comes `effects` after this time; the first crash not yet had counts."""
+
+    at_ms: int
+    effects: int = 0
+    down_ms: int = 1000
+    torn_percent: int = -1
+    """So much of the write under way is on the disk; below zero nothing was being written."""
+
+
+class Quirk(StrEnum):
+    """What this venue does not do."""
+
+    IGNORES_REDUCE_ONLY = "IGNORES_REDUCE_ONLY"
+    NO_IDEMPOTENT_CREATE = "NO_IDEMPOTENT_CREATE"
+    NO_LOOKUP = "NO_LOOKUP"
+
+
+class Scenario(Value, frozen=True, kw_only=True):
+    """One day, whole."""
+
+    version: int = SCENARIO_VERSION
+    seed: int
+    note: str = ""
+    engine: str = "live"
+    """live or advanced."""
+    minutes: int = 60
+    products: int = 1
+    volatility_bps: int = 3
+    """Standard deviation of one second's return, in tenths of a basis point."""
+    depth_lots: int = 100
+    order_rate_per_minute_max: int = 0
+    reject_breaker: bool = False
+    protective_stops: bool = False
+    quirks: tuple[Quirk, ...] = ()
+    steps: tuple[Step, ...] = ()
+    market: tuple[MarketFault, ...] = ()
+    wire: tuple[WireFault, ...] = ()
+    stream: tuple[StreamFault, ...] = ()
+    accidents: tuple[Accident, ...] = ()
+    disk: tuple[DiskFault, ...] = ()
+    crashes: tuple[Crash, ...] = ()
+
+    @property
+    def fault_kinds(self) -> frozenset[str]:
+        """Which kinds of fault it has, crashes included."""
+        kinds = {f"market {fault.kind}" for fault in self.market}
+        kinds |= {f"{fault.call} {fault.kind}" for fault in self.wire}
+        kinds |= {f"stream {fault.kind}" for fault in self.stream}
+        kinds |= {f"accident {accident.kind}" for accident in self.accidents}
+        kinds |= {f"disk {fault.kind}" for fault in self.disk}
+        kinds |= {f"quirk {quirk}" for quirk in self.quirks}
+        if any(step.cancel_after_ms >= 0 for step in self.steps):
+            kinds.add("task cancelled")
+        if self.crashes:
+            kinds.add("crash")
+        return frozenset(kinds)
+
+
+def read_scenario(path: Path) -> Scenario:
+    """A kept day. Raises ConfigError naming the file, the field and what is wrong with it."""
+    try:
+        scenario = msgspec.json.decode(path.read_bytes(), type=Scenario)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}. Fix: name a scenario file") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: no scenario of a bad day: {error}") from error
+    if scenario.version != SCENARIO_VERSION:
+        raise ConfigError(f"{path}: version = {scenario.version}: this program plays version {SCENARIO_VERSION}")
+    return scenario
+
+
+def write_scenario(path: Path, scenario: Scenario) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(scenario), indent=1) + b"\n")

@@ -1,0 +1,66 @@
+"""Seeded bad days with the real bot, engines, rules, stops and store: no promise is broken, and a seed is one day."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from gpt_trader.research.bad_days.day import DayEnd, live_through
+from gpt_trader.research.bad_days.drawing import FAULT_KINDS_MIN, draw_day
+from gpt_trader.research.bad_days.scenario import Scenario
+
+LIVE, ADVANCED = 4, 9
+"""Seeds of the default run; `gpt-trader simulate` plays as many as one likes."""
+LONG_SEEDS = 60
+
+
+def lived(seed: int) -> DayEnd:
+    end = live_through(draw_day(seed))
+    assert end.violations == ()
+    return end
+
+
+@pytest.mark.parametrize("seed", [LIVE, ADVANCED])
+def test_a_bad_day_breaks_no_promise(seed: int) -> None:
+    """One day of each engine: at least 200 orders, an hour, three kinds of fault and a crash."""
+    end = lived(seed)
+
+    assert end.orders >= 200
+    assert end.virtual_seconds >= 3600
+    assert len(end.fault_kinds) >= FAULT_KINDS_MIN
+    assert end.crashes >= 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(LONG_SEEDS))
+def test_bad_days_break_no_promise(seed: int) -> None:
+    """The same for many seeds; `pytest -m long tests/simulation/test_bad_days.py`, about a second each."""
+    lived(seed)
+
+
+def test_a_scenario_is_one_day() -> None:
+    """The same scenario gives the same log, byte for byte, also when it comes from a file."""
+    scenario = msgspec.structs.replace(draw_day(LIVE), minutes=12)
+    again = msgspec.json.decode(msgspec.json.encode(scenario), type=Scenario)
+
+    assert again == scenario
+    assert live_through(again).digest == live_through(scenario).digest
+
+
+def test_kinds_of_fault_are_missing_on_some_days() -> None:
+    """Swarm: were every fault always there, some would hide others."""
+    days = [draw_day(seed).fault_kinds for seed in range(40)]
+
+    everything = frozenset().union(*days)
+    assert all(len(kinds) > FAULT_KINDS_MIN for kinds in days)
+    assert len(everything) > 40
+    for kind in everything - {"crash"}:
+        assert any(kind not in kinds for kinds in days), f"{kind} is never missing"
+
+
+def test_every_day_has_a_crash_and_both_engines_have_days() -> None:
+    """What a seed promises is in its scenario."""
+    days = [draw_day(seed) for seed in range(20)]
+
+    assert all(day.crashes for day in days)
+    assert {day.engine for day in days} == {"live", "advanced"}
