@@ -18,10 +18,19 @@ IMPACT = "enable_market_impact_guard"
 class Configuration:
     """A profile, an env file and the environment of the start."""
 
-    def __init__(self, folder: Path, *, env: dict[str, str] | None = None, engine: str = "flags", **risk: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        env: dict[str, str] | None = None,
+        engine: str = "flags",
+        strategy: dict[str, Any] | None = None,
+        **risk: Any,
+    ) -> None:
         self.env_file = folder / "env"
         self.env = env or {}
         self.engine = engine
+        self.strategy = strategy or {}
         self.profile = folder / "test.yaml"
         self.write_profile(**risk)
         self.write_env()
@@ -29,7 +38,7 @@ class Configuration:
     def write_profile(self, **risk: Any) -> None:
         """The limits of `a_config`, and these."""
         given = a_config(**risk).risk.model_dump(mode="json", exclude_unset=True)
-        self.profile.write_text(yaml.safe_dump({"symbols": ["BTC-PERP"], "risk": given}))
+        self.profile.write_text(yaml.safe_dump({"symbols": ["BTC-PERP"], "strategy": self.strategy, "risk": given}))
 
     def write_env(self, **variables: object) -> None:
         self.env_file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))

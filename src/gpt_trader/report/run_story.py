@@ -11,6 +11,7 @@ from typing import Any, Final
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import (
     EngineSelected,
+    EngineSwapped,
     Event,
     FundingApplied,
     GuardTripped,
@@ -162,7 +163,7 @@ class RunStory:
         self.funding: list[FundingApplied] = []
         self.started: RunStarted | None = None
         self.ended: RunEnded | None = None
-        self.engines: list[EngineSelected] = []
+        self.engines: list[EngineSelected | EngineSwapped] = []
         self.events = 0
         self.last_ns = 0
         self.digest = ""
@@ -181,6 +182,7 @@ class RunStory:
             TradingSignalGenerated: self._signalled,
             GuardTripped: self.guards.append,
             EngineSelected: self.engines.append,
+            EngineSwapped: self.engines.append,
             RunStarted: self._began,
             RunEnded: self._finished,
         }

@@ -18,7 +18,14 @@ from gpt_trader.config.flags import FLAGS
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.config.tightness import NEEDS_RESTART, RELOADED, Change, judge
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.events import EngineSwapFailed, EngineSwapped, FlagCleared, FlagSet, LimitsChanged
+from gpt_trader.core.events import (
+    EngineSwapFailed,
+    EngineSwapped,
+    FlagCleared,
+    FlagSet,
+    LimitsChanged,
+    TradingSignalGenerated,
+)
 from gpt_trader.core.values import Mode
 
 LIVE, ADVANCED = "LiveExecutionEngine", "AdvancedExecutionEngine"
@@ -158,6 +165,29 @@ def test_an_engine_that_cannot_be_built_leaves_the_old_one(make: Any) -> None:
     (failed,) = bot.house.of(EngineSwapFailed)
     assert (failed.engine, failed.who) == (ADVANCED, "ann")
     assert bot.house.of(EngineSwapped) == []
+
+
+def test_what_the_new_engine_does_not_offer_goes_by_market(make: Any) -> None:
+    """A rollback is not refused for a tactic; entries go by market within the collar, and the swap says so."""
+    bot = make(strategy={"entry_tactic": "aggressive_limit"}, enable_market_impact_guard=True)
+
+    bot.steering.latch_engine_off(**ANN)
+
+    (swap,) = bot.house.of(EngineSwapped)
+    assert swap.tactics == {"BTC-PERP": "aggressive_limit -> market"}
+    signal = TradingSignalGenerated(
+        at_ns=bot.house.clock.now_ns(),
+        intent_id="i",
+        strategy="s",
+        symbol="BTC-PERP",
+        action="LONG",
+        bar_close_ns=bot.house.clock.now_ns(),
+        fraction=D("0.01"),
+        reference_price=D(60_000),
+    )
+    assert bot.house.bot._opening(signal, "aggressive_limit").tactic == "market"
+    bot.steering.unset_flag(IMPACT, **ANN)
+    assert bot.house.bot._opening(signal, "aggressive_limit").tactic == "aggressive_limit"
 
 
 def test_a_preview_that_the_venue_does_not_have_is_refused(make: Any) -> None:
