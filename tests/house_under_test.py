@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from tests.builders import START_NS, D, a_product
 
@@ -22,7 +23,7 @@ from gpt_trader.core.errors import (
     VenueUnavailableError,
 )
 from gpt_trader.core.events import Event
-from gpt_trader.exchange.base import OrderUpdate, PreparedOrder
+from gpt_trader.exchange.base import Capabilities, OrderUpdate, PreparedOrder
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import LEVEL, ROW, TRADE
@@ -86,6 +87,13 @@ class BadWire(PaperExchange):
 
         self.failing_reads = 0
         """How many of the next reads of open orders fail."""
+
+        self.idempotent = True
+        """What it states of creating an order twice."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return msgspec.structs.replace(super().capabilities, idempotent_create=self.idempotent)
 
     async def open_orders(self) -> tuple[OrderUpdate, ...]:
         if self.failing_reads > 0:

@@ -89,6 +89,15 @@ def test_what_surely_never_arrived_fails_after_the_last_attempt(tmp_path: Path) 
         house.check_invariants()
 
 
+def test_where_a_second_send_could_place_a_second_order_nothing_is_sent_again(tmp_path: Path) -> None:
+    """A venue whose create is not idempotent: what may have arrived is read, never repeated."""
+    with a_house(tmp_path, wire=["request lost"]) as house:
+        house.adapter.idempotent = False
+        assert place(house, wait_seconds=40).outcome == "UNKNOWN"
+        assert len(house.adapter.bodies) == 1
+        house.check_invariants()
+
+
 def test_a_dead_intent_is_not_sent_again(tmp_path: Path) -> None:
     """A re-POST may itself place the order, so it needs a living intent: valid for 2 s, the second wait goes past it."""
     with a_house(tmp_path, wire=["request lost"] * 4) as house:
