@@ -34,7 +34,7 @@ def verified(rows: Iterable[StoredRow], after: int, previous: bytes, place: str)
     """
     expected, sha256 = after + 1, hashlib.sha256
     for row in rows:
-        sequence, boot, version, payload, before, digest = row[:6]
+        sequence, boot, version, payload, before, digest, *_ = row
         if type(payload) is not bytes or type(version) is not int or type(before) is not bytes:
             right = b""
         else:  # row_hash, without a call for each of a million rows
