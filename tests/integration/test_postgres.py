@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,6 @@ def test_a_whole_run_is_recorded_on_the_server(server: str, state_home: Path, mo
     run = next(path.name for path in (state_home / "runs").iterdir() if not (path / "events.sqlite").exists())
     found = verify_server(server, run)
     assert (found.breaks, found.head.digest) == ((), in_file["event_hash"])
+    told = json.loads(command("events", "verify", f"{server}#{run}", "--json").out)
+    assert (told["sound"], told["head"]["hash"]) == (True, in_file["event_hash"])
+    assert Decimal(told["ledger"]["fees"]) == Decimal(in_file["fees"])

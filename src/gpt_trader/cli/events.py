@@ -95,13 +95,18 @@ def show(
 def verify(run: str, *, as_json: bool, anchor_file: Path | None) -> int:
     """Walk the whole log, name every break, and rebuild the ledger from it.
 
-    Exit code 0 when the log is whole, 3 when it is not.
+    A log on a server is named postgresql://host/database#RUN. Exit code 0 when the log is whole, 3 when it is not.
     """
     from gpt_trader.records.anchors import read_anchors
-    from gpt_trader.records.rebuild import verify_and_rebuild
+    from gpt_trader.records.opening import verify_on_server
+    from gpt_trader.records.rebuild import Rebuilt, verify_and_rebuild
 
     anchors = read_anchors(anchor_file) if anchor_file is not None else ()
-    verification, rebuilt = verify_and_rebuild(store_of(run), anchors)
+    if run.startswith("postgresql://"):
+        rebuilt = Rebuilt()
+        verification = verify_on_server(run, rebuilt.take)
+    else:
+        verification, rebuilt = verify_and_rebuild(store_of(run), anchors)
     if as_json:
         import json
 
