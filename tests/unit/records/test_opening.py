@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from tests.builders import a_fill
 
 from gpt_trader.config.bot import RecordsConfig
@@ -24,8 +26,8 @@ def test_without_an_url_the_store_is_a_file(tmp_path: Path) -> None:
 
 def test_a_run_needs_room(tmp_path: Path) -> None:
     """The gate of the configuration is asked before anything is made."""
-    with pytest.raises(StoreError, match="records.disk_free_gb_min"):
-        open_store(RecordsConfig(disk_free_gb_min="99999"), tmp_path / "runs" / "r" / "events.sqlite", "r")
+    with pytest.raises(StoreError, match=r"records\.disk_free_gb_min"):
+        open_store(RecordsConfig(disk_free_gb_min=Decimal(99_999)), tmp_path / "runs" / "r" / "events.sqlite", "r")
 
 
 def test_without_an_url_the_lease_holds_on_this_host(tmp_path: Path) -> None:
@@ -40,7 +42,7 @@ def test_without_an_url_the_lease_holds_on_this_host(tmp_path: Path) -> None:
 def test_an_url_is_a_secret_and_names_a_server(tmp_path: Path) -> None:
     """It is not printed with the configuration, and a server that is not there is named without its password."""
     pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
-    config = RecordsConfig(url="postgresql://trader:s3cret@127.0.0.1:1/logs")
+    config = RecordsConfig(url=SecretStr("postgresql://trader:s3cret@127.0.0.1:1/logs"))
     assert "s3cret" not in repr(config)
     for use in (
         lambda: open_store(config, tmp_path / "runs" / "r" / "events.sqlite", "r"),
