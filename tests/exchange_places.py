@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
@@ -19,7 +20,7 @@ from tests.binance_venue import KEY, SECRET, ServedBinance, binance
 from tests.house_under_test import steady_market
 from tests.venue_server import ServedVenue, served
 
-from gpt_trader.config.bot import CredentialsConfig
+from gpt_trader.config.bot import BotConfig, CredentialsConfig
 from gpt_trader.core.clock import NS, Clock, SystemClock, VirtualClock, run_virtual
 from gpt_trader.core.values import Account, Bar, OrderState, OrderTicket, OrderType, Side, TimeInForce
 from gpt_trader.exchange.base import (
@@ -37,7 +38,9 @@ from gpt_trader.exchange.ccxt.markets import MarketKind
 from gpt_trader.exchange.coinbase.adapter import CoinbaseExchange
 from gpt_trader.exchange.coinbase.credentials import key_of
 from gpt_trader.exchange.coinbase.endpoints import Endpoints
+from gpt_trader.exchange.coinbase.public import CoinbasePublic
 from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.exchange.paper_live import LivePaperExchange
 from gpt_trader.market.memory import ArrayStream
 
 D = Decimal
@@ -196,8 +199,11 @@ class CoinbasePlace(Place):
         self._runner = asyncio.Runner()
         self._runner.run(self._start())
 
+    def _made(self) -> ExchangeAdapter:
+        return coinbase_adapter(self.venue, account=self._account, bar_seconds=self.bar_seconds)
+
     async def _start(self) -> None:
-        self.adapter = coinbase_adapter(self.venue, account=self._account, bar_seconds=self.bar_seconds)
+        self.adapter = self._made()
         await self.adapter.connect()
         await self.adapter.start([SYMBOL], self.on_market, self.on_account)
 
@@ -228,15 +234,37 @@ def coinbase_adapter(venue: ServedVenue, *, account: int = 0, **options: Any) ->
     return CoinbaseExchange(key=key, endpoints=endpoints, **chosen)
 
 
+class LivePaperPlace(CoinbasePlace):
+    """Paper trading on the live public market of the served venue, without a key."""
+
+    def _made(self) -> ExchangeAdapter:
+        path = self.venue.server.options.folder / "ready.json"
+        path.write_text(json.dumps(self.venue.ready))
+        wanted = {"kind": "paper", "exchange": "coinbase", "served": str(path), "starting_cash": str(CASH)}
+        latencies = {"entry_latency_ms": 10, "ack_latency_ms": 10}
+        config = BotConfig.model_validate({"venue": wanted | latencies, "run": {"bar_seconds": self.bar_seconds}})
+        return LivePaperExchange(config, CoinbasePublic(config, self.clock, lambda: 0.0), self.clock)
+
+    async def flat(self) -> None:
+        """What our own orders took from the simulated book is there again with the market's next word."""
+        seen, self._seen = self._seen, len(self.fills)
+        await super().flat()
+        if len(self.fills) > seen:
+            self._seen = len(self.fills)
+            await self.clock.sleep(0.6)
+
+    _seen = 0
+
+
 @contextlib.contextmanager
 def paper_place(_: Path) -> Iterator[Place]:
     yield PaperPlace()
 
 
 @contextlib.contextmanager
-def coinbase_place(folder: Path) -> Iterator[Place]:
+def coinbase_place(folder: Path, made: type[CoinbasePlace] = CoinbasePlace) -> Iterator[Place]:
     with served(folder, market(3 * 3600), speed=1.0, history_seconds=3600, cash=CASH) as venue:
-        place = CoinbasePlace(venue)
+        place = made(venue)
         try:
             yield place
         finally:
@@ -311,9 +339,14 @@ def binance_place(folder: Path) -> contextlib.AbstractContextManager[Place]:
     return ccxt_place(folder, BinanceCCXTAdapter)
 
 
+def live_paper_place(folder: Path) -> contextlib.AbstractContextManager[Place]:
+    return coinbase_place(folder, LivePaperPlace)
+
+
 PLACES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Place]]] = {
     "paper": paper_place,
     "coinbase": coinbase_place,
+    "live paper": live_paper_place,
     "binance": binance_place,
     "ccxt": ccxt_place,
 }

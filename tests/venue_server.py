@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,6 +74,13 @@ class ServedVenue:
     def numbered(self, channel: str) -> int:
         """Number of the newest frame of the connection that subscribed to a channel."""
         return max(each.sequence for each in self.server.sockets.connections if channel in each.channels) - 1
+
+    def wait_for_order(self, order_id: str, status: str) -> None:
+        """Until the venue itself says so of an order."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.server.desk.orders[order_id].status != status:
+            assert time.monotonic() < deadline, f"{order_id} never was {status}"
+            time.sleep(0.05)
 
     def advance(self, seconds: float) -> None:
         """Move the market by hand."""

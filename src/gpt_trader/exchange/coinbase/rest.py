@@ -22,6 +22,7 @@ from gpt_trader.exchange.coinbase.bodies import preview_of
 from gpt_trader.exchange.coinbase.decoding import needed
 from gpt_trader.exchange.coinbase.products import FeeRates
 from gpt_trader.exchange.coinbase.replies import (
+    AccountsReply,
     BalanceReply,
     BalanceSummary,
     CancelReply,
@@ -45,6 +46,7 @@ from gpt_trader.exchange.coinbase.replies import (
     TimeReply,
     Trade,
     TradesReply,
+    Wallet,
 )
 from gpt_trader.exchange.coinbase.transport import Transport
 
@@ -170,6 +172,18 @@ class CoinbaseRest:
 
     async def positions(self) -> tuple[Position, ...]:
         return tuple((await self._transport.get("/cfm/positions", PositionsReply)).positions)
+
+    async def wallets(self) -> tuple[Wallet, ...]:
+        """Every currency of the account; the money behind futures is part of the balance."""
+        found: list[Wallet] = []
+        query: dict[str, object] = {"limit": PAGE}
+        for _ in range(PAGES_MAX):
+            reply = await self._transport.get("/accounts", AccountsReply, query)
+            found += reply.accounts
+            if not reply.has_next:
+                return tuple(found)
+            query = {**query, "cursor": _next(reply.cursor, query, "accounts")}
+        raise VenueUnavailableError(f"accounts: more than {PAGES_MAX} pages")
 
     async def fee_rates(self) -> FeeRates:
         """Of the account's tier for futures."""

@@ -14,6 +14,7 @@ from gpt_trader.exchange.coinbase.frames import read_frame
 
 D = Decimal
 REPLIES: dict[str, type[msgspec.Struct]] = {
+    "http_accounts": replies.AccountsReply,
     "http_candles": replies.CandlesReply,
     "http_cfm_balance_summary": replies.BalanceReply,
     "http_cfm_position": replies.PositionReply,
@@ -27,8 +28,6 @@ REPLIES: dict[str, type[msgspec.Struct]] = {
     "http_products_future": replies.ProductsReply,
     "http_ticker": replies.TradesReply,
 }
-NOT_ASKED_FOR = {"http_accounts"}
-"""Spot wallets: the adapter trades futures, whose money is in the balance summary."""
 CHANNELS = (
     "candles",
     "heartbeats",
@@ -63,7 +62,7 @@ def test_captured_frames_are_read(shared_data: Path, name: str) -> None:
 def test_no_captured_message_is_left_out(shared_data: Path) -> None:
     """A new capture must be read too."""
     found = {path.stem for path in (shared_data / "coinbase_wire").glob("*.json")}
-    assert found == set(REPLIES) | NOT_ASKED_FOR | {f"ws_{name}" for name in CHANNELS}
+    assert found == set(REPLIES) | {f"ws_{name}" for name in CHANNELS}
 
 
 def test_values_of_a_captured_position(shared_data: Path) -> None:
@@ -74,6 +73,15 @@ def test_values_of_a_captured_position(shared_data: Path) -> None:
         D(2),
         D(49000),
     )
+
+
+def test_values_of_captured_wallets(shared_data: Path) -> None:
+    """Spot wallets carry amounts of their own currency."""
+    wallets = read(captured(shared_data, "http_accounts"), replies.AccountsReply).accounts
+    assert [(each.currency, number(each.available_balance), number(each.hold)) for each in wallets] == [
+        ("BTC", D("1.23456789"), D("0.005")),
+        ("USD", D("10000.50"), D(450)),
+    ]
 
 
 def test_values_of_a_captured_book(shared_data: Path) -> None:

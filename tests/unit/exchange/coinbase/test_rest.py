@@ -132,6 +132,12 @@ def test_the_bytes_that_leave_are_those_of_the_digest(venue: ServedVenue, monkey
     assert hashlib.sha256(sent[0]).hexdigest() == prepared.digest
 
 
+def test_wallets_are_read(venue: ServedVenue) -> None:
+    """The money behind the futures, in its currency."""
+    (wallet,) = ask(venue, lambda rest: rest.wallets())
+    assert wallet.currency == "USD"
+
+
 def test_the_same_order_again_is_the_same_order(venue: ServedVenue) -> None:
     """A create that is sent twice places once."""
     prepared = an_order(venue, "twice")
