@@ -109,7 +109,7 @@ def test_nothing_prints_but_the_face() -> None:
     offenders(found, "return the text, or publish an event")
 
 
-def test_nothing_executes_data() -> None:
+def test_f103_nothing_executes_data() -> None:
     """Configuration, recordings and stores are data: no yaml.load, pickle or eval."""
     offenders(
         [f"{where(m, node)} {name}" for m, name, node in calls() if FORBIDDEN_CALLS.fullmatch(name)],
@@ -320,7 +320,7 @@ def test_no_test_replaces_our_own_code() -> None:
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-uv.lock"])
-def test_locks_pin_with_hashes_and_name_no_address(name: str) -> None:
+def test_f102_locks_pin_with_hashes_and_name_no_address(name: str) -> None:
     """A lock says what, proven by hash; where it comes from is the machine's business."""
     text = (ROOT / name).read_text(encoding="utf8")
     assert not re.search(r"[a-z]+://|--(extra-)?index|--find-links", text)

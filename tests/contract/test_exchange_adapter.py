@@ -228,7 +228,7 @@ def test_money_is_told_after_a_trade(place: Place) -> None:
     place.run(scenario)
 
 
-def test_the_record_of_trades_is_complete(place: Place) -> None:
+def test_f59_the_record_of_trades_is_complete(place: Place) -> None:
     """Reading from the beginning and from a cursor leaves nothing out, and the stream told the same."""
 
     async def scenario(place: Place) -> None:
@@ -260,7 +260,7 @@ def test_an_order_larger_than_a_level_walks_the_book(place: Place) -> None:
 
 
 @pytest.mark.parametrize("time_in_force", [TimeInForce.IOC, TimeInForce.FOK])
-def test_what_must_fill_at_once_and_cannot_is_over(place: Place, time_in_force: TimeInForce) -> None:
+def test_f40_what_must_fill_at_once_and_cannot_is_over(place: Place, time_in_force: TimeInForce) -> None:
     """Without a trade, and not resting."""
 
     async def scenario(place: Place) -> None:

@@ -163,7 +163,7 @@ def test_a_refused_intent_is_not_decided_again(house: House) -> None:
     assert house.of(OrderSubmitted) == []
 
 
-def test_a_slot_in_flight_blocks_a_second_entry(house: House) -> None:
+def test_f14_a_slot_in_flight_blocks_a_second_entry(house: House) -> None:
     """Two entries of one strategy and symbol at once: the second waits for no answer, it is refused."""
 
     async def both() -> list[ExecutionReport]:

@@ -261,7 +261,7 @@ def test_post_only_chase_only_makes(tmp_path: Path) -> None:
         assert check(house, D("0.4")) > 0
 
 
-def test_post_only_chase_follows_but_not_for_ever(tmp_path: Path) -> None:
+def test_f51_post_only_chase_follows_but_not_for_ever(tmp_path: Path) -> None:
     """Up 10 a second: it re-quotes at most once a second and not beyond 20 bp of 60 000."""
     with a_house(tmp_path, a_tactic_config(), steady_market(MARKETS["rising"])) as house:
         work(house, "post_only_chase", quantity=D("0.4"))

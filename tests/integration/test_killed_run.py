@@ -129,7 +129,7 @@ def stopped(number: signal.Signals, home: Path, *arguments: str) -> Done:
     return ended(run)
 
 
-def test_termination_stops_in_order(state_home: Path, tmp_path: Path) -> None:
+def test_f90_termination_stops_in_order(state_home: Path, tmp_path: Path) -> None:
     """Exit 130; summary and last event say alike who stopped it and what stays open."""
     done = stopped(signal.SIGTERM, state_home, "--profile", a_busy_profile(tmp_path), "--json")
 

@@ -19,8 +19,7 @@ FORMS = (
 )
 """As it is, and as somebody might have written it down."""
 COMMANDS = (
-    ("run", "--duration", "20m", "--seed", "7"),
-    ("config", "show"),
+    ("run", "--duration", "5m", "--seed", "7"),
     ("config", "show", "--json"),
     ("config", "check"),
     ("events", "show", "last", "--json", "--limit", "500"),
@@ -29,7 +28,6 @@ COMMANDS = (
     ("report", "last"),
     ("preflight", "--profile", "canary"),
     ("run", "--profile", "prod"),
-    ("config", "show", "--profile", "no-such-profile"),
 )
 
 

@@ -23,9 +23,13 @@ def test_a_kept_day_breaks_no_promise(path: Path) -> None:
     assert live_through(read_scenario(path)).violations == ()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", [path for path in KEPT if "--" in path.stem], ids=lambda path: path.stem)
 def test_a_kept_day_still_shows_its_bug(path: Path) -> None:
-    """With the mend taken out again the day breaks as it did: the file is named after the planted bug."""
+    """With the mend taken out again the day breaks as it did: the file is named after the planted bug.
+
+    `pytest -m long tests/simulation/test_regressions.py`, some seconds.
+    """
     with with_bug(path.stem.partition("--")[0]):
         assert live_through(read_scenario(path)).violations
 

@@ -59,7 +59,7 @@ def test_funding_is_written_down_with_what_it_was_reckoned_from(desk: Desk) -> N
     assert (event.amount, event.rate, event.position, event.price) == (D("-0.6"), D("0.0001"), D("0.1"), D(60_000))
 
 
-def test_funding_of_one_time_counts_once(desk: Desk) -> None:
+def test_f75_funding_of_one_time_counts_once(desk: Desk) -> None:
     """Streams tell again after a reconnect."""
     for hour in (0, 1, 1, 0):
         desk.feed.on_update(a_funding(funding_ns=START_NS + hour * HOUR_NS))

@@ -185,7 +185,7 @@ def test_the_latest_bar_is_at_hand(tmp_path: Path) -> None:
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
-def test_a_strategy_that_raises_pauses_its_entries(tmp_path: Path) -> None:
+def test_f106_a_strategy_that_raises_pauses_its_entries(tmp_path: Path) -> None:
     """It is reported with its error, the run goes on, and nothing more is opened."""
     with a_scripted_house(tmp_path, Scripted([KeyError("oops"), LONG])) as house:
         assert traded(house) == "end of duration"

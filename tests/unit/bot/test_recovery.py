@@ -111,7 +111,7 @@ def test_a_quiet_restart_finds_everything_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("side", "external"), [(Side.BUY, "0.2"), (Side.SELL, "-0.2")])
-def test_what_a_stranger_traded_is_external(
+def test_f54_what_a_stranger_traded_is_external(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: Side, external: str
 ) -> None:
     """Where the venue does not tell the trade but the position differs, the difference is nobody's of ours: counted
@@ -179,7 +179,7 @@ def test_a_claim_makes_it_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     next_boot(tmp_path, log, by_hand(Side.BUY, "0.2"), look_again, boot=3)
 
 
-def test_one_report_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f57_one_report_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """F56: a position that is missing from one report is not adopted as gone."""
     log = first_boot(tmp_path)
     reports = [()]

@@ -42,7 +42,7 @@ def code_of(check: Callable[[], object]) -> Refusal:
         ({**LIMIT, "time_in_force": TimeInForce.FOK, "post_only": True}, Refusal.POST_ONLY_WITH_IMMEDIATE),
     ],
 )
-def test_malformed_orders_are_refused_by_name(changes: dict[str, object], code: Refusal) -> None:
+def test_f69_malformed_orders_are_refused_by_name(changes: dict[str, object], code: Refusal) -> None:
     """Zero, negative, NaN, infinite and missing numbers each have their code."""
     assert code_of(lambda: order_rules.check_shape(an_order(**changes))) is code
 
@@ -123,14 +123,14 @@ def test_a_floored_quantity_is_on_the_grid_and_never_larger(quantity: Decimal, l
         (Side.SELL, D(9), D(0), D(0), D(0)),
     ],
 )
-def test_a_close_is_clamped_to_what_is_open_and_not_yet_closing(
+def test_f67_a_close_is_clamped_to_what_is_open_and_not_yet_closing(
     side: Side, asked: Decimal, position: Decimal, closing: Decimal, left: Decimal
 ) -> None:
     """A reduce-only sell of 100 against 3 sells 3."""
     assert order_rules.clamp_to_position(side, asked, position, closing) == left
 
 
-def test_a_price_far_from_the_mark_is_refused() -> None:
+def test_f70_a_price_far_from_the_mark_is_refused() -> None:
     """The band is the product's."""
     product = a_product(price_band=D("0.1"))
     order_rules.check_price_band(D(66_000), D(60_000), product)
@@ -172,7 +172,7 @@ def test_a_post_only_order_may_not_reach_the_other_side(side: Side, price: Decim
         (TradingStatus.POST_ONLY, an_order(**LIMIT, post_only=True), True),
     ],
 )
-def test_the_products_status_gates_order_types(status: TradingStatus, order: OrderRequest, allowed: bool) -> None:
+def test_f76_the_products_status_gates_order_types(status: TradingStatus, order: OrderRequest, allowed: bool) -> None:
     """Halted takes nothing, limit-only no market orders, post-only just those."""
     product = a_product(status=status)
     if allowed:

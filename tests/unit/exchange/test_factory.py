@@ -37,7 +37,7 @@ def test_the_same_account_is_the_same_adapter() -> None:
     assert made.adapter(a_config()) is made.adapter(a_config())
 
 
-def test_another_key_is_another_account() -> None:
+def test_f62_another_key_is_another_account() -> None:
     """And another exchange is another venue."""
     made = factory()
     other = {"ccxt_api_key": "k", "ccxt_api_secret": "s"}

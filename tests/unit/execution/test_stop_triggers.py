@@ -217,7 +217,7 @@ def test_a_second_entry_makes_the_stop_larger_and_keeps_the_tighter_price(open_h
         house.check_invariants()
 
 
-def test_a_stop_that_the_venue_refuses_is_kept_here_and_fires(open_house: Open) -> None:
+def test_f74_a_stop_that_the_venue_refuses_is_kept_here_and_fires(open_house: Open) -> None:
     """Never naked: after three refusals the bot keeps it and closes at the market of then."""
     with open_house(falling(59_650), wire=("sound", "refused", "refused", "refused")) as house:
         run(house, entry(), 40.0)

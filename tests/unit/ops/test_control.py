@@ -55,7 +55,7 @@ async def say(path: Path, *lines: bytes) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for line in answers]
 
 
-def test_only_the_owner_may_open_it(house: House, tmp_path: Path) -> None:
+def test_f99_only_the_owner_may_open_it(house: House, tmp_path: Path) -> None:
     """0600, and it is gone when the bot has ended."""
 
     async def look(path: Path) -> tuple[Path, int]:

@@ -58,7 +58,7 @@ def play(folder: Path, *commands: tuple[str, dict[str, str]], **order: Any) -> t
         return house, answers, status
 
 
-def test_kill_cancels_entries_and_lets_none_leave(tmp_path: Path) -> None:
+def test_f81_kill_cancels_entries_and_lets_none_leave(tmp_path: Path) -> None:
     """Within a second, told with who and why, and only NORMAL takes it back."""
     house, (answer,), status = play(tmp_path, ("kill", {}))
 

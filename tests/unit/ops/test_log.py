@@ -162,7 +162,7 @@ def test_the_log_is_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / LOG_NAME).stat().st_mode) == 0o600
 
 
-def test_a_full_file_is_turned_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f93_a_full_file_is_turned_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bot that runs for months does not fill the disk with its log: two files at most."""
     monkeypatch.setattr(log_module, "LOG_BYTES_MAX", 1000)
 

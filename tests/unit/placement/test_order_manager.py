@@ -54,7 +54,7 @@ def test_a_submitted_order_counts_in_full_before_any_answer(recorder: Recorder, 
     assert open_buys(orders) == D("0.3")
 
 
-def test_an_unknown_outcome_keeps_the_full_quantity_and_the_slot(recorder: Recorder, orders: OrderManager) -> None:
+def test_f01_an_unknown_outcome_keeps_the_full_quantity_and_the_slot(recorder: Recorder, orders: OrderManager) -> None:
     """No proof is not proof of nothing."""
     recorder.bus.publish(a_submitted())
     orders.apply(says(OrderState.UNKNOWN, venue_order_id="", reason="timed out"))
@@ -73,7 +73,7 @@ def test_an_acknowledged_order_does_not_become_unknown(recorder: Recorder, order
     assert state_of(orders) is OrderState.ACTIVE
 
 
-def test_each_trade_applies_once(recorder: Recorder, orders: OrderManager) -> None:
+def test_f30_each_trade_applies_once(recorder: Recorder, orders: OrderManager) -> None:
     """The same trade from stream and poll is one fill."""
     recorder.bus.publish(a_submitted())
     orders.apply(a_fill_update())
@@ -82,7 +82,7 @@ def test_each_trade_applies_once(recorder: Recorder, orders: OrderManager) -> No
     assert open_buys(orders) == D("0.2")
 
 
-def test_a_fill_before_the_acknowledgement_is_applied_and_the_acknowledgement_reopens_nothing(
+def test_f28_a_fill_before_the_acknowledgement_is_applied_and_the_acknowledgement_reopens_nothing(
     recorder: Recorder, orders: OrderManager
 ) -> None:
     """Order of arrival is free."""
@@ -94,7 +94,7 @@ def test_a_fill_before_the_acknowledgement_is_applied_and_the_acknowledgement_re
     assert open_buys(orders) == 0
 
 
-def test_a_fill_after_the_cancel_is_applied(recorder: Recorder, orders: OrderManager) -> None:
+def test_f24_a_fill_after_the_cancel_is_applied(recorder: Recorder, orders: OrderManager) -> None:
     """Fills apply in any state; the cancel had promised it, so it counted until it came."""
     recorder.bus.publish(a_submitted())
     orders.apply(says(OrderState.ACTIVE))
@@ -168,7 +168,7 @@ def test_a_liquidation_is_told_as_a_fill_with_its_cause(recorder: Recorder, orde
     assert (event.cause, event.state) == ("LIQUIDATION", OrderState.FILLED)
 
 
-def test_replaying_the_log_gives_the_same_orders(recorder: Recorder, orders: OrderManager, tmp_path: Path) -> None:
+def test_f32_replaying_the_log_gives_the_same_orders(recorder: Recorder, orders: OrderManager, tmp_path: Path) -> None:
     """State is what the events say, and nothing else."""
     recorder.bus.publish(a_submitted())
     orders.apply(says(OrderState.UNKNOWN, venue_order_id="", reason="timed out"))

@@ -88,7 +88,7 @@ def test_an_order_that_is_never_seen_fails_after_its_time_and_frees_its_slot(tmp
         assert house.bot.orders.watched() == (submitted.client_order_id,)
 
 
-def test_a_late_sighting_is_applied_in_full_and_alarmed(tmp_path: Path) -> None:
+def test_f08_a_late_sighting_is_applied_in_full_and_alarmed(tmp_path: Path) -> None:
     """The request had waited somewhere for 200 s: its fill is ours, and nobody can overlook it."""
     with a_long_house(tmp_path, LOST) as house:
 

@@ -48,7 +48,7 @@ def the_order(house: House) -> OrderState:
         ["reply lost", "reply lost", "rate limited"],
     ],
 )
-def test_a_failing_wire_never_doubles_an_order(tmp_path: Path, wire: Sequence[str]) -> None:
+def test_f02_a_failing_wire_never_doubles_an_order(tmp_path: Path, wire: Sequence[str]) -> None:
     """Each attempt sends the same bytes under the same id; the position is what was asked, once."""
     with a_house(tmp_path, wire=wire) as house:
         place(house, wait_seconds=30)
@@ -163,7 +163,7 @@ async def rest_two_entries(house: House) -> None:
 
 
 @pytest.mark.parametrize(("fault", "left"), [("request lost", 1), ("reply lost", 0), ("swallowed", 1)])
-def test_a_cancel_without_an_answer_is_looked_up(tmp_path: Path, fault: str, left: int) -> None:
+def test_f25_a_cancel_without_an_answer_is_looked_up(tmp_path: Path, fault: str, left: int) -> None:
     """It neither ends the round nor counts as done: what became of the order is read."""
     with a_house(tmp_path) as house:
 

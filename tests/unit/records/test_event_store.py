@@ -100,7 +100,7 @@ def test_callers_of_one_turn_share_one_transaction(path: Path) -> None:
         assert verify(path).events == 100
 
 
-def test_commit_is_durable_when_it_returns(path: Path) -> None:
+def test_f88_commit_is_durable_when_it_returns(path: Path) -> None:
     """Another connection sees the event as soon as commit has returned; synchronous is FULL."""
 
     async def main(store: EventStore) -> None:
@@ -209,7 +209,7 @@ def test_a_second_writer_is_refused(path: Path) -> None:
     opened(path).close()
 
 
-def test_exactly_one_connection_can_write(path: Path) -> None:
+def test_f87_exactly_one_connection_can_write(path: Path) -> None:
     """Readers are opened so that SQLite itself refuses them a write (F87)."""
     with opened(path) as store:
         store.append(a_fill())
@@ -220,7 +220,7 @@ def test_exactly_one_connection_can_write(path: Path) -> None:
         reader.close()
 
 
-def test_a_store_never_serves_two_runs(path: Path) -> None:
+def test_f63_a_store_never_serves_two_runs(path: Path) -> None:
     """A run id is part of the store's identity."""
     opened(path).close()
     with pytest.raises(StoreError, match="the store of run test-run, not of other"):
@@ -281,7 +281,7 @@ def test_a_full_disk_is_told_to_everybody_who_waits(path: Path) -> None:
         asyncio.run(main(store))
 
 
-def test_a_foreign_lock_stops_the_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f83_a_foreign_lock_stops_the_store(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program that holds the database is waited for a moment, then named."""
     monkeypatch.setattr(sqlite_shelf, "BUSY_TIMEOUT_SECONDS", 0.05)
     with opened(path) as store:
@@ -327,7 +327,7 @@ def test_a_cut_tail_is_seen_at_opening(path: Path) -> None:
         opened(path)
 
 
-def test_a_damaged_head_is_seen_at_opening(path: Path) -> None:
+def test_f85_a_damaged_head_is_seen_at_opening(path: Path) -> None:
     """The newest row is looked at before anything is written behind it."""
     with opened(path) as store:
         store.append(a_fill(price=Decimal(60_000)))
@@ -439,7 +439,7 @@ def run_and_kill(path: Path, kind: str, seconds: float) -> int:
 
 
 @pytest.mark.parametrize("kind", ["durable", "simulated"])
-def test_kill_at_any_instant_leaves_a_whole_chain(path: Path, kind: str) -> None:
+def test_f89_kill_at_any_instant_leaves_a_whole_chain(path: Path, kind: str) -> None:
     """After kill -9 the log verifies, goes on, and holds everything that a durable commit had answered for."""
     draw = random.Random(kind)
     events = 0

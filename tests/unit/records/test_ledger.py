@@ -206,7 +206,7 @@ def test_opening_and_closing_are_told(tmp_path: Path) -> None:
     assert (closed.realised_pnl, closed.fees, closed.funding) == (D(18), D(4), D(-3))
 
 
-def test_a_flip_is_told_as_a_close_and_an_open() -> None:
+def test_f64_a_flip_is_told_as_a_close_and_an_open() -> None:
     """Both facts, in this order, after the position has changed; the fee is divided by quantity."""
     told: list[Event] = []
     ledger = Ledger(publish=lambda event: told.append(event) or seen.append(ledger.position(SYMBOL).quantity))  # type: ignore[func-returns-value]
@@ -323,14 +323,14 @@ def reference(trades: list[tuple[Side, Decimal, Decimal, Decimal]]) -> tuple[Fra
 
 
 @given(trades=st.lists(TRADES, max_size=40))
-def test_it_equals_a_reference_in_exact_fractions(trades: list[tuple[Side, Decimal, Decimal, Decimal]]) -> None:
+def test_f82_it_equals_a_reference_in_exact_fractions(trades: list[tuple[Side, Decimal, Decimal, Decimal]]) -> None:
     """No digit is lost to the precision of Decimal."""
     totals = ledger_of(*fills(trades)).totals(SYMBOL)
     assert (Fraction(totals.quantity), Fraction(totals.cost), Fraction(totals.realised)) == reference(trades)
 
 
 @given(trades=st.lists(TRADES, min_size=1, max_size=15), draw=st.randoms(use_true_random=False))
-def test_duplicates_change_nothing_wherever_they_come(
+def test_f34_duplicates_change_nothing_wherever_they_come(
     trades: list[tuple[Side, Decimal, Decimal, Decimal]], draw: random.Random
 ) -> None:
     """A stream, a poll and a restart may each tell a fill again."""

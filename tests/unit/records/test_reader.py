@@ -193,7 +193,7 @@ def test_no_flipped_bit_in_the_database_goes_unseen(path: Path) -> None:
         assert is_found(path, before)
 
 
-def test_no_flipped_bit_in_the_write_ahead_log_goes_unseen(tmp_path: Path) -> None:
+def test_f86_no_flipped_bit_in_the_write_ahead_log_goes_unseen(tmp_path: Path) -> None:
     """SQLite drops everything behind a damaged frame without an error (F86); the high-water mark remembers it."""
     live = tmp_path / "live" / "events.sqlite"
     with EventStore.open(live, "test-run", 1, durable=True) as store:

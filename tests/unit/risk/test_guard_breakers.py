@@ -30,7 +30,7 @@ def tripped(guard: str, *symbols: GuardSymbol, limits: dict[str, Any] | None = N
 
 
 @pytest.mark.parametrize(("count", "trips"), [(0, False), (4, False), (5, True)])
-def test_rejects_trip_at_their_count(count: int, trips: bool) -> None:
+def test_f19_rejects_trip_at_their_count(count: int, trips: bool) -> None:
     """Five of the last ten minutes, by default."""
     assert tripped("rejects", rejects_recent=count) is trips
 

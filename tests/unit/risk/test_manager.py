@@ -205,7 +205,7 @@ def test_minimum_notional_holds_on_the_final_quantity() -> None:
 
 
 @pytest.mark.parametrize("quantity", ["0", "-1", "NaN", "Infinity"])
-def test_nonsense_quantity_is_refused(quantity: str) -> None:
+def test_f27_nonsense_quantity_is_refused(quantity: str) -> None:
     """Zero, negative and not a number never pass, whatever sized them."""
     assert refused(wide(), a_request(), quantity).code is Refusal.INVALID_QUANTITY
 
@@ -341,7 +341,7 @@ def test_a_refusal_tells_what_was_known_until_then() -> None:
     assert not before.keys() & numbers.keys()
 
 
-def test_order_rate_counts_entries_of_the_boot_before() -> None:
+def test_f78_order_rate_counts_entries_of_the_boot_before() -> None:
     """A bot that is started again and again is held back like one that stays."""
     risk = LiveRiskManager(wide(order_rate_per_minute_max=1))
     approved = OrderApproved(

@@ -47,7 +47,7 @@ def test_contracts_become_base_units() -> None:
     assert the_product(contractSize=None, precision={"amount": "0.001", "price": "0.1"}).lot == D("0.001")
 
 
-def test_a_fee_in_another_unit_is_refused() -> None:
+def test_f79_a_fee_in_another_unit_is_refused() -> None:
     """CCXT has fees of 6 % where 0.06 % was meant; nothing is traded on such a number."""
     catalogue = Catalogue([a_market(taker="0.06")], MarketKind.FUTURES, "USDT")
 

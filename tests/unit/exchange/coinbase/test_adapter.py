@@ -48,7 +48,7 @@ def meanwhile(place: CoinbasePlace, path: str, body: dict[str, Any]) -> Coroutin
         ({"can_view": False, "can_trade": True, "can_transfer": False}, True, "may not view|HTTP 403"),
     ],
 )
-def test_a_key_that_may_too_much_or_too_little_is_refused(
+def test_f105_a_key_that_may_too_much_or_too_little_is_refused(
     venue: ServedVenue, may: dict[str, bool], read_only: bool, said: str
 ) -> None:
     """Before anything is subscribed; the key itself is not in the text."""
@@ -94,7 +94,7 @@ def test_a_cancel_whose_news_is_lost_is_looked_up(place: CoinbasePlace) -> None:
     place.run(scenario)
 
 
-def test_trades_of_a_silent_stream_come_from_the_record(place: CoinbasePlace) -> None:
+def test_f36_trades_of_a_silent_stream_come_from_the_record(place: CoinbasePlace) -> None:
     """An immediate order that nobody speaks of is looked at within two seconds."""
 
     async def scenario(here: Place) -> None:

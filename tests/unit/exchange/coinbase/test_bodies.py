@@ -101,7 +101,7 @@ def test_stops_end_in_time(shape: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("kind", "tif"), [pair for pair in pairs(OrderType, TimeInForce) if pair not in CONFIGURATIONS]
 )
-def test_what_the_table_lacks_is_refused(kind: OrderType, tif: TimeInForce) -> None:
+def test_f16_what_the_table_lacks_is_refused(kind: OrderType, tif: TimeInForce) -> None:
     """Never sent as something near it."""
     with pytest.raises(Refused) as refused:
         prepare(a_ticket(order_type=kind, time_in_force=tif), BTC)

@@ -54,7 +54,7 @@ def test_an_update_sets_and_takes_away() -> None:
     assert book.touch() == (D(95), D("104.5"))
 
 
-def test_a_snapshot_replaces_everything() -> None:
+def test_f47_a_snapshot_replaces_everything() -> None:
     """Levels of a connection that ended do not stay."""
     book = a_book()
     book.apply(an_event("snapshot", [("bid", 90, 1), ("offer", 91, 1)]), 3)

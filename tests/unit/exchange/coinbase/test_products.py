@@ -106,7 +106,7 @@ def test_an_unlisted_symbol_names_what_there_is() -> None:
         Catalogue([a_product()], FEES).resolve("SOL-PERP")
 
 
-def test_ids_lead_back_to_symbols() -> None:
+def test_f52_ids_lead_back_to_symbols() -> None:
     """News of other products is known to be of others."""
     catalogue = Catalogue([a_product()], FEES)
     assert catalogue.of_id("BIP-20DEC30-CDE") == catalogue.resolve("BTC-PERP")

@@ -114,7 +114,7 @@ def test_an_order_is_placed_found_and_cancelled(venue: ServedVenue) -> None:
     assert status in {"CANCELLED", "CANCEL_QUEUED", "OPEN"}
 
 
-def test_the_bytes_that_leave_are_those_of_the_digest(venue: ServedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f03_the_bytes_that_leave_are_those_of_the_digest(venue: ServedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in the log is what was on the wire."""
     sent: list[bytes] = []
     original = requests.Session.send
@@ -138,7 +138,7 @@ def test_wallets_are_read(venue: ServedVenue) -> None:
     assert wallet.currency == "USD"
 
 
-def test_the_same_order_again_is_the_same_order(venue: ServedVenue) -> None:
+def test_f06_the_same_order_again_is_the_same_order(venue: ServedVenue) -> None:
     """A create that is sent twice places once."""
     prepared = an_order(venue, "twice")
 
@@ -149,7 +149,7 @@ def test_the_same_order_again_is_the_same_order(venue: ServedVenue) -> None:
     assert first == second
 
 
-def test_success_decides_not_the_status(venue: ServedVenue) -> None:
+def test_f04_success_decides_not_the_status(venue: ServedVenue) -> None:
     """HTTP 200 with `success: false` is a refusal with the venue's reason."""
     prepared = an_order(venue, "crossing", limit_price=low(venue) * 2 // 5 * 5, post_only=True)
     with pytest.raises(InvalidOrderError) as told:
@@ -189,7 +189,7 @@ def test_what_a_failed_create_proves(
         ask(venue, lambda rest: rest.create(prepared))
 
 
-def test_a_429_says_how_long(venue: ServedVenue) -> None:
+def test_f17_a_429_says_how_long(venue: ServedVenue) -> None:
     """The venue's own wait is handed on."""
     prepared = an_order(venue, "limited")
     fault(venue, "rate_limited", "/orders", method="POST", seconds=2)
@@ -198,7 +198,7 @@ def test_a_429_says_how_long(venue: ServedVenue) -> None:
     assert told.value.retry_after_seconds == 2.0
 
 
-def test_a_late_reply_is_unknown_at_the_deadline(venue: ServedVenue) -> None:
+def test_f10_a_late_reply_is_unknown_at_the_deadline(venue: ServedVenue) -> None:
     """The SDK alone would wait for ever."""
     prepared = an_order(venue, "late")
     fault(venue, "late_reply", "/orders", method="POST", seconds=1.5)
@@ -221,7 +221,7 @@ def test_a_lost_reply_is_resolved_by_the_same_body(venue: ServedVenue) -> None:
     assert there == again
 
 
-def test_a_refused_duplicate_is_no_refusal(venue: ServedVenue) -> None:
+def test_f07_a_refused_duplicate_is_no_refusal(venue: ServedVenue) -> None:
     """An order of this id is there: to call it rejected would forget it."""
     prepared = an_order(venue, "duplicate")
     ask(venue, lambda rest: rest.create(prepared))
@@ -244,7 +244,7 @@ def test_nobody_listens_is_surely_not_placed(venue: ServedVenue) -> None:
         ask(venue, lambda rest: rest.create(prepared), host="127.0.0.1:9")
 
 
-def test_a_stranger_is_not_told_an_order(venue: ServedVenue) -> None:
+def test_f104_a_stranger_is_not_told_an_order(venue: ServedVenue) -> None:
     """A certificate of nobody we trust ends the talk before a byte of the order has left."""
     prepared = an_order(venue, "stranger")
     with pytest.raises(VenueUnavailableError, match="SSLError"):
@@ -287,7 +287,7 @@ def test_an_order_nobody_knows(venue: ServedVenue) -> None:
 
 
 @pytest.mark.parametrize("name", ["lost_reply", "truncated_json", "null_field", "server_error", "html_body"])
-def test_a_failed_read_is_never_empty(venue: ServedVenue, name: str) -> None:
+def test_f56_a_failed_read_is_never_empty(venue: ServedVenue, name: str) -> None:
     """No answer about open orders is not "no open orders"."""
     fault(venue, name, "/orders/historical/batch", method="GET", **({"status": 502} if name == "html_body" else {}))
     with pytest.raises(VenueUnavailableError):

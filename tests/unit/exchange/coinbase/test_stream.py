@@ -126,7 +126,7 @@ def test_it_comes_up_with_snapshots(venue: ServedVenue) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011])
-def test_it_comes_back_after_any_close(venue: ServedVenue, code: int) -> None:
+def test_f44_it_comes_back_after_any_close(venue: ServedVenue, code: int) -> None:
     """Also after the codes at which the SDK's own client goes silent for ever."""
     heard = listen(venue, back, meanwhile=lambda: venue.admin("/sockets", {"code": code}))
     confirmed = [event for frame in heard.frames for event in frame.events if isinstance(event, SubscriptionsEvent)]
@@ -142,7 +142,7 @@ def test_it_comes_back_after_any_close(venue: ServedVenue, code: int) -> None:
         ({"fault": "reorder", "channel": "heartbeats", "nth": [1]}, "is missing"),
     ],
 )
-def test_a_hole_in_the_numbers_ends_the_connection(venue: ServedVenue, fault: dict[str, Any], reason: str) -> None:
+def test_f48_a_hole_in_the_numbers_ends_the_connection(venue: ServedVenue, fault: dict[str, Any], reason: str) -> None:
     """What was missed is not known, so everything is sent anew."""
     heard = listen(venue, back, meanwhile=lambda: venue.admin("/faults", fault))
     assert reason in heard.reasons[0]
@@ -156,28 +156,28 @@ def test_a_repeated_frame_is_heard_once(venue: ServedVenue) -> None:
     assert heard.reasons == []
 
 
-def test_silence_ends_the_connection(venue: ServedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f41_silence_ends_the_connection(venue: ServedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
     """The venue answers pings and says nothing: only its own words count."""
     monkeypatch.setattr("gpt_trader.exchange.coinbase.stream.SILENCE_SECONDS", 1.5)
     heard = listen(venue, back, meanwhile=lambda: venue.admin("/sockets", {"silent_seconds": 3}))
     assert heard.reasons[0] == "silent for 1.5 s"
 
 
-def test_a_refused_subscription_is_tried_again(venue: ServedVenue) -> None:
+def test_f42_a_refused_subscription_is_tried_again(venue: ServedVenue) -> None:
     """It never counts as up without it."""
     venue.admin("/faults", {"fault": "subscribe_refused", "channel": "user", "nth": [1]})
     heard = listen(venue, lambda heard: heard.ups == 1)
     assert heard.states == [(False, "refused: authentication failure"), (True, "")]
 
 
-def test_a_stranger_is_not_believed(venue: ServedVenue) -> None:
+def test_f104_a_stranger_is_not_believed(venue: ServedVenue) -> None:
     """A certificate of nobody we trust, and no word is said."""
     heard = listen(venue, lambda heard: bool(heard.reasons), ca_file=None)
     assert "CERTIFICATE_VERIFY_FAILED" in heard.reasons[0]
     assert heard.ups == 0
 
 
-def test_nobody_there_is_asked_again_and_again(venue: ServedVenue) -> None:
+def test_f45_nobody_there_is_asked_again_and_again(venue: ServedVenue) -> None:
     """With waits that grow."""
     heard = listen(venue, lambda heard: len(heard.reasons) == 3, url="wss://127.0.0.1:9")
     assert all("127.0.0.1:9" in reason for reason in heard.reasons)

@@ -126,7 +126,7 @@ def test_the_captured_user_frame(shared_data: Path) -> None:
     )
 
 
-def test_a_user_order_without_its_fill_is_told() -> None:
+def test_f37_a_user_order_without_its_fill_is_told() -> None:
     """Empty is not zero: the fill is the point of the message."""
     order = UserOrder(order_id="v", product_id="P", status="OPEN", cumulative_quantity="")
     with pytest.raises(WireError, match="cumulative_quantity"):
