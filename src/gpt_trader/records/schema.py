@@ -116,10 +116,14 @@ def _restored(stored: _Stored) -> Event:
 
 def _number(value: int | str) -> Number:
     """A Decimal where writing it gives the same text again; NaN and infinities stay text."""
-    if type(value) is not str or value[:1] not in _BEGINS_NUMBER:
-        return value
+    return _number_in(value) if type(value) is str and value[:1] in _BEGINS_NUMBER else value
+
+
+@functools.lru_cache(maxsize=16_384)
+def _number_in(text: str) -> Number:
+    """Limits and thresholds stand in every decision: most texts have been seen before."""
     try:
-        number = Decimal(value)
+        number = Decimal(text)
     except InvalidOperation:
-        return value
-    return number if str(number) == value and number.is_finite() else value
+        return text
+    return number if str(number) == text and number.is_finite() else text
