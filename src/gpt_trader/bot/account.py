@@ -42,6 +42,12 @@ class AccountFeed:
         self._orders = orders
         self._cash = cash
         self._funding_seen: dict[str, int] = {}
+        self._began_ns = 0
+        bus.subscribe(RunStarted, "account feed", self.began)
+
+    def began(self, event: RunStarted) -> None:
+        """What was paid before the run is in the money that it began with."""
+        self._began_ns = self._began_ns or event.at_ns
 
     def on_update(self, update: OrderUpdate | FillUpdate | FundingUpdate | Account) -> None:
         if isinstance(update, (OrderUpdate, FillUpdate)):
@@ -54,7 +60,7 @@ class AccountFeed:
 
     def _apply_funding(self, update: FundingUpdate) -> None:
         """Once for each (symbol, funding time); venues pay in order of time."""
-        if update.funding_ns <= self._funding_seen.get(update.symbol, 0):
+        if update.funding_ns <= max(self._began_ns, self._funding_seen.get(update.symbol, 0)):
             return
         self._funding_seen[update.symbol] = update.funding_ns
         if update.amount == 0:

@@ -151,6 +151,7 @@ class Recovery:
             case RunStarted():
                 self._began_ns = self._began_ns or event.at_ns
                 self._equity.restore(event.at_ns, event.cash)
+                self._account_feed.began(event)
             case EquityPeaked():
                 self._equity.restore(event.at_ns, event.high_water)
             case FundingApplied():

@@ -11,7 +11,7 @@ import pytest
 from tests.builders import START_NS, D, Recorder, a_fill_update, a_submitted, an_account
 
 from gpt_trader.bot.account import AccountFeed
-from gpt_trader.core.events import FundingApplied
+from gpt_trader.core.events import FundingApplied, RunStarted
 from gpt_trader.core.values import OrderState
 from gpt_trader.exchange.base import FundingUpdate, OrderUpdate
 from gpt_trader.placement.order_manager import OrderManager
@@ -92,6 +92,26 @@ def test_what_was_counted_before_a_restart_is_known_again(desk: Desk) -> None:
     fresh.on_update(a_funding())
 
     assert desk.fundings() == [counted]
+
+
+def test_funding_from_before_the_run_is_not_counted(desk: Desk) -> None:
+    """It is in the money that the run began with; venues tell some days of the past at a start."""
+    began = RunStarted(
+        at_ns=START_NS + HOUR_NS,
+        run_id="r",
+        profile="p",
+        environment="e",
+        config_digest="c",
+        code_version="0",
+        market="m",
+        seed=1,
+        cash=D(100),
+    )
+    desk.recorder.bus.publish(began)
+    for hour in (0, 1, 2):
+        desk.feed.on_update(a_funding(funding_ns=START_NS + hour * HOUR_NS))
+
+    assert [event.funding_ns for event in desk.fundings()] == [START_NS + 2 * HOUR_NS]
 
 
 def test_orders_and_fills_go_to_their_owner(desk: Desk) -> None:

@@ -7,6 +7,7 @@ is stale is seen as stale. An order that is not among the open ones any more is 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import ClassVar, Final
 
@@ -73,8 +74,12 @@ CURSOR_MARGIN_MS: Final = 60_000
 """Of clock skew, before a time of ours becomes one of theirs."""
 BAR_GRACE_SECONDS: Final = 1.5
 """After a bar's end, for the exchange to have written it."""
-BARS_MAX: Final = 100
+BARS_MAX: Final = 500
+PAST_BARS: Final = 1500
+"""How many of the past are told at a start: more than any average or volatility of the house looks at."""
 FUNDING_EVERY_SECONDS: Final = 60.0
+FUNDING_DAYS: Final = 7
+"""How far back payments are asked for at a start: what was paid while no bot ran."""
 NAMES_MAX: Final = 100_000
 TIMEFRAMES: Final = {60: "1m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h", 14_400: "4h", 86_400: "1d"}
 LIQUIDATIONS: Final = ("autoclose-", "adl_autoclose")
@@ -190,9 +195,11 @@ class CcxtAdapter:
         self._market = PolledMarket({symbol: self.products()[symbol] for symbol in symbols})
         self._on_market, self._on_account = on_market, on_account
         now_ns = self._clock.now_ns()
-        self._closed_ns = dict.fromkeys(symbols, now_ns // self._bar_ns * self._bar_ns)
-        self._cursor = self.fill_cursor(now_ns)
-        self._funding_ms = now_ns // MS
+        past = await self.fills(self.fill_cursor(now_ns))  # whoever starts reads what was traded before by himself
+        self._cursor, self._told = past.cursor, {_trade(fill) for fill in past.fills}
+        self._funding_ms = now_ns // MS - FUNDING_DAYS * DAY_MS  # each payment counts once, whenever it is told
+        for symbol in symbols:
+            await self._tell_past(symbol)
         await self._poll_market()
         await self._poll_account()
         for name, poll in (("market", self._poll_market), ("account", self._poll_account)):
@@ -266,29 +273,29 @@ class CcxtAdapter:
         candles = await self._client.ask("fetch_ohlcv", list[Candle], *asked)
         return [_bar(symbol, candle.start * MS + self._bar_ns, candle, product) for candle in candles]
 
-    async def past_bars(self, symbol: str, bar_seconds: int, count: int) -> Sequence[Bar]:
-        """Of the length that this adapter was made for."""
-        if bar_seconds != self._bar_seconds:
-            raise VenueUnavailableError(f"{symbol}: bars of {bar_seconds} s were not asked for, {self._bar_seconds} s")
-        now_ns = self._clock.now_ns()
-        since_ns = now_ns // self._bar_ns * self._bar_ns - count * self._bar_ns
-        found: dict[int, Bar] = {}
+    async def _tell_past(self, symbol: str) -> None:
+        """Bars that closed before now, oldest first, marked as history."""
+        now_ns = self._clock.now_ns() - round(BAR_GRACE_SECONDS * NS)
+        told_ns = now_ns // self._bar_ns * self._bar_ns - PAST_BARS * self._bar_ns
         for _ in range(PAGES_MAX):
-            page = await self._bars(symbol, since_ns)
-            found.update({bar.close_ns: bar for bar in page if bar.close_ns <= now_ns})
+            page = await self._bars(symbol, told_ns)
+            for bar in page:
+                if told_ns < bar.close_ns <= now_ns:
+                    told_ns = bar.close_ns
+                    self._market.hear_last(symbol, Decimal(repr(bar.close)))
+                    self._tell_market(_as_history(bar))
             if len(page) < BARS_MAX:
                 break
-            since_ns = page[-1].close_ns
-        return [found[close_ns] for close_ns in sorted(found)][-count:]
+        self._closed_ns[symbol] = told_ns
 
     async def _poll_account(self) -> None:
         await self._poll_orders()
         page = await self.fills(self._cursor)
         self._cursor = page.cursor
         for fill in page.fills:
-            if (fill.venue_order_id, fill.trade_id) not in self._told:
+            if _trade(fill) not in self._told:
                 self._tell_account(fill)
-        self._told = {(fill.venue_order_id, fill.trade_id) for fill in page.fills}
+        self._told = {_trade(fill) for fill in page.fills}
         if self._kind is MarketKind.FUTURES and self._clock.now_ns() >= self._funding_due_ns:
             await self._poll_funding()
         self._tell_account(await self.balances())
@@ -508,6 +515,14 @@ class CcxtAdapter:
             f"venue {self.name}: the account is in hedge mode, where one symbol has two positions. Fix: switch it to "
             "one-way mode there"
         )
+
+
+def _as_history(bar: Bar) -> Bar:
+    return Bar(bar.symbol, bar.close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, True)
+
+
+def _trade(fill: FillUpdate) -> tuple[str, str]:
+    return fill.venue_order_id, fill.trade_id
 
 
 def _bar(symbol: str, close_ns: int, candle: Candle, product: ProductSpec) -> Bar:

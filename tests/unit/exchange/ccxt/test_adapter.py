@@ -23,7 +23,7 @@ from gpt_trader.core.errors import (
     Refused,
     VenueUnavailableError,
 )
-from gpt_trader.core.values import OrderState, OrderTicket, OrderType, Purpose, Side, TimeInForce
+from gpt_trader.core.values import Bar, OrderState, OrderTicket, OrderType, Purpose, Side, TimeInForce
 from gpt_trader.exchange.base import FillUpdate, FundingUpdate, OrderUpdate, PreparedOrder, StreamChanged
 from gpt_trader.exchange.ccxt.binance import BinanceCCXTAdapter, binance_client
 from gpt_trader.exchange.ccxt.markets import MarketKind
@@ -349,6 +349,52 @@ def test_trades_orders_and_funding_are_told_by_themselves() -> None:
     assert states[-1] is OrderState.CANCELLED
     assert paid
     assert all(payment.amount for payment in paid)
+
+
+def test_what_was_traded_before_the_start_is_read_and_not_told() -> None:
+    """Whoever starts compares it with his log; told as news it would look like somebody else's trade."""
+
+    async def go(venue: ServedBinance) -> tuple[list[Any], int]:
+        told: list[Any] = []
+        before, adapter = adapter_of(venue), adapter_of(venue)
+        try:
+            await before.connect()
+            await before.send(before.prepare(at_market("gt-before")))
+            await adapter.start([SYMBOL], told.append, told.append)
+            await asyncio.sleep(0.4)
+            return told, len((await adapter.fills("")).fills)
+        finally:
+            await before.close()
+            await adapter.close()
+
+    with binance(speed=1.0) as served:
+        told, recorded = asyncio.run(go(served))
+
+    assert recorded
+    assert not [each for each in told if isinstance(each, FillUpdate)]
+
+
+def test_bars_of_the_past_are_told_first() -> None:
+    """Marked as history, in order, each once, up to the last that has closed: nobody waits for averages to fill."""
+
+    async def go(venue: ServedBinance) -> list[Bar]:
+        told: list[Any] = []
+        adapter = adapter_of(venue)
+        try:
+            await adapter.start([SYMBOL], told.append, told.append)
+        finally:
+            await adapter.close()
+        return [each for each in told if isinstance(each, Bar)]
+
+    with binance(speed=1.0) as served:
+        bars = asyncio.run(go(served))
+        now_ns = served.venue.running.now_ns
+
+    closes = [bar.close_ns for bar in bars]
+    assert len(bars) >= 58
+    assert closes == sorted(set(closes))
+    assert 0 <= now_ns - closes[-1] < 2 * 60 * 10**9
+    assert all(bar.history for bar in bars)
 
 
 def test_a_market_that_cannot_be_asked_is_told_and_its_book_forgotten(venue: ServedBinance) -> None:
