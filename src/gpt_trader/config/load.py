@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from gpt_trader.core.errors import ConfigError, Number
 __all__ = ["DEFAULT_PROFILE", "Loaded", "applied_settings", "load", "profile_names", "value_at", "with_values"]
 
 DEFAULT_PROFILE: Final = "dev_entry"
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def load(
         files.append(Path(variables_file))
         variables = read_env_file(Path(variables_file), problems)
         from_file = read_variables(variables, problems, whole_file_is_ours=True)
+        _refuse_open_secrets(Path(variables_file), from_file, problems)
     from_environment = read_variables(dict(from_process(env)), problems)
     from_command_line = _given_options(overrides or {})
     from_control = [Item(path, raw, "") for path, raw in (runtime or {}).items() if raw is not None]
@@ -179,6 +182,16 @@ def _given_options(overrides: Mapping[str, object]) -> list[Item]:
     unknown = overrides.keys() - known.keys()
     assert not unknown, f"options for settings that do not exist: {sorted(unknown)}"
     return [Item(path, raw, known[path].option) for path, raw in overrides.items() if raw is not None and raw != ()]
+
+
+def _refuse_open_secrets(path: Path, items: list[Item], problems: Problems) -> None:
+    """An env file that holds a secret is its owner's alone."""
+    secret = next((item for item in items if (known := known_settings().get(item.path)) and known.secret), None)
+    mode = stat.S_IMODE(path.stat().st_mode) if secret is not None else 0
+    if secret is not None and mode & OTHERS:
+        problems.add(
+            secret.path, secret.place, f"a secret in a file that others may read (mode {mode:04o})", f"chmod 600 {path}"
+        )
 
 
 def _refuse_secrets(items: list[Item], problems: Problems) -> list[Item]:

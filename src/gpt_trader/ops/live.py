@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import random
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -99,9 +101,16 @@ def run_live(
     preflight.
     """
     check_switches(loaded.config, live=live)
+    keep_to_ourselves()
     if loaded.config.venue.kind is VenueKind.PAPER:
         compile_with_progress(console, kernel_entry_points())
     return asyncio.run(_run(loaded, home, console, panel=panel, load=load, prove=prove))
+
+
+def keep_to_ourselves() -> None:
+    """A process that holds a key: what it writes is its owner's alone, and no core dump shows its memory."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 async def _run(

@@ -394,3 +394,21 @@ def test_every_setting_can_be_set_by_its_variable(path: str) -> None:
 
     with pytest.raises(ConfigError, match=rf"{re.escape(known.env)}"):
         load("dev_entry", env={known.env: "\u2603"})
+
+
+def test_an_env_file_with_a_secret_is_its_owners_alone(tmp_path: Path) -> None:
+    """What others may read is refused with the command that mends it; without a secret nobody asks."""
+    path = tmp_path / "keys.env"
+    path.write_text("COINBASE_API_KEY_NAME=name\nCOINBASE_API_PRIVATE_KEY=secret-of-nobody\n")
+    path.chmod(0o640)
+
+    with pytest.raises(ConfigError) as caught:
+        load(env={}, env_file=str(path))
+    assert f"chmod 600 {path}" in str(caught.value)
+    assert "secret-of-nobody" not in str(caught.value)
+
+    path.chmod(0o600)
+    assert load(env={}, env_file=str(path)).config.credentials.coinbase_api_private_key is not None
+    path.write_text("RISK_MAX_LEVERAGE=2\n")
+    path.chmod(0o644)
+    assert load(env={}, env_file=str(path)).config.risk.max_leverage == 2
