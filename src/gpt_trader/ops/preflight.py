@@ -45,6 +45,8 @@ REAL: Final = frozenset({VenueKind.COINBASE, VenueKind.CCXT})
 WHO: Final = "preflight"
 VALID_SECONDS: Final = 60
 BAR_SECONDS: Final = 60
+FOREIGN_FILL: Final = "a foreign fill"
+"""How guards say that somebody else traded."""
 
 
 class Verdict(Value, frozen=True, kw_only=True):
@@ -158,7 +160,8 @@ def _built(loaded: Loaded, adapter: ExchangeAdapter, store: EventStore, clock: C
 def _forget_strangers(built: BuiltBot) -> None:
     """To an empty log all that the account holds looks foreign. The run's own log decides that at its start."""
     for symbol in built.bot.settings.symbols:
-        if built.bot.guards.pause_reason(symbol).startswith(f"{RECOVERY}: {EXTERNAL}"):
+        reason = built.bot.guards.pause_reason(symbol)
+        if reason.startswith(f"{RECOVERY}: {EXTERNAL}") or reason.endswith(FOREIGN_FILL):
             built.bot.guards.resume(symbol)
 
 

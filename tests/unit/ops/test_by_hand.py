@@ -20,6 +20,7 @@ from gpt_trader.core.errors import ConfigError, LeaseError
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.ops.account_answers import Answer
 from gpt_trader.ops.by_hand import act, check_credentials, look
+from gpt_trader.ops.preflight import run_preflight
 from gpt_trader.records.lease import HostLease
 from gpt_trader.records.reader import read_run
 
@@ -87,6 +88,20 @@ def test_orders_by_hand_are_boots_of_one_run(venue: tuple[ServedVenue, Path], st
     assert {each.boot for each in recorded} == {1, 2}
     assert names.index("OrderSubmitted") < names.index("OrderCancelRequested") < names.index("OrderCancelled")
     assert "TradingSignalGenerated" not in names
+
+
+def test_a_preflight_passes_beside_what_the_run_holds(venue: tuple[ServedVenue, Path], state_home: Path) -> None:
+    """A bot must be able to come back to its position; whether it is its own, its log says at the start."""
+    loaded = settings(venue)
+    order = {"side": "buy", "quantity": "0.01", "symbol": "BTC-PERP"}
+
+    assert ordered(loaded, state_home, "place", order)["outcome"] == "FILLED"
+    verdict = asyncio.run(run_preflight(loaded, state_home, SystemClock()))
+    closed = ordered(loaded, state_home, "place", {**order, "side": "sell", "reduce_only": "true"})
+
+    assert not verdict.failed
+    assert closed["outcome"] == "FILLED"
+    assert asked(loaded, state_home, "positions") == {"positions": []}
 
 
 def test_a_new_order_needs_both_switches_and_a_cancel_none(venue: tuple[ServedVenue, Path], state_home: Path) -> None:
