@@ -16,6 +16,7 @@ from gpt_trader.config.bot import BotConfig
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import (
     ConfigError,
+    ExchangeError,
     InvalidOrderError,
     OutcomeUnknownError,
     Refusal,
@@ -40,6 +41,7 @@ from gpt_trader.exchange.coinbase.credentials import ApiKey, key_of
 from gpt_trader.exchange.coinbase.decoding import number
 from gpt_trader.exchange.coinbase.endpoints import BAR_SECONDS, REAL, Endpoints, endpoints_of
 from gpt_trader.exchange.coinbase.feed import CoinbaseFeed
+from gpt_trader.exchange.coinbase.products import FeeRates, first_tier_fees
 from gpt_trader.exchange.coinbase.record import AccountRecord, cursor_of
 from gpt_trader.exchange.coinbase.rest import CoinbaseRest
 from gpt_trader.exchange.coinbase.stream import CoinbaseSocket, Subscription
@@ -78,13 +80,12 @@ class CoinbaseExchange:
         self._clock = clock
         self._read_only = read_only
         transport = Transport(key, budget or RequestBudget(clock), host=endpoints.rest, ca_file=endpoints.ca_file)
-        self.rest = CoinbaseRest(transport)
-        """For those who ask about the account itself; orders leave through the port alone."""
+        self._rest = CoinbaseRest(transport)
         self._transport = transport
         self._feed = CoinbaseFeed(
-            self.rest, endpoints=endpoints, key=key, clock=clock, draw=draw, bar_seconds=bar_seconds
+            self._rest, endpoints=endpoints, key=key, clock=clock, draw=draw, bar_seconds=bar_seconds
         )
-        self._record = AccountRecord(self.rest, self._feed, clock)
+        self._record = AccountRecord(self._rest, self._feed, clock)
         self._socket = CoinbaseSocket(
             endpoints.ws_user,
             ACCOUNT_CHANNELS,
@@ -146,16 +147,25 @@ class CoinbaseExchange:
     async def connect(self) -> None:
         """Check the key, read products, fees and balance. Raises ConfigError for a key that must not be used."""
         await self._check_key()
-        await self._feed.connect(await self.rest.fee_rates())
+        await self._feed.connect(await self._fees())
         await self._read_margin_window()
         await self._record.connect()
 
+    async def _fees(self) -> FeeRates:
+        """Of the account's tier; whoever only looks and may not ask gets those of the first one."""
+        try:
+            return await self._rest.fee_rates()
+        except VenueUnavailableError:
+            if not self._read_only:
+                raise
+            return first_tier_fees()
+
     async def time_ns(self) -> int:
         """The venue's clock."""
-        return await self.rest.time_ns()
+        return await self._rest.time_ns()
 
     async def _check_key(self) -> None:
-        may = await self.rest.key_permissions()
+        may = await self._rest.key_permissions()
         if may.can_transfer:
             raise ConfigError(
                 f"credentials: the key {self._key.name[-12:]} may transfer money out of the account. "
@@ -206,14 +216,15 @@ class CoinbaseExchange:
     async def _keep_margin_window(self) -> None:
         while True:
             await self._clock.sleep(WINDOW_SECONDS)
-            try:
-                await self._read_margin_window()
-            except VenueUnavailableError:
-                self._intraday = False  # not known is the stricter
+            await self._read_margin_window()
 
     async def _read_margin_window(self) -> None:
         """Intraday rates count only where the account is set to them and the venue has not switched them off."""
-        setting, window = await self.rest.margin_setting(), await self.rest.margin_window()
+        try:
+            setting, window = await self._rest.margin_setting(), await self._rest.margin_window()
+        except ExchangeError:
+            self._intraday = False  # not known is the stricter
+            return
         self._intraday = setting == INTRADAY and not window.is_intraday_margin_killswitch_enabled
 
     # --- orders ---------------------------------------------------------------------------------------------------
@@ -225,7 +236,7 @@ class CoinbaseExchange:
         return prepare(ticket, product)
 
     async def preview(self, prepared: PreparedOrder) -> OrderPreview:
-        reply = await self.rest.preview(prepared)
+        reply = await self._rest.preview(prepared)
         return OrderPreview(
             errors=tuple(reply.errs),
             warnings=tuple(reply.warning),
@@ -239,7 +250,7 @@ class CoinbaseExchange:
         """Place it, once. To be taken is not to be executed: the account's stream and record say what became of it."""
         ticket = prepared.ticket
         try:
-            venue_order_id = await self.rest.create(prepared)
+            venue_order_id = await self._rest.create(prepared)
         except OutcomeUnknownError:
             self._record.sweep_soon(UNKNOWN_SWEEP_SECONDS)
             raise
@@ -257,7 +268,7 @@ class CoinbaseExchange:
         found = venue_order_id or self._record.venue_id(client_order_id)
         if not found:
             found = (await self._record.order(client_order_id, "")).venue_order_id
-        await self.rest.cancel(found)
+        await self._rest.cancel(found)
         self._record.doubt(found)
 
     async def edit(self, prepared: PreparedOrder, venue_order_id: str) -> OrderUpdate:  # noqa: ARG002

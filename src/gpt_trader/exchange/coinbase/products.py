@@ -15,8 +15,9 @@ from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.values import ZERO, MarginRates, ProductSpec, TradingStatus, Value
 from gpt_trader.exchange.coinbase.decoding import WireError, Written, needed, number
 from gpt_trader.exchange.coinbase.replies import FutureDetails, MarginRate, Product
+from gpt_trader.market.products import simulated_product
 
-__all__ = ["Catalogue", "FeeRates", "contracts", "is_perpetual", "quantity", "trading_status"]
+__all__ = ["Catalogue", "FeeRates", "contracts", "first_tier_fees", "is_perpetual", "quantity", "trading_status"]
 
 MAINTENANCE_SHARE: Final = Decimal(2) / Decimal(3)
 """Maintenance margin as a share of the initial margin; only the initial rates are published per product."""
@@ -29,6 +30,12 @@ class FeeRates(Value, frozen=True, kw_only=True):
 
     maker: Decimal
     taker: Decimal
+
+
+def first_tier_fees() -> FeeRates:
+    """What the simulated products charge: Coinbase's first tier for futures, as it was read."""
+    product = simulated_product("BTC-PERP")
+    return FeeRates(maker=product.maker_fee_rate, taker=product.taker_fee_rate)
 
 
 class Catalogue:

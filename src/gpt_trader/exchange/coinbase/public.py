@@ -16,10 +16,9 @@ from gpt_trader.exchange.coinbase.feed import CoinbaseFeed
 from gpt_trader.exchange.coinbase.frames import BookEvent, Frame, TradesEvent
 from gpt_trader.exchange.coinbase.history import TAKER_SIDES
 from gpt_trader.exchange.coinbase.live_market import LiveMarket
-from gpt_trader.exchange.coinbase.products import FeeRates, quantity
+from gpt_trader.exchange.coinbase.products import first_tier_fees, quantity
 from gpt_trader.exchange.coinbase.rest import CoinbaseRest
 from gpt_trader.exchange.coinbase.transport import Transport
-from gpt_trader.market.products import simulated_product
 
 __all__ = ["CoinbasePublic"]
 
@@ -56,8 +55,7 @@ class CoinbasePublic:
         return self._feed.products
 
     async def connect(self) -> None:
-        first_tier = simulated_product("BTC-PERP")
-        await self._feed.connect(FeeRates(maker=first_tier.maker_fee_rate, taker=first_tier.taker_fee_rate))
+        await self._feed.connect(first_tier_fees())
 
     def resolve(self, symbol: str) -> ProductSpec:
         return self._feed.resolve(symbol)
