@@ -11,7 +11,7 @@ import pytest
 from tests.exchange_places import CASH, PRICE, SYMBOL, CoinbasePlace, Place, coinbase_adapter, market
 from tests.venue_server import PRODUCT, ServedVenue, served
 
-from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.errors import ConfigError, VenueUnavailableError
 from gpt_trader.core.values import OrderState, Side
 from gpt_trader.exchange.base import ProductChanged
 
@@ -80,6 +80,28 @@ def test_a_key_that_only_views_is_enough_to_look(venue: ServedVenue) -> None:
             await adapter.close()
 
     assert asyncio.run(go())
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_fees_that_may_not_be_asked_for_stop_only_who_trades(venue: ServedVenue, read_only: bool) -> None:
+    """Looking goes on with those of the first tier."""
+    venue.admin("/keys", {"account": 1, "can_view": True, "can_trade": True, "can_transfer": False})
+    venue.admin("/faults", {"fault": "unauthorized", "path": "/transaction_summary", "nth": [1]})
+
+    async def go() -> None:
+        adapter = coinbase_adapter(venue, account=1, read_only=read_only)
+        try:
+            await adapter.connect()
+            assert adapter.products()[SYMBOL].taker_fee_rate > 0
+        finally:
+            await adapter.close()
+
+    if read_only:
+        asyncio.run(go())
+    else:
+        with pytest.raises(VenueUnavailableError):
+            asyncio.run(go())
+    venue.admin("/faults", method="DELETE")
 
 
 def test_a_cancel_whose_news_is_lost_is_looked_up(place: CoinbasePlace) -> None:
