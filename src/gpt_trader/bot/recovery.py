@@ -7,7 +7,7 @@ not find stays as the log has it, and counts. What nobody here did is EXTERNAL: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from gpt_trader.bot.account import AccountFeed, CashWatch
@@ -19,17 +19,40 @@ from gpt_trader.core.errors import ExchangeError
 from gpt_trader.core.events import (
     AccountReconciled,
     BootStarted,
+    EquityBaselineSet,
     EquityPeaked,
     Event,
+    ExternalClaimed,
     ExternalPositionSeen,
     FundingApplied,
+    GuardCleared,
+    GuardTripped,
     LogRepaired,
+    ModeChanged,
     OrderApproved,
+    OrderCancelled,
+    OrderCancelRequested,
+    OrderExpired,
+    OrderFailed,
     OrderFilled,
+    OrderOutcomeUnknown,
+    OrderPlaced,
+    OrderReconciled,
     OrderRefused,
+    OrderRejected,
+    OrderSubmitted,
     PositionClosed,
     PositionOpened,
     RunStarted,
+    SlippageExceeded,
+    StopEscalated,
+    StopKept,
+    StopPlanned,
+    StopReleased,
+    StopTriggered,
+    SymbolPaused,
+    TacticEnded,
+    TacticStarted,
 )
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.values import ZERO, OrderState, Position
@@ -51,6 +74,57 @@ __all__ = ["Recovery"]
 
 FILLS_OVERLAP_NS: Final = 24 * 3600 * NS
 """How far before the last known trade others are looked for that were late."""
+
+
+HEARD_BY: Final[Mapping[str, frozenset[type[Event]]]] = {
+    "OrderManager.on_event": frozenset(
+        {
+            OrderSubmitted,
+            OrderPlaced,
+            OrderFilled,
+            OrderCancelled,
+            OrderExpired,
+            OrderRejected,
+            OrderFailed,
+            OrderOutcomeUnknown,
+            OrderCancelRequested,
+        }
+    ),
+    "OrderTracker.restore": frozenset({TacticStarted, TacticEnded, OrderSubmitted}),
+    "GuardManager.restore": frozenset(
+        {EquityBaselineSet, GuardTripped, GuardCleared, ModeChanged, SymbolPaused, ExternalClaimed}
+    ),
+    "StopRecord.restore": frozenset(
+        {
+            StopPlanned,
+            OrderFilled,
+            OrderReconciled,
+            OrderRefused,
+            StopKept,
+            StopTriggered,
+            StopEscalated,
+            StopReleased,
+            PositionClosed,
+        }
+    ),
+    "BreakerCounts.take": frozenset({OrderRejected, SlippageExceeded, PositionClosed, GuardTripped}),
+    "LiveRiskManager.restore": frozenset({OrderApproved}),
+    "Recovery._note": frozenset(
+        {
+            OrderFilled,
+            OrderApproved,
+            OrderRefused,
+            RunStarted,
+            EquityPeaked,
+            FundingApplied,
+            PositionOpened,
+            PositionClosed,
+            LogRepaired,
+            BootStarted,
+        }
+    ),
+}
+"""The types that a part's way back looks at; a test holds it against the code of each. Other parts hear everything."""
 
 
 class Recovery:
@@ -106,6 +180,7 @@ class Recovery:
         self._newest_fill_ns = 0
         self._repaired: LogRepaired | None = None
         """Set while no boot has asked the venue since."""
+        self._told: dict[type[Event], tuple[Callable[[Event], None], ...]] = {}
         self.replayed = 0
         """Events of earlier boots."""
 
@@ -132,17 +207,31 @@ class Recovery:
             self.replayed += 1
 
     def _take(self, event: Event) -> None:
-        self._orders.on_event(event)
-        self._tracker.restore(event)
-        self._guards.restore(event)
-        self._stops.restore(event)
-        self._answers.restore(event)
-        self._metrics.on_event(event)
-        self._counts.take(event)
-        self._memory.restore(event)
-        self._risk.restore(event)
+        for hear in self._told.get(type(event)) or self._hearers(type(event)):
+            hear(event)
+
+    def _hearers(self, kind: type[Event]) -> tuple[Callable[[Event], None], ...]:
+        """Who takes events of this type back in, in the order in which they hear of it when it happens. A million
+        events are not told to those who would ignore them."""
+        parts: list[tuple[Callable[[Event], None], frozenset[type[Event]] | None]] = [
+            (self._orders.on_event, HEARD_BY["OrderManager.on_event"]),
+            (self._tracker.restore, HEARD_BY["OrderTracker.restore"]),
+            (self._guards.restore, HEARD_BY["GuardManager.restore"]),
+            (self._stops.restore, HEARD_BY["StopRecord.restore"]),
+            (self._answers.restore, None),
+            (self._metrics.on_event, None),
+            (self._counts.take, HEARD_BY["BreakerCounts.take"]),
+            (self._memory.restore, None),
+            (self._risk.restore, HEARD_BY["LiveRiskManager.restore"]),
+            (self._note, HEARD_BY["Recovery._note"]),
+        ]
         if self._cash is not None:
-            self._cash.restore(event)
+            parts.append((self._cash.restore, None))
+        self._told[kind] = tuple(hear for hear, kinds in parts if kinds is None or kind in kinds)
+        return self._told[kind]
+
+    def _note(self, event: Event) -> None:
+        """What follows from single events."""
         match event:
             case OrderFilled():
                 self._newest_fill_ns = max(self._newest_fill_ns, event.trade_ns)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from tests.house_under_test import BadWire, House, a_config
 from tests.killed_house import a_market, a_venue, an_entry, build, move, the_venue_again
 
 from gpt_trader.bot.claims import claim
+from gpt_trader.bot.recovery import HEARD_BY, Recovery
 from gpt_trader.core.clock import NS, VirtualClock
 from gpt_trader.core.errors import ConfigError, VenueUnavailableError
 from gpt_trader.core.events import (
@@ -27,7 +31,14 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.values import Mode, OrderState, OrderType, Position, Side, TimeInForce
 from gpt_trader.exchange.base import OrderUpdate
+from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.stop_record import StopRecord
+from gpt_trader.execution.stop_triggers import StopTriggerManager
+from gpt_trader.placement.order_manager import OrderManager
+from gpt_trader.placement.tracker import OrderTracker
 from gpt_trader.records.event_store import EventStore
+from gpt_trader.risk.breaker_counts import BreakerCounts
+from gpt_trader.risk.manager import LiveRiskManager
 from gpt_trader.venue.news import NewOrder
 
 SYMBOL = "BTC-PERP"
@@ -308,3 +319,36 @@ def test_nothing_is_sent_before_the_account_is_reconciled(tmp_path: Path) -> Non
         assert all(place > kinds.index(AccountReconciled.__name__) for place in sent)
 
     next_boot(tmp_path, log, nothing, look)
+
+
+def types_in(part: Callable[..., object]) -> set[str]:
+    """Event types that a method asks for by `case Type()` or `isinstance`."""
+    code = ast.parse(textwrap.dedent(inspect.getsource(part)))
+    named = {
+        node.cls.id for node in ast.walk(code) if isinstance(node, ast.MatchClass) and isinstance(node.cls, ast.Name)
+    }
+    for node in ast.walk(code):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+            named |= {each.id for each in ast.walk(node.args[1]) if isinstance(each, ast.Name)}
+    return named
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        OrderManager.on_event,
+        OrderTracker.restore,
+        GuardManager.restore,
+        StopRecord.restore,
+        BreakerCounts.take,
+        LiveRiskManager.restore,
+        Recovery._note,
+    ],
+    ids=lambda part: part.__qualname__,
+)
+def test_a_part_hears_all_that_it_asks_for(part: Callable[..., object]) -> None:
+    """The table of who hears what leaves nothing out that the part's own code looks at."""
+    heard = {kind.__name__ for kind in HEARD_BY[part.__qualname__]}
+    assert heard == types_in(part)
+    if part is StopRecord.restore:
+        assert types_in(StopTriggerManager.restore) - {"Keeper"} <= heard, "who hears for the record"
