@@ -26,8 +26,9 @@ from gpt_trader.core.errors import (
 from gpt_trader.core.values import OrderState, OrderType, Side, TimeInForce, TradingStatus
 
 D = Decimal
-MARKS = {"ccxt": pytest.mark.long}
-"""Any exchange behind CCXT, without what is known of Binance: run it with -m long."""
+MARKS = {"ccxt": pytest.mark.long, "live paper": pytest.mark.long}
+"""Any exchange behind CCXT, without what is known of Binance, and paper on a live market, whose halves are tried in two
+other places: run them with -m long."""
 ENDED_WITHOUT_TRADE = (OrderState.CANCELLED, OrderState.EXPIRED)
 
 
