@@ -265,7 +265,8 @@ def breakers_forgotten(patch: pytest.MonkeyPatch) -> None:
 @planted
 def state_goes_back(patch: pytest.MonkeyPatch) -> None:
     """F28: the newest word counts, however old it is."""
-    patch.setattr(OrderManager, "_goes_forward", staticmethod(lambda order, update: order.state is not update.state))
+    everything = frozenset((known, told) for known in OrderState for told in OrderState if known is not told)
+    patch.setattr("gpt_trader.placement.order_manager.NEWS", everything)
 
 
 @planted
