@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import Mapping
+from decimal import localcontext
 from operator import methodcaller
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -154,11 +155,17 @@ class Client:
 
     async def _call(self, call: str, arguments: tuple[object, ...], *, urgent: bool) -> object:
         await self._budget.take(urgent=urgent)
-        task: asyncio.Future[object] = asyncio.ensure_future(methodcaller(call, *arguments)(self._ccxt))
+        task: asyncio.Future[object] = asyncio.ensure_future(self._apart(call, arguments))
         if await until(task, self._deadline_seconds):
             return task.result()
         task.cancel()
         raise ccxt.RequestTimeout(f"no answer in {self._deadline_seconds:g} s")
+
+    async def _apart(self, call: str, arguments: tuple[object, ...]) -> object:
+        """In a decimal context of its own: CCXT changes the rounding of the one it runs in; money counts by ours."""
+        with localcontext():
+            result: object = await methodcaller(call, *arguments)(self._ccxt)
+            return result
 
     async def _guarded(self, url: str, *arguments: Any, **named: Any) -> Any:
         """Every request of CCXT passes here, so none goes elsewhere, and one that left is known to have left."""

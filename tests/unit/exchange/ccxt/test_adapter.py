@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from decimal import Decimal
+from decimal import Decimal, getcontext
 from typing import Any, TypeVar
 
 import pytest
@@ -95,6 +95,20 @@ def at_market(name: str, **changes: Any) -> OrderTicket:
         **changes,
     }
     return ticket(name, **fields)
+
+
+def test_the_house_rounds_as_before(venue: ServedBinance) -> None:
+    """CCXT changes the decimal context it runs in; money is reckoned in ours, half to even, and nothing is trapped."""
+    rounding, traps = getcontext().rounding, dict(getcontext().traps)
+
+    async def order(adapter: BinanceCCXTAdapter) -> Decimal:
+        prepared = adapter.prepare(ticket("gt-rounding"))
+        assert isinstance(prepared, PreparedOrder)
+        await adapter.send(prepared)
+        return +D("99956.125").quantize(D("0.01"))
+
+    assert ask(venue, order) == D("99956.12")
+    assert (getcontext().rounding, dict(getcontext().traps)) == (rounding, traps)
 
 
 # --- who may be used ---------------------------------------------------------------------------------------------
