@@ -70,7 +70,8 @@ STOP_TIMEOUT_SECONDS: Final = 60.0
 
 
 LEASE_NEEDED_SECONDS: Final = 12.0
-"""Longest a request may take until the venue has it or never gets it (10), and how far two clocks may differ (2)."""
+"""Longest until the bytes of a request have left or never will (10: 2 for the limit of requests, 5 for a thread, 3 to
+connect), and how far two clocks may differ (2)."""
 
 
 def inf_seconds() -> float:

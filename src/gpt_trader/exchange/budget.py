@@ -7,10 +7,13 @@ from typing import Final
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import RateLimitError
 
-__all__ = ["RequestBudget"]
+__all__ = ["CHANGE_WAIT_SECONDS_MAX", "RequestBudget"]
 
 WAIT_SECONDS_MAX: Final = 10.0
 """Who would wait longer is told so instead."""
+CHANGE_WAIT_SECONDS_MAX: Final = 2.0
+"""The same for what changes something. Mode, lease and the life of the intent were looked at before this wait and are
+looked at again only before the next attempt, so it is short."""
 ROUNDING: Final = 1e-6
 """Of a request: a wait in whole nanoseconds never fills the bucket to the last digit."""
 
@@ -32,9 +35,9 @@ class RequestBudget:
         """The venue asked to wait: nothing leaves before."""
         self._shut_until_ns = max(self._shut_until_ns, self._clock.now_ns() + round(seconds * NS))
 
-    async def take(self, *, urgent: bool = False) -> None:
+    async def take(self, *, urgent: bool = False, wait_seconds_max: float = WAIT_SECONDS_MAX) -> None:
         """Wait for one request's worth. Raises RateLimitError when that would take too long."""
-        deadline_ns = self._clock.now_ns() + round(WAIT_SECONDS_MAX * NS)
+        deadline_ns = self._clock.now_ns() + round(wait_seconds_max * NS)
         while (seconds := self._wait_seconds(urgent=urgent)) > 0:
             if self._clock.now_ns() + seconds * NS > deadline_ns:
                 raise RateLimitError(f"no request may leave for {seconds:.1f} s", seconds)

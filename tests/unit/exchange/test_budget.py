@@ -8,7 +8,7 @@ import pytest
 
 from gpt_trader.core.clock import NS, ManualClock
 from gpt_trader.core.errors import RateLimitError
-from gpt_trader.exchange.budget import RequestBudget
+from gpt_trader.exchange.budget import CHANGE_WAIT_SECONDS_MAX, RequestBudget
 
 
 def take(budget: RequestBudget, count: int = 1, *, urgent: bool = False) -> None:
@@ -64,6 +64,16 @@ def test_a_long_wait_is_told_instead() -> None:
     with pytest.raises(RateLimitError) as told:
         take(budget)
     assert told.value.retry_after_seconds == pytest.approx(60.0)
+    assert clock.now_ns() == 0
+
+
+def test_a_change_does_not_wait_long_behind_the_limit() -> None:
+    """What was looked at before it may no longer hold; its sender looks again instead."""
+    clock = ManualClock()
+    budget = RequestBudget(clock)
+    budget.shut(CHANGE_WAIT_SECONDS_MAX + 1)
+    with pytest.raises(RateLimitError):
+        asyncio.run(budget.take(urgent=True, wait_seconds_max=CHANGE_WAIT_SECONDS_MAX))
     assert clock.now_ns() == 0
 
 

@@ -31,7 +31,7 @@ from gpt_trader.core.errors import (
     RateLimitError,
     VenueUnavailableError,
 )
-from gpt_trader.exchange.budget import RequestBudget
+from gpt_trader.exchange.budget import CHANGE_WAIT_SECONDS_MAX, RequestBudget
 from gpt_trader.exchange.ccxt.markets import MarketKind
 from gpt_trader.exchange.ccxt.reading import ReplyError, read
 
@@ -131,7 +131,8 @@ class Client:
     async def ask(self, call: str, shape: type[T], *arguments: object, urgent: bool = False) -> T:
         """Read. Raises OrderNotFoundError, RateLimitError, VenueUnavailableError."""
         try:
-            return read(await self._call(call, arguments, urgent=urgent), shape)
+            await self._budget.take(urgent=urgent)
+            return read(await self._call(call, arguments), shape)
         except ccxt.OrderNotFound as error:
             raise OrderNotFoundError(self._text(call, error)) from error
         except FAILURES as error:
@@ -144,7 +145,8 @@ class Client:
         VenueUnavailableError, OutcomeUnknownError."""
         left = self._left
         try:
-            return read(await self._call(call, arguments, urgent=urgent), shape)
+            await self._budget.take(urgent=urgent, wait_seconds_max=CHANGE_WAIT_SECONDS_MAX)
+            return read(await self._call(call, arguments), shape)
         except FAILURES as error:
             raise self._meaning(error, call, left=self._left != left) from error
         except ReplyError as error:
@@ -153,8 +155,7 @@ class Client:
     async def close(self) -> None:
         await self._ccxt.close()
 
-    async def _call(self, call: str, arguments: tuple[object, ...], *, urgent: bool) -> object:
-        await self._budget.take(urgent=urgent)
+    async def _call(self, call: str, arguments: tuple[object, ...]) -> object:
         task: asyncio.Future[object] = asyncio.ensure_future(self._apart(call, arguments))
         if await until(task, self._deadline_seconds):
             return task.result()

@@ -29,7 +29,7 @@ from gpt_trader.core.errors import (
     RateLimitError,
     VenueUnavailableError,
 )
-from gpt_trader.exchange.budget import RequestBudget
+from gpt_trader.exchange.budget import CHANGE_WAIT_SECONDS_MAX, RequestBudget
 from gpt_trader.exchange.coinbase.credentials import ApiKey
 from gpt_trader.exchange.coinbase.decoding import WireError, read
 from gpt_trader.exchange.coinbase.replies import ErrorReply
@@ -92,7 +92,7 @@ class Transport:
 
     async def post(self, path: str, body: Mapping[str, Any], shape: type[T], *, urgent: bool = False) -> T:
         """Change something. Raises InvalidOrderError, RateLimitError, VenueUnavailableError, OutcomeUnknownError."""
-        await self._budget.take(urgent=urgent)
+        await self._budget.take(urgent=urgent, wait_seconds_max=CHANGE_WAIT_SECONDS_MAX)
         future = self._orders.submit("POST", path, None, dict(body))
         try:
             return read(await self._answer(future, path), shape)
