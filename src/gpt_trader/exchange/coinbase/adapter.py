@@ -37,6 +37,7 @@ from gpt_trader.exchange.base import (
 )
 from gpt_trader.exchange.budget import RequestBudget
 from gpt_trader.exchange.coinbase.bodies import CAPABILITIES, prepare
+from gpt_trader.exchange.coinbase.carrier import Carrier
 from gpt_trader.exchange.coinbase.credentials import ApiKey, key_of
 from gpt_trader.exchange.coinbase.decoding import number
 from gpt_trader.exchange.coinbase.endpoints import BAR_SECONDS, REAL, Endpoints, endpoints_of
@@ -74,16 +75,26 @@ class CoinbaseExchange:
         endpoints: Endpoints = REAL,
         read_only: bool = False,
         budget: RequestBudget | None = None,
+        carrier: Carrier | None = None,
     ) -> None:
-        """`draw` gives 0..1 for the jitter of waits. Read only, a key that may only view is enough."""
+        """`draw` gives 0..1 for the jitter of waits. Read only, a key that may only view is enough. A `carrier` goes
+        its own way to the venue; without one it is the internet's."""
         self._key = key
         self._clock = clock
         self._read_only = read_only
-        transport = Transport(key, budget or RequestBudget(clock), host=endpoints.rest, ca_file=endpoints.ca_file)
+        transport = Transport(
+            key, budget or RequestBudget(clock), host=endpoints.rest, ca_file=endpoints.ca_file, carrier=carrier
+        )
         self._rest = CoinbaseRest(transport)
         self._transport = transport
         self._feed = CoinbaseFeed(
-            self._rest, endpoints=endpoints, key=key, clock=clock, draw=draw, bar_seconds=bar_seconds
+            self._rest,
+            endpoints=endpoints,
+            key=key,
+            clock=clock,
+            draw=draw,
+            bar_seconds=bar_seconds,
+            carrier=carrier,
         )
         self._record = AccountRecord(self._rest, self._feed, clock)
         self._socket = CoinbaseSocket(
@@ -95,6 +106,7 @@ class CoinbaseExchange:
             on_state=self._account_state,
             draw=draw,
             ca_file=endpoints.ca_file,
+            carrier=carrier,
         )
         self._tasks = Tasks("coinbase")
         self._intraday = False

@@ -14,6 +14,7 @@ from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import ExchangeError, VenueUnavailableError
 from gpt_trader.core.values import ProductSpec
 from gpt_trader.exchange.base import MarketListener, ProductChanged, StreamChanged
+from gpt_trader.exchange.coinbase.carrier import Carrier
 from gpt_trader.exchange.coinbase.credentials import ApiKey
 from gpt_trader.exchange.coinbase.endpoints import Endpoints
 from gpt_trader.exchange.coinbase.frames import Frame, TradesEvent
@@ -48,8 +49,10 @@ class CoinbaseFeed:
         clock: Clock,
         draw: Callable[[], float],
         bar_seconds: int,
+        carrier: Carrier | None = None,
     ) -> None:
         """`draw` gives 0..1 for the jitter of waits."""
+        self._carrier = carrier
         self._rest = rest
         self._endpoints = endpoints
         self._key = key
@@ -107,6 +110,7 @@ class CoinbaseFeed:
             on_state=self._state,
             draw=self._draw,
             ca_file=self._endpoints.ca_file,
+            carrier=self._carrier,
         )
         await self._bars.follow(specs)
         self._spawn("market", socket.run())

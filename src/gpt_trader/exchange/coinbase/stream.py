@@ -8,28 +8,24 @@ cannot be read, a subscription that is refused or never confirmed.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import aiohttp
 import msgspec
 from coinbase import jwt_generator
 
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.values import Value
+from gpt_trader.exchange.coinbase.carrier import Carrier, Internet, Line, LineEnded
 from gpt_trader.exchange.coinbase.credentials import ApiKey
 from gpt_trader.exchange.coinbase.decoding import WireError
 from gpt_trader.exchange.coinbase.frames import Frame, SubscriptionsEvent, read_frame
 
 __all__ = ["HEARTBEATS", "CoinbaseSocket", "Subscription"]
 
-CONNECT_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 5.0
 """Without a frame; heartbeats come every second."""
 CONFIRM_SECONDS: Final = 5.0
-FRAME_BYTES_MAX: Final = 32 * 1024 * 1024
-"""A snapshot of a deep book has 5 MB."""
 BACKWARDS_MAX: Final = 3
 """Frames in a row with numbers already seen: so many are repetitions, more are a counter that began again."""
 WAIT_SECONDS: Final = 0.5
@@ -66,8 +62,10 @@ class CoinbaseSocket:
         on_state: StateListener,
         draw: Callable[[], float],
         ca_file: str | None = None,
+        carrier: Carrier | None = None,
     ) -> None:
-        """Heartbeats are subscribed too. `draw` gives 0..1 for the jitter; `ca_file` replaces public authorities."""
+        """Heartbeats are subscribed too. `draw` gives 0..1 for the jitter; `ca_file` replaces public authorities, and a
+        `carrier` goes its own way."""
         self._url = url
         self._subscriptions = (HEARTBEATS, *subscriptions)
         self._key = key
@@ -75,7 +73,7 @@ class CoinbaseSocket:
         self._on_frame = on_frame
         self._on_state = on_state
         self._draw = draw
-        self._ssl = ssl.create_default_context(cafile=ca_file)
+        self._carrier = carrier or Internet(ca_file=ca_file)
         self._wanted = {subscription.channel for subscription in self._subscriptions}
         self._begin()
 
@@ -107,31 +105,19 @@ class CoinbaseSocket:
 
     async def _listen(self) -> str:
         """One connection from its opening to its end; returns why it ended."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.ws_connect(
-                    self._url,
-                    ssl=self._ssl,
-                    max_msg_size=FRAME_BYTES_MAX,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-                ) as socket,
-            ):
+            async with self._carrier.line(self._url) as line:
                 for subscription in self._subscriptions:
-                    await socket.send_str(self._request(subscription).decode())
-                return await self._read(socket)
+                    await line.say(self._request(subscription).decode())
+                return await self._read(line)
         except TimeoutError:
             return f"silent for {SILENCE_SECONDS:g} s"
-        except (aiohttp.ClientError, OSError) as error:
-            return f"{type(error).__name__}: {error}"
+        except LineEnded as ended:
+            return str(ended)
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> str:
+    async def _read(self, line: Line) -> str:
         while True:
-            message = await socket.receive(SILENCE_SECONDS)
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                return f"closed with {socket.close_code}" if socket.closed else f"frame of type {message.type.name}"
-            reason = self._hear(message.data)
+            reason = self._hear(await line.hear(SILENCE_SECONDS))
             if reason:
                 return reason
 

@@ -10,13 +10,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from http import HTTPStatus
-from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 import requests
-from coinbase.rest import RESTClient, rest_base
 from urllib3.exceptions import HTTPError as PoolError
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
@@ -30,18 +27,17 @@ from gpt_trader.core.errors import (
     VenueUnavailableError,
 )
 from gpt_trader.exchange.budget import CHANGE_WAIT_SECONDS_MAX, RequestBudget
+from gpt_trader.exchange.coinbase.carrier import Asked, Carrier, Internet
 from gpt_trader.exchange.coinbase.credentials import ApiKey
 from gpt_trader.exchange.coinbase.decoding import WireError, read
 from gpt_trader.exchange.coinbase.replies import ErrorReply
 
-__all__ = ["HOST", "PREFIX", "Transport"]
+__all__ = ["HOST", "Transport"]
 
 T = TypeVar("T")
 HOST: Final = "api.coinbase.com"
-PREFIX: Final = "/api/v3/brokerage"
 ORDER_THREADS: Final = 4
 READ_THREADS: Final = 2
-CONNECT_SECONDS: Final = 3.0
 RETRY_AFTER_SECONDS: Final = 1.0
 """Where a 429 does not say how long."""
 RETRY_AFTER_SECONDS_MAX: Final = 60.0
@@ -61,30 +57,27 @@ class Transport:
         host: str = HOST,
         ca_file: str | None = None,
         deadline_seconds: float = 5.0,
+        carrier: Carrier | None = None,
     ) -> None:
-        """`host` with its port and without a scheme; `ca_file` replaces the public authorities.
+        """`host` with its port and without a scheme; `ca_file` replaces the public authorities. A `carrier` goes its
+        own way instead.
 
         Without a key only public paths can be read.
         """
-        rest_base.logger.disabled = True  # it writes every refusal to standard error; here errors are raised
         self._budget = budget
         self.asking = 0
         """Requests on their way."""
         self._deadline_seconds = deadline_seconds
-        self._orders = _Lane(
-            "coinbase-orders", [_client(key, host, ca_file, deadline_seconds) for _ in range(ORDER_THREADS)]
-        )
-        self._reads = _Lane(
-            "coinbase-reads", [_client(key, host, ca_file, deadline_seconds) for _ in range(READ_THREADS)]
-        )
+        carrier = carrier or Internet(key, host=host, ca_file=ca_file, deadline_seconds=deadline_seconds)
+        self._orders = carrier.lane("coinbase-orders", ORDER_THREADS)
+        self._reads = carrier.lane("coinbase-reads", READ_THREADS)
 
     async def get(self, path: str, shape: type[T], query: Mapping[str, object] | None = None) -> T:
         """Read. Raises OrderNotFoundError (404), RateLimitError, VenueUnavailableError."""
         await self._budget.take()
-        asked = dict(query or {})
-        future = self._reads.submit("GET", path, asked, None)
+        asked = self._reads.ask("GET", path, query or {}, None)
         try:
-            return read(await self._answer(future, path), shape)
+            return read(await self._answer(asked, path), shape)
         except FAILURES as error:
             raise self._failure(error, path, changing=False) from error
         except WireError as error:
@@ -93,9 +86,9 @@ class Transport:
     async def post(self, path: str, body: Mapping[str, Any], shape: type[T], *, urgent: bool = False) -> T:
         """Change something. Raises InvalidOrderError, RateLimitError, VenueUnavailableError, OutcomeUnknownError."""
         await self._budget.take(urgent=urgent, wait_seconds_max=CHANGE_WAIT_SECONDS_MAX)
-        future = self._orders.submit("POST", path, None, dict(body))
+        asked = self._orders.ask("POST", path, None, body)
         try:
-            return read(await self._answer(future, path), shape)
+            return read(await self._answer(asked, path), shape)
         except FAILURES as error:
             raise self._failure(error, path, changing=True) from error
         except WireError as error:
@@ -113,8 +106,8 @@ class Transport:
         self._orders.close()
         self._reads.close()
 
-    async def _answer(self, future: Future[dict[str, object]], path: str) -> dict[str, object]:
-        waiting = asyncio.wrap_future(future)
+    async def _answer(self, asked: Asked, path: str) -> dict[str, object]:
+        waiting = asked.answer
         waiting.add_done_callback(_heard)
         self.asking += 1
         try:
@@ -123,7 +116,7 @@ class Transport:
             self.asking -= 1
         if answered:
             return waiting.result()
-        if future.cancel():  # it never got a thread
+        if asked.take_back():  # it never got a thread
             raise VenueUnavailableError(f"{path}: not sent in {self._deadline_seconds:g} s, too many requests wait")
         raise requests.Timeout(f"no answer in {self._deadline_seconds:g} s")
 
@@ -151,48 +144,6 @@ class Transport:
         if status == HTTPStatus.NOT_FOUND and not changing:
             return OrderNotFoundError(text)
         return InvalidOrderError(text, reason)
-
-
-class _Lane:
-    """Some threads, and a client for each: the SDK's client is not promised to be safe in two."""
-
-    def __init__(self, name: str, clients: list[Any]) -> None:
-        self._clients = clients
-        self._free: SimpleQueue[Any] = SimpleQueue()
-        for client in clients:
-            self._free.put(client)
-        self._threads = ThreadPoolExecutor(len(clients), name)
-
-    def submit(
-        self, method: str, path: str, query: dict[str, object] | None, body: dict[str, Any] | None
-    ) -> Future[dict[str, object]]:
-        return self._threads.submit(self._send, method, path, query, body)
-
-    def _send(
-        self, method: str, path: str, query: dict[str, object] | None, body: dict[str, Any] | None
-    ) -> dict[str, object]:
-        client = self._free.get_nowait()
-        try:
-            answer: dict[str, object] = client.prepare_and_send_request(
-                method, PREFIX + path, query, body, public=not client.is_authenticated
-            )
-        finally:
-            self._free.put(client)
-        return answer
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for client in self._clients:
-            client.session.close()
-
-
-def _client(key: ApiKey | None, host: str, ca_file: str | None, deadline_seconds: float) -> Any:
-    client = RESTClient(api_key=key and key.name, api_secret=key and key.secret, base_url=host)
-    client.timeout = (CONNECT_SECONDS, deadline_seconds)
-    client.session.trust_env = False  # a proxy or an authority of the shell must not come between
-    client.session.verify = ca_file or True
-    client.session.max_redirects = 0  # the venue never redirects, and a token goes nowhere else
-    return client
 
 
 def _heard(late: asyncio.Future[dict[str, object]]) -> None:

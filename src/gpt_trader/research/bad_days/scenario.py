@@ -21,6 +21,8 @@ __all__ = [
     "Crash",
     "DiskFault",
     "DiskFaultKind",
+    "FrameFault",
+    "FrameFaultKind",
     "MarketFault",
     "MarketFaultKind",
     "Quirk",
@@ -93,6 +95,8 @@ class Call(StrEnum):
     FILLS = "fills"
     POSITIONS = "positions"
     BALANCES = "balances"
+    MARKET = "market"
+    """Products and candles; asked for by the Coinbase adapter."""
 
 
 class WireFaultKind(StrEnum):
@@ -106,6 +110,16 @@ class WireFaultKind(StrEnum):
     """Turned away unread."""
     STALE = "STALE"
     """A read that shows the account as it was some time ago."""
+    # of a protocol: on days of the Coinbase adapter
+    HTML = "HTML"
+    """A page instead of an answer, with 200; nothing was done."""
+    TRUNCATED = "TRUNCATED"
+    """Done, and half of the reply arrives."""
+    UNKNOWN_ENUM = "UNKNOWN_ENUM"
+    NULL_FIELD = "NULL_FIELD"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    FAILED_LATER = "FAILED_LATER"
+    """An order that was accepted, and fails behind the acceptance."""
 
 
 class WireFault(Value, frozen=True, kw_only=True):
@@ -131,6 +145,39 @@ class StreamFault(Value, frozen=True, kw_only=True):
     ms: int = 0
 
 
+class FrameFaultKind(StrEnum):
+    GAP = "GAP"
+    """Numbers are left out."""
+    RESET = "RESET"
+    """Numbers begin again."""
+    REORDER = "REORDER"
+    DELAY = "DELAY"
+    DUPLICATE = "DUPLICATE"
+    DROP = "DROP"
+    BROKEN = "BROKEN"
+    """Half a frame."""
+    BAD_NUMBER = "BAD_NUMBER"
+    """NaN where a price, a quantity or money stands."""
+    SILENCE = "SILENCE"
+    """Nothing more, heartbeats included, and no close."""
+    CLOSE = "CLOSE"
+    REFUSED = "REFUSED"
+    """An error instead of the subscription with this number."""
+
+
+class FrameFault(Value, frozen=True, kw_only=True):
+    """What becomes of the frame with this number, on a day of the Coinbase adapter. Frames of the market's channels and
+    of the account's are counted apart, over the whole day."""
+
+    number: int
+    kind: FrameFaultKind
+    account: bool = False
+    """Of the account's channels."""
+    ms: int = 0
+    code: int = 1006
+    """Of a close."""
+
+
 class MarketFaultKind(StrEnum):
     JUMP = "JUMP"
     SILENCE = "SILENCE"
@@ -139,10 +186,12 @@ class MarketFaultKind(StrEnum):
     THIN = "THIN"
     STATUS = "STATUS"
     FUNDING = "FUNDING"
+    INCREMENT = "INCREMENT"
+    """Prices and sizes move in larger steps for a while; on days of the Coinbase adapter."""
 
 
 class MarketFault(Value, frozen=True, kw_only=True):
-    """`value`: basis points of a jump, index of a status, funding rate in 1e-6."""
+    """`value`: basis points of a jump, index of a status, funding rate in 1e-6, times the usual increment."""
 
     at_second: int
     kind: MarketFaultKind
@@ -160,6 +209,8 @@ class AccidentKind(StrEnum):
     """The machine sleeps; all that was due comes at once afterwards."""
     SILENT_STREAM = "SILENT_STREAM"
     """No account message arrives for a while, and nobody says so."""
+    LEASE_LOST = "LEASE_LOST"
+    """Somebody takes the account's lease away."""
 
 
 class Accident(Value, frozen=True, kw_only=True):
@@ -173,6 +224,10 @@ class Accident(Value, frozen=True, kw_only=True):
 
 class DiskFaultKind(StrEnum):
     FULL = "FULL"
+    BROKEN = "BROKEN"
+    """An error of the device (EIO)."""
+    BUSY = "BUSY"
+    """Somebody else holds the file."""
     SLOW = "SLOW"
 
 
@@ -192,6 +247,9 @@ class Crash(Value, frozen=True, kw_only=True):
     down_ms: int = 1000
     torn_percent: int = -1
     """So much of the write under way is on the disk; below zero nothing was being written."""
+    flip_permille: int = -1
+    """While it is down one bit of the store turns, so far into it; below zero none. The bit is turned back once the
+    next process has looked."""
 
 
 class Quirk(StrEnum):
@@ -210,6 +268,13 @@ class Scenario(Value, frozen=True, kw_only=True):
     note: str = ""
     engine: str = "live"
     """live or advanced."""
+    adapter: str = "paper"
+    """paper, or coinbase: the adapter for real money against the venue's own wire format."""
+    minutes_before_midnight: int = 0
+    """UTC, at its start; zero starts at midnight."""
+    clock_ms: tuple[int, ...] = ()
+    """How far the process's clock is off, boot by boot; later boots are right. On days of the Coinbase adapter, since
+    the paper adapter's clock is the market's."""
     minutes: int = 60
     products: int = 1
     volatility_bps: int = 3
@@ -223,6 +288,7 @@ class Scenario(Value, frozen=True, kw_only=True):
     market: tuple[MarketFault, ...] = ()
     wire: tuple[WireFault, ...] = ()
     stream: tuple[StreamFault, ...] = ()
+    frames: tuple[FrameFault, ...] = ()
     accidents: tuple[Accident, ...] = ()
     disk: tuple[DiskFault, ...] = ()
     crashes: tuple[Crash, ...] = ()
@@ -233,6 +299,7 @@ class Scenario(Value, frozen=True, kw_only=True):
         kinds = {f"market {fault.kind}" for fault in self.market}
         kinds |= {f"{fault.call} {fault.kind}" for fault in self.wire}
         kinds |= {f"stream {fault.kind}" for fault in self.stream}
+        kinds |= {f"frame {fault.kind}" for fault in self.frames}
         kinds |= {f"accident {accident.kind}" for accident in self.accidents}
         kinds |= {f"disk {fault.kind}" for fault in self.disk}
         kinds |= {f"quirk {quirk}" for quirk in self.quirks}
@@ -240,6 +307,10 @@ class Scenario(Value, frozen=True, kw_only=True):
             kinds.add("task cancelled")
         if self.crashes:
             kinds.add("crash")
+        if any(crash.flip_permille >= 0 for crash in self.crashes):
+            kinds.add("disk FLIPPED")
+        if any(self.clock_ms):
+            kinds.add("clock stepped")
         return frozenset(kinds)
 
 

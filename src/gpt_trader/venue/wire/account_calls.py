@@ -176,7 +176,7 @@ class AccountCalls:
         return self._money.balance_json(call.key.account)
 
     async def positions(self, call: Call) -> Json:
-        return {"positions": self._money.positions(call.key.account)}
+        return {"positions": self._money.positions(call.key.account, lag_ns=call.lag_ns)}
 
     async def position(self, call: Call) -> Json:
         product_id = call.path["product_id"]

@@ -268,12 +268,12 @@ class AdminFace:
     async def sockets(self, body: bytes) -> Json:
         """Close connections with a code, or let them fall silent."""
         wanted = msgspec.json.decode(body, type=_Sockets)
-        found = [each for each in self._sockets.connections if wanted.account in (None, each.account)]
+        found = [each for each in tuple(self._sockets.connections) if wanted.account in (None, each.account)]
         for connection in found:
             if wanted.silent_seconds > 0:
                 connection.silent_until_ns = self._sockets.clock.now_ns() + round(wanted.silent_seconds * NS)
             else:
-                self._sockets.close_later(connection, wanted.code)
+                connection.outlet.close(wanted.code)
         return {"connections": len(found)}
 
 

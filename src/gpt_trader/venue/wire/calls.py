@@ -53,6 +53,10 @@ class Call:
     query: Mapping[str, Sequence[str]] = field(default_factory=dict)
     body: Mapping[str, object] = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
+    heard: bool = True
+    """Somebody waits for the answer."""
+    lag_ns: int = 0
+    """A read shows the account as it was so long ago."""
 
     @property
     def key(self) -> ApiKey:

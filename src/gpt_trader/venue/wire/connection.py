@@ -1,27 +1,24 @@
-"""What goes out on one socket? Frames in order, their numbers, and what faults do to them."""
+"""What goes out on one connection? Frames in order, their numbers, and what faults do to them."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
-from aiohttp import web
 
 from gpt_trader.core.clock import NS, Clock
-from gpt_trader.venue.wire.faults import Fault, FaultKind, FaultPlan
+from gpt_trader.venue.wire.faults import Fault, FaultKind, Faults
 from gpt_trader.venue.wire.formats import Json
 from gpt_trader.venue.wire.keys import ApiKey
 from gpt_trader.venue.wire.quirks import Quirks
 
-__all__ = ["Connection", "Switchboard"]
+__all__ = ["Connection", "Outlet", "Switchboard"]
 
 LABELS: Final = {"level2": "l2_data"}
 """Channels whose frames carry another name than their subscription."""
-QUEUE_MAX: Final = 50_000
-"""Frames that wait for a slow reader; one more and the connection is dropped."""
+NUMBERS: Final = ('"price":"', '"price_level":"', '"cumulative_quantity":"', '"total_usd_balance":"')
+"""What a bad number is put behind."""
 Payload = bytes | str
 
 
@@ -29,7 +26,7 @@ class Switchboard(Protocol):
     """Where connections meet."""
 
     @property
-    def faults(self) -> FaultPlan: ...
+    def faults(self) -> Faults: ...
 
     @property
     def quirks(self) -> Quirks: ...
@@ -43,32 +40,37 @@ class Switchboard(Protocol):
 
     def later(self, seconds: float, callback: Callable[[], None]) -> None: ...
 
-    def close_later(self, connection: Connection, code: int) -> None:
-        """Close with a code; 1006 breaks the connection instead."""
+
+class Outlet(Protocol):
+    """What carries the frames of one connection to its client."""
+
+    def put(self, frame: str) -> None:
+        """In order, as soon as it can be."""
         ...
 
-    def drop(self, connection: Connection) -> None: ...
+    def close(self, code: int) -> None:
+        """Behind what was put before; 1006 breaks the connection at once, without a word."""
+        ...
+
+    async def flushed(self) -> None:
+        """Everything put has left."""
+        ...
 
 
 class Connection:
-    """One socket. Frames get their number when they are sent, or when a fault holds them back."""
+    """One client's subscriptions. Frames get their number when they are sent, or when a fault holds them back."""
 
-    def __init__(self, socket: web.WebSocketResponse, face: Switchboard, *, user_only: bool) -> None:
-        self.socket = socket
+    def __init__(self, outlet: Outlet, face: Switchboard, *, user_only: bool) -> None:
+        self.outlet = outlet
         self.user_only = user_only
         self.owner: ApiKey | None = None
         self.channels: dict[str, set[str]] = {}
         """Channel -> product ids; of an account's channels empty, which is all."""
         self.sequence = 0
-        self.frames_sent = 0
-        self.last_sent_ns = 0
+        self.last_sent_ns = face.clock.now_ns()
         self.silent_until_ns = 0
         self._face = face
-        self._queue: deque[str] = deque()
-        self._wake = asyncio.Event()
         self._held: list[str] = []
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     @property
     def account(self) -> int | None:
@@ -79,7 +81,7 @@ class Connection:
         return products is not None and (not products or product_id in products)
 
     def send(self, channel: str, events: Payload) -> None:
-        """Queue one frame; `events` is the encoded list of its events."""
+        """Put one frame on its way; `events` is the encoded list of its events."""
         fault = self._face.faults.for_message(channel, self.account)
         if fault is None:
             self._put(self._frame(channel, events))
@@ -102,24 +104,21 @@ class Connection:
 
     def _put(self, frame: str) -> None:
         now_ns = self._face.clock.now_ns()
-        if now_ns < self.silent_until_ns:
-            return
-        if len(self._queue) >= QUEUE_MAX:
-            self.drop()
-            return
-        self.last_sent_ns = now_ns
-        self._queue.append(frame)
-        self._idle.clear()
-        self._wake.set()
+        if now_ns >= self.silent_until_ns:
+            self.last_sent_ns = now_ns
+            self.outlet.put(frame)
 
     def _release(self) -> None:
         """A frame that was held back follows the one that overtook it."""
-        held, self._held = self._held, []
-        for frame in held:
-            self._put(frame)
+        if self._held:
+            held, self._held = self._held, []
+            for frame in held:
+                self._put(frame)
 
     def _send_badly(self, fault: Fault, channel: str, events: Payload) -> None:
         kind = fault.fault
+        if kind is FaultKind.OMIT:
+            return
         if kind is FaultKind.SEQUENCE_GAP:
             self.sequence += fault.count
         elif kind is FaultKind.SEQUENCE_RESET:
@@ -127,43 +126,27 @@ class Connection:
         elif kind is FaultKind.SILENCE:
             self.silent_until_ns = self._face.clock.now_ns() + round(fault.seconds * NS)
         elif kind is FaultKind.CLOSE:
-            self._face.close_later(self, fault.code)
+            self.outlet.close(fault.code)
             return
         frame = self._frame(channel, events)
         if kind is FaultKind.REORDER:
             self._held.append(frame)
         elif kind is FaultKind.DELAY:
             self._face.later(fault.seconds, lambda: self._put(frame))
+        elif kind is FaultKind.BROKEN_FRAME:
+            self._put(frame[: len(frame) // 2])
+        elif kind is FaultKind.BAD_NUMBER:
+            self._put(_with_bad_numbers(frame))
         elif kind is not FaultKind.DROP:
             self._put(frame)
         if kind is FaultKind.DUPLICATE:
             self._put(frame)
 
-    def drop(self) -> None:
-        """Break the connection without a word: the other side sees 1006."""
-        self._face.drop(self)
 
-    async def flushed(self) -> None:
-        """Everything queued has been handed to the network."""
-        await self._idle.wait()
-
-    async def write(self) -> None:
-        """Send what is queued, in order, until the socket is gone."""
-        while not self.socket.closed:
-            while self._queue:
-                frame = self._queue.popleft()
-                try:
-                    await self.socket.send_str(frame)
-                except (ConnectionError, RuntimeError):  # closed under us
-                    self._queue.clear()
-                    self._idle.set()
-                    return
-                self.frames_sent += 1
-            self._idle.set()
-            self._wake.clear()
-            await self._wake.wait()
-
-    def close_queue(self) -> None:
-        self._queue.clear()
-        self._idle.set()
-        self._wake.set()
+def _with_bad_numbers(frame: str) -> str:
+    """NaN where prices, quantities and money stand."""
+    for name in NUMBERS:
+        head, found, tail = frame.partition(name)
+        if found:
+            frame = f"{head}{found}NaN{tail[tail.index(chr(34)) :]}"
+    return frame

@@ -75,8 +75,16 @@ class OrderDesk:
 
     # new orders
 
-    async def create(self, key: ApiKey, placed: Placed) -> WireOrder:
-        """Place an order. A client_order_id that is known places nothing and returns that order. Raises Rejection."""
+    def find(self, account: int, client_order_id: str) -> WireOrder | None:
+        """By the id that its owner gave it."""
+        known = self._by_client_id.get((account, client_order_id))
+        return None if known is None else known[0]
+
+    async def create(self, key: ApiKey, placed: Placed, *, heard: bool = True) -> WireOrder:
+        """Place an order. A client_order_id that is known places nothing and returns that order. Raises Rejection.
+
+        Where nobody waits to hear of it, what the kernel refuses is an order that FAILED.
+        """
         self._running.catch_up()
         known = self._by_client_id.get((key.account, placed.client_order_id))
         digest = _digest(placed)
@@ -84,7 +92,7 @@ class OrderDesk:
             return self._repeated(known, digest)
         order = self._new_order(key, placed)
         fails_later = self.fail_next[key.account] > 0
-        waits = not self._quirks.live and not fails_later
+        waits = heard and not self._quirks.live and not fails_later
         if fails_later:
             self.fail_next[key.account] -= 1
         self._by_client_id[key.account, placed.client_order_id] = (order, digest)

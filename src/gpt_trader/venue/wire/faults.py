@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from gpt_trader.core.errors import ConfigError
 
-__all__ = ["Fault", "FaultKind", "FaultPlan", "PlanFile", "read_plan"]
+__all__ = ["Fault", "FaultKind", "FaultPlan", "Faults", "PlanFile", "read_plan"]
 
 BYTES_MAX: Final = 1_000_000
 STRUCK_MAX: Final = 1000
@@ -28,6 +28,7 @@ class FaultKind(StrEnum):
     """What happens. Each value is documented in docs/venue-server.md."""
 
     # requests
+    LOST_REQUEST = "lost_request"
     LOST_REPLY = "lost_reply"
     LATE_REPLY = "late_reply"
     LATE_REQUEST = "late_request"
@@ -39,7 +40,9 @@ class FaultKind(StrEnum):
     NULL_FIELD = "null_field"
     UNAUTHORIZED = "unauthorized"
     FAILED_LATER = "failed_later"
+    STALE_READ = "stale_read"
     # messages
+    OMIT = "omit"
     DROP = "drop"
     DUPLICATE = "duplicate"
     REORDER = "reorder"
@@ -47,6 +50,8 @@ class FaultKind(StrEnum):
     SEQUENCE_GAP = "sequence_gap"
     SEQUENCE_RESET = "sequence_reset"
     SILENCE = "silence"
+    BROKEN_FRAME = "broken_frame"
+    BAD_NUMBER = "bad_number"
     CLOSE = "close"
     SUBSCRIBE_REFUSED = "subscribe_refused"
     # the venue itself
@@ -58,9 +63,10 @@ class FaultKind(StrEnum):
     CLOCK_SKEW = "clock_skew"
 
 
-REQUESTS: Final = frozenset(list(FaultKind)[:11])
-MESSAGES: Final = frozenset(list(FaultKind)[11:20])
-VENUE: Final = frozenset(list(FaultKind)[20:])
+KINDS: Final = tuple(FaultKind)
+REQUESTS: Final = frozenset(KINDS[: KINDS.index(FaultKind.OMIT)])
+MESSAGES: Final = frozenset(KINDS[KINDS.index(FaultKind.OMIT) : KINDS.index(FaultKind.HALT)])
+VENUE: Final = frozenset(KINDS[KINDS.index(FaultKind.HALT) :])
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -83,7 +89,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Faults of the venue: market seconds after the server started."""
     # how
     seconds: float = 1.0
-    """Length of a delay, silence, halt or break; the Retry-After of rate_limited."""
+    """Length of a delay, silence, halt or break; the Retry-After of rate_limited; how far behind a stale_read is."""
     status: int = 500
     """Of server_error and html_body."""
     processed: bool = False
@@ -155,6 +161,14 @@ class _Rule:
             hit = self._seen in fault.nth if fault.nth else True
         self._done += hit
         return hit
+
+
+class Faults(Protocol):
+    """Who says what goes wrong."""
+
+    def for_request(self, method: str, path: str, account: int | None) -> Fault | None: ...
+
+    def for_message(self, channel: str, account: int | None, *, subscribing: bool = False) -> Fault | None: ...
 
 
 class FaultPlan:

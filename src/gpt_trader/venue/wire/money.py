@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from gpt_trader.core.clock import NS
@@ -152,9 +153,31 @@ class MoneyBook:
     def account(self, account: int) -> Account:
         return self._venue.account(account)
 
-    def positions(self, account: int) -> list[Json]:
-        """Futures positions as REST shows them."""
-        return [self._position(account, holding) for holding in self.holdings(account)]
+    def positions(self, account: int, *, lag_ns: int = 0) -> list[Json]:
+        """Futures positions as REST shows them; with a lag in the quantities of so long ago."""
+        holdings = self.holdings(account)
+        if lag_ns:
+            holdings = [each for each in map(partial(self._before, account, lag_ns), self._desk.listing) if each]
+        return [self._position(account, holding) for holding in holdings]
+
+    def _before(self, account: int, lag_ns: int, listed: Listed) -> Holding | None:
+        """One product as it was held; None where it was not."""
+        known = {holding.listed: holding for holding in self.holdings(account)}.get(listed)
+        since = sum(
+            (
+                fill.order.side.sign * fill.size
+                for fill in self._desk.fills[account]
+                if fill.order.listed is listed and fill.at_ns > self._running.now_ns - lag_ns
+            ),
+            ZERO,
+        )
+        quantity = (known.position.quantity if known else ZERO) - listed.quantity(since)
+        mark = self._venue.mark(listed.symbol)
+        if not quantity or mark is None:
+            return None
+        price = known.position.entry_price if known else mark.price
+        position = Position(symbol=listed.symbol, quantity=quantity, entry_price=price)
+        return Holding(listed, position, mark.price)
 
     def liquidation_price_of(self, account: int, holding: Holding) -> Decimal:
         """When only this product moves, with the margin that the kernel demands; zero when no price does it."""

@@ -24,6 +24,7 @@ FILLS_MAX: Final = 1000
 PAGE_DEFAULT: Final = 100
 CANCELS_MAX: Final = 100
 CLIENT_ID_MAX: Final = 128
+NEVER: Final = 1 << 63
 
 
 class OrderCalls:
@@ -58,7 +59,7 @@ class OrderCalls:
         configuration = placed.configuration
         shown = configuration if isinstance(configuration, dict) and not self._quirks.live else None
         try:
-            order = await self._desk.create(call.key, placed)
+            order = await self._desk.create(call.key, placed, heard=call.heard)
         except Rejection as rejection:
             return {"success": False, "error_response": rejection.body(), "order_configuration": shown or {}}
         body: Json = {
@@ -155,13 +156,22 @@ class OrderCalls:
 
     async def order(self, call: Call) -> Json:
         order = self._desk.orders.get(call.path["order_id"])
-        if order is None or order.account != call.key.account:
+        if order is None or order.account != call.key.account or order.created_ns > self._seen_until(call):
             raise ApiError(404, "unknown", "order with this orderID was not found")
         return {"order": self._order(order)}
 
+    def _seen_until(self, call: Call) -> int:
+        """What was made later is not shown to this read."""
+        return self._running.now_ns - call.lag_ns
+
     async def orders(self, call: Call) -> Json:
         """Newest first."""
-        found = [order for order in reversed(self._desk.by_account[call.key.account]) if _wanted(order, call)]
+        until_ns, wanted = self._seen_until(call), _wanted(call)
+        found = [
+            order
+            for order in reversed(self._desk.by_account[call.key.account])
+            if order.created_ns <= until_ns and wanted(order)
+        ]
         limit = call.whole("limit", ORDERS_MAX, ORDERS_MAX)
         first, last, cursor = cursor_page(len(found), call.one("cursor"), limit)
         return {
@@ -173,7 +183,8 @@ class OrderCalls:
 
     async def fills(self, call: Call) -> Json:
         """Newest first; the cursor counts from the first trade, so that new ones do not move the pages."""
-        fills = [fill for fill in self._desk.fills[call.key.account] if _wanted_fill(fill, call)]
+        until_ns, wanted = self._seen_until(call), _wanted_fill(call)
+        fills = [fill for fill in self._desk.fills[call.key.account] if fill.at_ns <= until_ns and wanted(fill)]
         limit = call.whole("limit", PAGE_DEFAULT, FILLS_MAX)
         cursor = call.one("cursor")
         count = len(fills)
@@ -214,34 +225,48 @@ FILTERS: Final[Mapping[str, Callable[[WireOrder], str]]] = {
 """Query parameter -> what it is compared with."""
 
 
-def _wanted(order: WireOrder, call: Call) -> bool:
-    for name, value in FILTERS.items():
-        wanted = call.many(name)
-        if wanted and value(order) not in wanted:
-            return False
-    if call.one("product_type") not in ("", "FUTURE", "UNKNOWN_PRODUCT_TYPE"):
-        return False
-    if call.one("contract_expiry_type") not in ("", "EXPIRING", "UNKNOWN_CONTRACT_EXPIRY_TYPE"):
-        return False
-    return _inside(order.created_ns, call, "start_date", "end_date")
-
-
-def _wanted_fill(fill: WireFill, call: Call) -> bool:
-    order_ids, product_ids, trade_ids = call.many("order_ids"), call.many("product_ids"), call.many("trade_ids")
-    order_ids += call.many("order_id")
-    product_ids += call.many("product_id")
-    return (
-        (not order_ids or fill.order.order_id in order_ids)
-        and (not product_ids or fill.order.listed.product_id in product_ids)
-        and (not trade_ids or str(fill.trade_number) in trade_ids)
-        and _inside(fill.at_ns, call, "start_sequence_timestamp", "end_sequence_timestamp")
+def _wanted(call: Call) -> Callable[[WireOrder], bool]:
+    """Which orders were asked for."""
+    filters = [(value, frozenset(wanted)) for name, value in FILTERS.items() if (wanted := call.many(name))]
+    ours = call.one("product_type") in ("", "FUTURE", "UNKNOWN_PRODUCT_TYPE") and call.one("contract_expiry_type") in (
+        "",
+        "EXPIRING",
+        "UNKNOWN_CONTRACT_EXPIRY_TYPE",
     )
+    start_ns, end_ns = _span(call, "start_date", "end_date")
+    until_ns = end_ns if ours else start_ns
+
+    def wanted_one(order: WireOrder) -> bool:
+        return start_ns <= order.created_ns < until_ns and all(value(order) in wanted for value, wanted in filters)
+
+    return wanted_one
 
 
-def _inside(at_ns: int, call: Call, start_name: str, end_name: str) -> bool:
+def _wanted_fill(call: Call) -> Callable[[WireFill], bool]:
+    """Which trades were asked for."""
+    order_ids = frozenset(call.many("order_ids") + call.many("order_id"))
+    product_ids = frozenset(call.many("product_ids") + call.many("product_id"))
+    trade_ids = frozenset(call.many("trade_ids"))
+    start_ns, end_ns = _span(call, "start_sequence_timestamp", "end_sequence_timestamp")
+
+    def wanted_one(fill: WireFill) -> bool:
+        return (
+            start_ns <= fill.at_ns < end_ns
+            and (not order_ids or fill.order.order_id in order_ids)
+            and (not product_ids or fill.order.listed.product_id in product_ids)
+            and (not trade_ids or str(fill.trade_number) in trade_ids)
+        )
+
+    return wanted_one
+
+
+def _span(call: Call, start_name: str, end_name: str) -> tuple[int, int]:
     """From the start, up to but not at the end."""
-    for name in (start_name, end_name):
-        if call.one(name) and stamp_ns(call.one(name)) is None:
+    found = []
+    for name, default_ns in ((start_name, 0), (end_name, NEVER)):
+        written = call.one(name)
+        at_ns = stamp_ns(written) if written else default_ns
+        if at_ns is None:
             raise ApiError(400, "INVALID_ARGUMENT", f"{name} must be an RFC 3339 time")
-    start_ns, end_ns = stamp_ns(call.one(start_name)), stamp_ns(call.one(end_name))
-    return (start_ns is None or at_ns >= start_ns) and (end_ns is None or at_ns < end_ns)
+        found.append(at_ns)
+    return found[0], found[1]

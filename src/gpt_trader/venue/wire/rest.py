@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
-from gpt_trader.core.clock import Clock
+from gpt_trader.core.clock import NS, Clock
 from gpt_trader.venue.wire.calls import ApiError, Call, Endpoint
-from gpt_trader.venue.wire.faults import Fault, FaultKind, FaultPlan
+from gpt_trader.venue.wire.faults import Fault, FaultKind, Faults
 from gpt_trader.venue.wire.formats import Json, encoded
 from gpt_trader.venue.wire.keys import ApiKey
 from gpt_trader.venue.wire.limits import RateLimits, Verdict
-from gpt_trader.venue.wire.tokens import TokenVerifier, Unauthorized
+from gpt_trader.venue.wire.tokens import Tokens, Unauthorized
 
-__all__ = ["PREFIX", "RestFace"]
+__all__ = ["PREFIX", "Answered", "Asked", "RestFace"]
 
 PREFIX: Final = "/api/v3/brokerage"
 BODY_BYTES_MAX: Final = 1_000_000
@@ -27,119 +29,158 @@ HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 B
 ENUMS: Final = frozenset({"status", "failure_reason", "order_type", "time_in_force", "liquidity_indicator", "side"})
 REJECTED_MAX: Final = 100
 UNKNOWN_ENUM: Final = "SOMETHING_NEW"
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PATH: Final = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came; `path` is whole, with the prefix."""
+
+    method: str
+    path: str
+    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    body: bytes = b""
+    authorization: str | None = None
+    host: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What goes back; `cut` breaks the connection before a byte of it has left."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    cut: bool = False
+
+
+CUT: Final = Answered(500, b"", cut=True)
+UNAUTHORIZED: Final = Answered(401, b"Unauthorized", content_type="text/plain")
+Later = Callable[[float, Callable[[], Coroutine[Any, Any, object]]], None]
+"""Does some work so many seconds later, whatever becomes of who asked for it."""
 
 
 class RestFace:
-    """Builds an aiohttp application from a table of endpoints."""
+    """Answers requests from a table of endpoints, wherever they come from; `add_to` lets them come over HTTP."""
 
     def __init__(
         self,
         endpoints: Sequence[Endpoint],
         *,
-        tokens: TokenVerifier,
+        tokens: Tokens,
         limits: RateLimits,
-        faults: FaultPlan,
+        faults: Faults,
         clock: Clock,
         catch_up: Callable[[], None],
         fail_next: Callable[[int], None],
+        later: Later | None = None,
     ) -> None:
+        """Without `later`, late requests are tasks of the running loop, which `cancel_zombies` ends."""
         self.endpoints = endpoints
+        self._routes = _Routes(endpoints)
         self._tokens = tokens
         self._limits = limits
         self._faults = faults
         self._clock = clock
         self._catch_up = catch_up
         self._fail_next = fail_next
+        self._later = later or self._in_a_task
         self._zombies: set[asyncio.Task[None]] = set()
         self.rejected_tokens: deque[str] = deque(maxlen=REJECTED_MAX)
         """Why tokens were refused, for the venue's owner."""
 
+    # --- over HTTP ------------------------------------------------------------------------------------------------
     def add_to(self, app: web.Application) -> None:
-        for endpoint in self.endpoints:
-            app.router.add_route(endpoint.method, PREFIX + endpoint.path, self._handler(endpoint))
-        app.router.add_route("*", PREFIX + "/{rest:.*}", self._not_found)
+        app.router.add_route("*", PREFIX + "/{rest:.*}", self._over_http)
 
-    async def _not_found(self, request: web.Request) -> web.StreamResponse:
-        await request.read()
-        return _reply(404, ApiError(404, "NOT_FOUND", f"no endpoint {request.method} {request.path}").body())
-
-    def _handler(self, endpoint: Endpoint) -> Answer:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            body = await request.read()  # also of a GET: clients send {} with it
-            try:
-                owner = self._owner(endpoint, request)
-            except Unauthorized as error:
-                self.rejected_tokens.append(str(error))
-                return web.Response(status=401, text="Unauthorized")
-            who = f"user:{owner.account}" if owner else f"address:{request.remote}"
-            verdict = self._limits.ask(who, private=owner is not None)
-            if not verdict.allowed:
-                return _reply(429, TOO_MANY, {**verdict.headers(), "retry-after": "1"})
-            if owner is not None and not _may(owner, endpoint.scope):
-                denied = ApiError(403, "PERMISSION_DENIED", "Missing required scopes")
-                return _reply(403, denied.body(), verdict.headers())
-            fault = self._faults.for_request(
-                request.method, request.path.removeprefix(PREFIX), owner.account if owner else None
+    async def _over_http(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()  # also of a GET: clients send {} with it
+        answered = await self.answer(
+            Asked(
+                method=request.method,
+                path=request.path,
+                query=_query(request),
+                body=body,
+                authorization=request.headers.get("Authorization"),
+                host=request.headers.get("Host", ""),
+                address=str(request.remote),
             )
-            if fault is None:
-                return await self._answer(endpoint, request, owner, body, verdict)
-            return await self._answer_badly(fault, endpoint, request, owner, body, verdict)
-
-        return handle
-
-    def _owner(self, endpoint: Endpoint, request: web.Request) -> ApiKey | None:
-        if endpoint.scope == "public":
-            return None
-        return self._tokens.rest(
-            request.headers.get("Authorization"), request.method, request.path, request.headers.get("Host", "")
+        )
+        if answered.cut and request.transport is not None:
+            request.transport.abort()
+        return web.Response(
+            status=answered.status,
+            body=answered.body,
+            headers=answered.headers,
+            content_type=answered.content_type,
         )
 
-    async def _answer(
-        self, endpoint: Endpoint, request: web.Request, owner: ApiKey | None, body: bytes, verdict: Verdict
-    ) -> web.Response:
-        status, answer = await self._do(endpoint, request, owner, body)
-        return _reply(status, answer, verdict.headers())
-
-    async def _do(
-        self, endpoint: Endpoint, request: web.Request, owner: ApiKey | None, body: bytes
-    ) -> tuple[int, Json]:
+    # --- one request ----------------------------------------------------------------------------------------------
+    async def answer(self, asked: Asked) -> Answered:
+        found = self._routes.find(asked.method, asked.path.removeprefix(PREFIX))
+        if found is None:
+            return _told(404, ApiError(404, "NOT_FOUND", f"no endpoint {asked.method} {asked.path}").body())
+        endpoint, path = found
         try:
-            call = Call(owner, _query(request), _body(body), dict(request.match_info))
+            owner = self._owner(endpoint, asked)
+        except Unauthorized as error:
+            self.rejected_tokens.append(str(error))
+            return UNAUTHORIZED
+        who = f"user:{owner.account}" if owner else f"address:{asked.address}"
+        verdict = self._limits.ask(who, private=owner is not None)
+        if not verdict.allowed:
+            return _told(429, TOO_MANY, {**verdict.headers(), "retry-after": "1"})
+        if owner is not None and not _may(owner, endpoint.scope):
+            denied = ApiError(403, "PERMISSION_DENIED", "Missing required scopes")
+            return _told(403, denied.body(), verdict.headers())
+        account = owner.account if owner else None
+        fault = self._faults.for_request(asked.method, asked.path.removeprefix(PREFIX), account)
+        request = _Request(endpoint, asked, owner, path)
+        if fault is None:
+            status, body = await self._do(request)
+            return _told(status, body, verdict.headers())
+        return await self._answer_badly(fault, request, verdict)
+
+    def _owner(self, endpoint: Endpoint, asked: Asked) -> ApiKey | None:
+        if endpoint.scope == "public":
+            return None
+        return self._tokens.rest(asked.authorization, asked.method, asked.path, asked.host)
+
+    async def _do(self, request: _Request, *, heard: bool = True, lag_ns: int = 0) -> tuple[int, Json]:
+        asked = request.asked
+        try:
+            call = Call(request.owner, asked.query, _body(asked.body), request.path, heard=heard, lag_ns=lag_ns)
             self._catch_up()
-            return 200, await endpoint.answer(call)
+            return 200, await request.endpoint.answer(call)
         except ApiError as error:
             return error.status, error.body()
 
-    async def _answer_badly(
-        self,
-        fault: Fault,
-        endpoint: Endpoint,
-        request: web.Request,
-        owner: ApiKey | None,
-        body: bytes,
-        verdict: Verdict,
-    ) -> web.StreamResponse:
+    async def _answer_badly(self, fault: Fault, request: _Request, verdict: Verdict) -> Answered:
         """One request, as the fault has it."""
         kind, headers = fault.fault, verdict.headers()
         if kind is FaultKind.UNAUTHORIZED:
-            return web.Response(status=401, text="Unauthorized")
+            return UNAUTHORIZED
         if kind is FaultKind.RATE_LIMITED:
-            return _reply(429, TOO_MANY, {**headers, "retry-after": f"{fault.seconds:g}"})
+            return _told(429, TOO_MANY, {**headers, "retry-after": f"{fault.seconds:g}"})
+        if kind is FaultKind.LOST_REQUEST:
+            return CUT
         if kind in {FaultKind.SERVER_ERROR, FaultKind.HTML_BODY}:
             if fault.processed:
-                await self._do(endpoint, request, owner, body)
+                await self._do(request)
             if kind is FaultKind.HTML_BODY:
-                return web.Response(status=fault.status, body=HTML, content_type="text/html")
-            return _reply(fault.status, ApiError(fault.status, "INTERNAL", "internal server error").body(), headers)
-        if kind is FaultKind.LATE_REQUEST:
-            self._do_later(fault, endpoint, request, owner, body)
-            return _cut(request)
-        if kind is FaultKind.FAILED_LATER and owner is not None:
-            self._fail_next(owner.account)
-        status, answer = await self._do(endpoint, request, owner, body)
+                return Answered(fault.status, HTML, content_type="text/html")
+            return _told(fault.status, ApiError(fault.status, "INTERNAL", "internal server error").body(), headers)
+        if kind is FaultKind.LATE_REQUEST:  # the client sees its connection break, and the request arrives all the same
+            self._later(fault.seconds, lambda: self._do(request, heard=False))
+            return CUT
+        if kind is FaultKind.FAILED_LATER and request.owner is not None:
+            self._fail_next(request.owner.account)
+        lag_ns = round(fault.seconds * NS) if kind is FaultKind.STALE_READ else 0
+        status, answer = await self._do(request, lag_ns=lag_ns)
         if kind is FaultKind.LOST_REPLY:
-            return _cut(request)
+            return CUT
         if kind is FaultKind.LATE_REPLY:
             await self._clock.sleep(fault.seconds)
         elif kind is FaultKind.UNKNOWN_ENUM:
@@ -148,17 +189,13 @@ class RestFace:
             answer = dict.fromkeys(answer)
         elif kind is FaultKind.TRUNCATED_JSON:
             whole = encoded(answer)
-            return web.Response(status=status, body=whole[: len(whole) // 2], content_type="application/json")
-        return _reply(status, answer, headers)
+            return Answered(status, whole[: len(whole) // 2])
+        return _told(status, answer, headers)
 
-    def _do_later(
-        self, fault: Fault, endpoint: Endpoint, request: web.Request, owner: ApiKey | None, body: bytes
-    ) -> None:
-        """A zombie: the client sees its connection break, and the request arrives all the same."""
-
+    def _in_a_task(self, seconds: float, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
         async def later() -> None:
-            await self._clock.sleep(fault.seconds)
-            await self._do(endpoint, request, owner, body)
+            await self._clock.sleep(seconds)
+            await work()
 
         task = asyncio.get_running_loop().create_task(later())
         self._zombies.add(task)
@@ -167,6 +204,39 @@ class RestFace:
     def cancel_zombies(self) -> None:
         for task in self._zombies:
             task.cancel()
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One request whose endpoint was found; `owner` is None on public ones."""
+
+    endpoint: Endpoint
+    asked: Asked
+    owner: ApiKey | None
+    path: Mapping[str, str]
+
+
+class _Routes:
+    """By method and path: those without a variable part first."""
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self._exact = {(each.method, each.path): each for each in endpoints if "{" not in each.path}
+        self._others = [
+            (each.method, re.compile(PATH.sub(r"(?P<\1>[^/]+)", each.path)), each)
+            for each in endpoints
+            if "{" in each.path
+        ]
+
+    def find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]] | None:
+        """The endpoint, and the variable parts of its path."""
+        exact = self._exact.get((method, path))
+        if exact is not None:
+            return exact, {}
+        for wanted, pattern, endpoint in self._others:
+            match = pattern.fullmatch(path) if wanted == method else None
+            if match is not None:
+                return endpoint, match.groupdict()
+        return None
 
 
 def _may(key: ApiKey, scope: str) -> bool:
@@ -192,15 +262,8 @@ def _body(raw: bytes) -> Mapping[str, object]:
     return body
 
 
-def _reply(status: int, body: Json, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, body=encoded(body), headers=headers, content_type="application/json")
-
-
-def _cut(request: web.Request) -> web.Response:
-    """The connection breaks before a byte of the reply has left."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=500)
+def _told(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Answered:
+    return Answered(status, encoded(body), headers or {})
 
 
 def with_unknown_enums(value: Json) -> Json:

@@ -60,12 +60,16 @@ class RunningVenue:
         speed: float | None,
         history_seconds: int = 0,
         settings: VenueSettings | None = None,
+        pulse_ns: int = PULSE_NS,
     ) -> None:
-        """Raises ConfigError for a market that is too short, and MarketDataError for one not to be traded on."""
+        """While somebody watches, `on_time` comes at least every `pulse_ns` of the market.
+
+        Raises ConfigError for a market that is too short, and MarketDataError for one not to be traded on."""
         history_ns = history_seconds * NS
         if history_ns >= stream.end_ns - stream.start_ns:
             raise ConfigError(f"--history {history_seconds}s: the market {stream.name} is not longer than that")
         self._clock = clock
+        self._pulse_ns = pulse_ns
         self.speed = speed
         self._wall_ns = clock.now_ns()
         shift_ns = 0
@@ -106,23 +110,32 @@ class RunningVenue:
     def move_to(self, until_ns: int) -> None:
         """Go on to `until_ns` and tell everything that happens on the way; at least what is due already."""
         while True:
-            self._run_timers()
-            self.venue.advance(max(self.now_ns, min(until_ns, self._next_stop_ns())))
-            told = self._tell()
-            for listener in self._listeners:
-                listener.on_time(self.now_ns)
+            self.reach(until_ns)
+            told = self.tell()
             if self.now_ns >= until_ns and not told and not self._timer_due():
                 return
 
+    def reach(self, until_ns: int) -> None:
+        """Go on to the first moment at which somebody is to be told something, at most to `until_ns`."""
+        self._run_timers()
+        self.venue.advance(max(self.now_ns, min(until_ns, self._next_stop_ns())))
+
+    def tell(self) -> bool:
+        """Tell what this moment brought; True when there was news of orders or money."""
+        told = self._tell()
+        for listener in self._listeners:
+            listener.on_time(self.now_ns)
+        return told
+
     def _next_stop_ns(self) -> int:
         """The next timer, or the next moment at which somebody wants to be told of the market."""
-        stops = [self.now_ns // PULSE_NS * PULSE_NS + PULSE_NS] if self._watched() else []
+        stops = [self.now_ns // self._pulse_ns * self._pulse_ns + self._pulse_ns] if self._watched() else []
         if self._timers:
             stops.append(self._timers[0][0])
         return min(stops, default=NEVER)
 
     def watched_by(self, watched: Callable[[], bool]) -> None:
-        """While `watched` says so, `on_time` comes at least four times a second of the market."""
+        """While `watched` says so, `on_time` comes at least once a pulse."""
         self._watched = watched
 
     def jump_to(self, until_ns: int) -> None:

@@ -153,7 +153,7 @@ class VenueServer:
         port = await self._listen(app, self.options.port, certificates.context if certificates else None)
         admin_port = await self._listen(admin, self.options.admin_port, None)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self.running.run()), loop.create_task(self.sockets.beat())]
+        self._tasks = [loop.create_task(self.running.run()), loop.create_task(self.sockets.run())]
         address = f"{LOOPBACK}:{port}"
         ws = "wss" if certificates else "ws"
         self.ready = {

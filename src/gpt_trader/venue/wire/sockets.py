@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
@@ -10,12 +11,12 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from gpt_trader.core.clock import NS, Clock
-from gpt_trader.venue.wire.connection import Connection
-from gpt_trader.venue.wire.faults import FaultPlan
+from gpt_trader.venue.wire.connection import Connection, Outlet
+from gpt_trader.venue.wire.faults import Faults
 from gpt_trader.venue.wire.formats import Json, heartbeat_time, stamp
 from gpt_trader.venue.wire.limits import RateLimits
 from gpt_trader.venue.wire.quirks import Quirks
-from gpt_trader.venue.wire.tokens import TokenVerifier, Unauthorized
+from gpt_trader.venue.wire.tokens import Tokens, Unauthorized
 
 __all__ = ["MARKET_CHANNELS", "USER_CHANNELS", "SocketFace"]
 
@@ -26,6 +27,8 @@ SUBSCRIBE_SECONDS: Final = 5.0
 IDLE_SECONDS: Final = 75.0
 """A connection without heartbeats on which nothing is sent for so long is closed."""
 MESSAGE_BYTES_MAX: Final = 1_000_000
+QUEUE_MAX: Final = 50_000
+"""Frames that wait for a slow reader; one more and the connection is dropped."""
 
 
 class _Request(msgspec.Struct):
@@ -39,32 +42,96 @@ class _Request(msgspec.Struct):
 
 Greeting = Callable[[Connection, str, Sequence[str]], None]
 """Sends the snapshots of a fresh subscription."""
+Later = Callable[[float, Callable[[], None]], None]
+"""Does something so many seconds later."""
+
+
+class _SocketOutlet:
+    """Writes frames to a WebSocket of aiohttp, in a task of its own."""
+
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None) -> None:
+        self._socket = socket
+        self._transport = transport
+        self._queue: deque[str] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closing: asyncio.Task[None] | None = None
+
+    def put(self, frame: str) -> None:
+        if len(self._queue) >= QUEUE_MAX:
+            self._break()
+            return
+        self._queue.append(frame)
+        self._idle.clear()
+        self._wake.set()
+
+    def close(self, code: int) -> None:
+        if code == WSCloseCode.ABNORMAL_CLOSURE:
+            self._break()
+        else:
+            self._closing = asyncio.get_running_loop().create_task(self._say_goodbye(code))
+
+    def _break(self) -> None:
+        if isinstance(self._transport, asyncio.WriteTransport):
+            self._transport.abort()
+
+    async def _say_goodbye(self, code: int) -> None:
+        await self._idle.wait()
+        await self._socket.close(code=code)
+
+    async def flushed(self) -> None:
+        await self._idle.wait()
+        if self._closing is not None:
+            await self._closing
+
+    async def write(self) -> None:
+        """Send what is queued, in order, until the socket is gone."""
+        while not self._socket.closed:
+            while self._queue:
+                try:
+                    await self._socket.send_str(self._queue.popleft())
+                except (ConnectionError, RuntimeError):  # closed under us
+                    self.let_go()
+                    return
+            self._idle.set()
+            self._wake.clear()
+            await self._wake.wait()
+
+    def let_go(self) -> None:
+        """Nobody is there any more."""
+        self._queue.clear()
+        self._idle.set()
+        self._wake.set()
 
 
 class SocketFace:
-    """Accepts connections and knows who subscribed to what."""
+    """Knows who subscribed to what, wherever connections come from; `add_to` lets them come over HTTP."""
 
     def __init__(
         self,
         *,
-        tokens: TokenVerifier,
-        faults: FaultPlan,
+        tokens: Tokens,
+        faults: Faults,
         quirks: Quirks,
         limits: RateLimits,
         clock: Clock,
         market_ns: Callable[[], int],
         product_ids: Sequence[str],
+        later: Later | None = None,
     ) -> None:
+        """Without `later`, what is to be done later is done by tasks of the running loop."""
         self.faults = faults
         self.quirks = quirks
         self.clock = clock
+        self.later = later or self._in_a_task
         self._market_ns = market_ns
         self._tokens = tokens
         self._limits = limits
         self._product_ids = frozenset(product_ids)
         self._greet: Greeting | None = None
-        self.connections: set[Connection] = set()
-        self._transports: dict[Connection, asyncio.BaseTransport] = {}
+        self.connections: dict[Connection, None] = {}
+        """In the order in which they were opened."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._heartbeat = 0
 
@@ -86,10 +153,24 @@ class SocketFace:
         return [each for each in self.connections if each.account == account and channel in each.channels]
 
     async def flushed(self) -> None:
-        for connection in list(self.connections):
-            await connection.flushed()
+        for connection in tuple(self.connections):
+            await connection.outlet.flushed()
 
     # life of a connection
+
+    def open(self, outlet: Outlet, *, user_only: bool) -> Connection:
+        """Somebody connected, and must subscribe soon."""
+        connection = Connection(outlet, self, user_only=user_only)
+        self.connections[connection] = None
+        self.later(SUBSCRIBE_SECONDS, lambda: self._check_subscribed(connection))
+        return connection
+
+    def gone(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
+
+    def _check_subscribed(self, connection: Connection) -> None:
+        if connection in self.connections and not connection.channels:
+            connection.outlet.close(WSCloseCode.POLICY_VIOLATION)
 
     async def _market(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, user_only=False)
@@ -106,46 +187,20 @@ class SocketFace:
             refusal.force_close()
             return refusal
         await socket.prepare(request)
-        connection = Connection(socket, self, user_only=user_only)
-        connection.last_sent_ns = self.clock.now_ns()
-        self.connections.add(connection)
-        if request.transport is not None:
-            self._transports[connection] = request.transport
-        writer = self._spawn(connection.write())
-        self.later(SUBSCRIBE_SECONDS, lambda: self._check_subscribed(connection))
+        outlet = _SocketOutlet(socket, request.transport)
+        connection = self.open(outlet, user_only=user_only)
+        writer = self._spawn(outlet.write())
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    self._hear(connection, message.data)
+                    self.hear(connection, message.data)
         finally:
-            self.connections.discard(connection)
-            self._transports.pop(connection, None)
-            connection.close_queue()
+            self.gone(connection)
+            outlet.let_go()
             writer.cancel()
         return socket
 
-    def _check_subscribed(self, connection: Connection) -> None:
-        if connection in self.connections and not connection.channels:
-            self.close_later(connection, WSCloseCode.POLICY_VIOLATION)
-
-    def drop(self, connection: Connection) -> None:
-        transport = self._transports.get(connection)
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
-
-    def close_later(self, connection: Connection, code: int) -> None:
-        """Close with a code; 1006 breaks the connection instead."""
-        if code == WSCloseCode.ABNORMAL_CLOSURE:
-            self.drop(connection)
-            return
-
-        async def close() -> None:
-            await connection.flushed()
-            await connection.socket.close(code=code)
-
-        self._spawn(close())
-
-    def later(self, seconds: float, callback: Callable[[], None]) -> None:
+    def _in_a_task(self, seconds: float, callback: Callable[[], None]) -> None:
         async def wait() -> None:
             await self.clock.sleep(seconds)
             callback()
@@ -159,22 +214,28 @@ class SocketFace:
         return task
 
     async def close(self) -> None:
-        for connection in list(self.connections):
-            await connection.socket.close(code=WSCloseCode.GOING_AWAY)
-        for task in list(self._tasks):
+        for connection in tuple(self.connections):
+            connection.outlet.close(WSCloseCode.GOING_AWAY)
+            await connection.outlet.flushed()
+        for task in tuple(self._tasks):
             task.cancel()
 
-    async def beat(self) -> None:
-        """Heartbeats and idle connections, once a second by the wall clock, for ever."""
+    async def run(self) -> None:
+        """Heartbeats once a second by the clock, for ever."""
         while True:
             await self.clock.sleep(1.0)
-            self._heartbeat += 1
-            now_ns = self.clock.now_ns()
-            for connection in list(self.connections):
-                if HEARTBEATS in connection.channels:
-                    connection.send(HEARTBEATS, self._beat_events())
-                elif now_ns - connection.last_sent_ns > IDLE_SECONDS * NS:
-                    self.close_later(connection, WSCloseCode.OK)
+            self.beat()
+
+    def beat(self) -> None:
+        """One heartbeat to whoever wants it; who does not, and was told nothing for long, is closed."""
+        self._heartbeat += 1
+        now_ns = self.clock.now_ns()
+        events = self._beat_events()
+        for connection in tuple(self.connections):
+            if HEARTBEATS in connection.channels:
+                connection.send(HEARTBEATS, events)
+            elif now_ns - connection.last_sent_ns > IDLE_SECONDS * NS:
+                connection.outlet.close(WSCloseCode.OK)
 
     def _beat_events(self) -> bytes:
         at = heartbeat_time(self._market_ns() + self.quirks.skew_ns)
@@ -182,7 +243,8 @@ class SocketFace:
 
     # subscriptions
 
-    def _hear(self, connection: Connection, text: str) -> None:
+    def hear(self, connection: Connection, text: str) -> None:
+        """What a client says."""
         try:
             request = msgspec.json.decode(text, type=_Request)
         except msgspec.MsgspecError:

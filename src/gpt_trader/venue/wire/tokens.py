@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import jwt
 
 from gpt_trader.venue.wire.keys import ApiKey
 
-__all__ = ["TokenVerifier", "Unauthorized"]
+__all__ = ["LEEWAY_SECONDS", "TokenVerifier", "Tokens", "Unauthorized"]
 
 ISSUERS: Final = frozenset({"cdp", "coinbase-cloud"})
 LIFE_SECONDS_MAX: Final = 120
@@ -20,6 +20,18 @@ PUBLIC_HOST: Final = "api.coinbase.com"
 
 class Unauthorized(Exception):
     """The token does not prove who sent the request; the text says why, for the venue's owner only."""
+
+
+class Tokens(Protocol):
+    """Who knows whether a token is good."""
+
+    def rest(self, authorization: str | None, method: str, path: str, host: str) -> ApiKey:
+        """The key that signed this request. Raises Unauthorized."""
+        ...
+
+    def websocket(self, token: object) -> ApiKey:
+        """The key behind a subscription. Raises Unauthorized."""
+        ...
 
 
 class TokenVerifier:

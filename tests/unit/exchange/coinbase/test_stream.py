@@ -214,7 +214,7 @@ def test_the_book_follows_the_venue(venue: ServedVenue) -> None:
     def same(heard: Heard) -> bool:
         book = market.book("BTC-PERP", 5)
         return (
-            back(heard)
+            heard.ups >= 2
             and book is not None
             and [top(shown, "bids"), top(shown, "asks")] == [list(book.bids), list(book.asks)]
         )
