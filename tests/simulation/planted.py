@@ -21,7 +21,7 @@ from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
 from gpt_trader.placement.reconcilers import OrderReconciler
 from gpt_trader.placement.submitter import OrderSubmitter
-from gpt_trader.placement.working import Work
+from gpt_trader.placement.working import Attempt, Work
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.risk import manager as risk_manager
@@ -328,7 +328,7 @@ def working_orders_left_out(patch: pytest.MonkeyPatch) -> None:
 def second_order_beside_an_unknown_one(patch: pytest.MonkeyPatch) -> None:
     """F01: a tactic quotes again while its last order may still be alive."""
 
-    def proven(self: Work) -> ManagedOrder | None:
+    def proven(self: Work) -> Attempt | None:
         known = (OrderState.ACTIVE, OrderState.PARTIALLY_FILLED)
         return next((child for child in reversed(self.children) if child.state in known), None)
 

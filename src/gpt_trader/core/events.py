@@ -329,7 +329,7 @@ class SlippageExceeded(Event, frozen=True, kw_only=True):
 
 class TacticStarted(Event, frozen=True, kw_only=True):
     """A working tactic wrote its plan: with the orders of the intent, all that is needed to go on after a restart.
-    Publisher: placement.tracker."""
+    Told by the order tracker. Publisher: placement.working."""
 
     tactic: str
     symbol: str

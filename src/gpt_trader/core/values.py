@@ -23,6 +23,7 @@ __all__ = [
     "Bar",
     "BookView",
     "Candidate",
+    "EngineDecision",
     "ExecutionReport",
     "Exposure",
     "Keeper",
@@ -36,6 +37,7 @@ __all__ = [
     "OrderState",
     "OrderTicket",
     "OrderType",
+    "PaperCost",
     "PlacedOrder",
     "Position",
     "ProductSpec",
@@ -441,6 +443,42 @@ class PlacedOrder(Value, frozen=True, kw_only=True):
     average_price: Decimal | None = None
     working: bool = False
     """The tactic goes on by itself; the pipeline does not wait for it."""
+
+
+class EngineDecision(Value, frozen=True, kw_only=True):
+    """What one engine makes of one intent, for comparison with another's."""
+
+    engine: str
+    code: str = ""
+    """Of its refusal; empty where it approved."""
+    stage: str = ""
+    """Where it refused."""
+    quantity: Decimal = ZERO
+    """As approved; zero where a rule refused."""
+    tactic: str = ""
+    limit_price: Decimal | None = None
+    """Of the first order that follows from it; None where none does."""
+    expected_bps: Decimal | None = None
+    """Cost of the quantity before it is traded, fee included: by the book of the decision where it is taken at once,
+    by the square-root law where it is worked. None where neither can say."""
+    numbers: Mapping[str, Number] = {}
+    """Those it used. Of the engine that trades they stand in OrderApproved or OrderRefused."""
+
+    @property
+    def is_approved(self) -> bool:
+        return not self.code
+
+
+class PaperCost(Value, frozen=True, kw_only=True):
+    """What an approved order cost on paper."""
+
+    filled: Decimal
+    average_price: Decimal | None = None
+    all_in_bps: Decimal
+    """Shortfall of what was filled (price against the arrival middle, and fees) and the rest at the middle when it
+    ended, of what was wanted. Above zero cost us."""
+    is_over: bool = True
+    """False where it still rested when it was last looked at."""
 
 
 OPEN_OUTCOMES: Final = frozenset({"WORKING", "RESTING", "UNKNOWN"})

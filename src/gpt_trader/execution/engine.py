@@ -12,6 +12,7 @@ from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.values import ExecutionReport, OrderRequest
 from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.execution.deciding import DecidingParts, Witness
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.state_collector import StateCollector
@@ -75,3 +76,20 @@ class SharedParts:
     preview_enabled: bool = False
     preview_timeout_seconds: float = 2.0
     slippage_multipliers: Mapping[str, Decimal]
+    witness: Witness | None = None
+
+    @property
+    def deciding(self) -> DecidingParts:
+        """Those of them that decide."""
+        return DecidingParts(
+            config=self.config,
+            exchange=self.adapter.name,
+            capabilities=self.adapter.capabilities,
+            simulated=self.adapter.simulated,
+            clock=self.clock,
+            risk=self.risk,
+            edge=self.edge,
+            tactics=self.tactics,
+            resting=self.resting,
+            slippage_multipliers=self.slippage_multipliers,
+        )

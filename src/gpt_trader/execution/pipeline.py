@@ -11,11 +11,9 @@ from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.errors import Number, Refusal, Refused, Stage
 from gpt_trader.core.events import OrderApproved, OrderRefused
-from gpt_trader.core.values import ZERO, ApprovedOrder, ExecutionReport, NormalizedOrderRequest, OrderRequest
-from gpt_trader.execution.handlers.executor import OrderExecutorHandler
+from gpt_trader.core.values import ZERO, ApprovedOrder, Candidate, ExecutionReport, NormalizedOrderRequest, OrderRequest
+from gpt_trader.execution.deciding import Decider, Seen, Witness
 from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler, reconciled
-from gpt_trader.execution.handlers.risk import RiskManagementHandler
-from gpt_trader.execution.handlers.validation import ValidationHandler
 from gpt_trader.execution.state_collector import StateCollector
 from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.order_manager import OrderManager
@@ -25,6 +23,8 @@ __all__ = ["ExecutionPipeline", "IntentRegister"]
 
 DECIDED_INTENTS_MAX: Final = 10_000
 """Decided intents remembered in memory; older ones are still refused by their client order id."""
+
+EMPTY: Final[Mapping[str, Number]] = {}
 
 Slot = tuple[str, str, str]
 """Strategy, symbol, opening or closing."""
@@ -70,18 +70,14 @@ class IntentRegister:
 class ExecutionPipeline:
     """The hallway. An engine gives it a name and furniture; leaving out a stage is a type error."""
 
-    engine: str
+    decider: Decider
     collector: StateCollector
-    validation: ValidationHandler
-    risk: RiskManagementHandler
-    executor: OrderExecutorHandler
     reconciliation: ReconciliationHandler
     intents: IntentRegister
     stops: StopTriggerManager
     bus: EventBus
     clock: Clock
-    measured: bool = False
-    """The engine sizes or judges by volatility and volume of the day."""
+    witness: Witness | None = None
     targets: bool = False
     """The engine offers take profit: a target is kept like a stop. Otherwise it is only judged."""
 
@@ -97,27 +93,51 @@ class ExecutionPipeline:
             self.stops.way_is_free(leg)
 
     async def _walk(self, order: OrderRequest) -> ExecutionReport:
-        found: Mapping[str, Number] = {}
+        decider, found = self.decider, EMPTY
+        candidate: Candidate | None = None
+        approved: ApprovedOrder | None = None
+        tactic = ""
         try:
             slot = self.intents.begin(order)
             try:
-                request = await self.validation.handle(self.collector.collect(order, measured=self.measured))
+                candidate = self.collector.collect(order, measured=self._measured)
+                request = await decider.validation.handle(candidate)
                 found = request.trace
-                approved = self.risk.handle(request)
-                self._say_approved(order, request, approved)
-                found = {}  # told with the approval
+                approved = decider.risk.handle(request)
+                tactic = self._say_approved(order, request, approved)
+                found = EMPTY  # told with the approval
                 self.stops.plan(approved, targets=self.targets)
-                placed = await self.executor.handle(approved)
+                placed = await decider.executor.handle(approved)
+                self._show(candidate, approved, tactic)
                 report = await self.reconciliation.handle(placed)
             finally:
                 self.intents.end(slot)
         except Refused as refused:
+            self._show(candidate, approved, tactic, refused)
             return self._refuse(order, refused, found)
         self.bus.publish(reconciled(report, self.clock.now_ns()))
         return report
 
-    def _say_approved(self, asked: OrderRequest, request: NormalizedOrderRequest, approved: ApprovedOrder) -> None:
-        order = approved.order
+    @property
+    def _measured(self) -> bool:
+        return self.decider.measured or (self.witness is not None and self.witness.measured)
+
+    def _show(
+        self,
+        candidate: Candidate | None,
+        approved: ApprovedOrder | None,
+        tactic: str,
+        refused: Refused | None = None,
+    ) -> None:
+        """Let the witness see a decision, when nothing waits for it any more; one without a snapshot was none."""
+        if self.witness is not None and candidate is not None:
+            self.witness.on_decision(
+                Seen(engine=self.decider.engine, candidate=candidate, approved=approved, tactic=tactic, refused=refused)
+            )
+
+    def _say_approved(self, asked: OrderRequest, request: NormalizedOrderRequest, approved: ApprovedOrder) -> str:
+        """Returns the tactic. Raises Refused where none is offered."""
+        order, tactic = approved.order, self.decider.executor.choose(approved).name
         self.bus.publish(
             OrderApproved(
                 at_ns=self.clock.now_ns(),
@@ -129,13 +149,14 @@ class ExecutionPipeline:
                 quantity=order.quantity,
                 order_type=order.order_type,
                 purpose=order.purpose,
-                engine=self.engine,
-                tactic=self.executor.choose(approved).name,
+                engine=self.decider.engine,
+                tactic=tactic,
                 arrival_mid=arrival_mid(approved),
                 validation=request.trace,
                 risk=approved.trace,
             )
         )
+        return tactic
 
     def _refuse(self, order: OrderRequest, refused: Refused, found: Mapping[str, Number]) -> ExecutionReport:
         self.bus.publish(
@@ -149,7 +170,7 @@ class ExecutionPipeline:
                 stage=refused.stage.value,
                 code=refused.code.value,
                 purpose=order.purpose,
-                engine=self.engine,
+                engine=self.decider.engine,
                 numbers=refused.numbers,
                 before={**found, **refused.before},
             )

@@ -8,8 +8,7 @@ from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.values import ApprovedOrder, PlacedOrder
 from gpt_trader.placement.closing import MARKET_LEG, MarketFinish
 from gpt_trader.placement.pricer import AggressiveLimitPricer
-from gpt_trader.placement.tracker import OrderTracker
-from gpt_trader.placement.working import Action, Moment, Place, Wait, Withdraw, Work, look_again
+from gpt_trader.placement.working import Action, Moment, Place, Wait, Withdraw, Work, Works, look_again
 
 __all__ = ["AggressiveLimitExecutionStrategy"]
 
@@ -29,14 +28,14 @@ class AggressiveLimitExecutionStrategy:
     def __init__(
         self,
         *,
-        tracker: OrderTracker,
+        works: Works,
         clock: Clock,
         pricer: AggressiveLimitPricer,
         finish: MarketFinish,
         requotes_max: int,
         timeout_seconds: float,
     ) -> None:
-        self._tracker = tracker
+        self._works = works
         self._clock = clock
         self._pricer = pricer
         self._finish = finish
@@ -50,7 +49,7 @@ class AggressiveLimitExecutionStrategy:
             "quotes_max": quotes,
             "slot_ns": round(self._timeout_seconds * NS / quotes),
         }
-        return await self._tracker.begin(self, approved, plan, closing_seconds=self._finish.seconds)
+        return await self._works.begin(self, approved, plan, closing_seconds=self._finish.seconds)
 
     def next(self, work: Work, moment: Moment) -> Action:
         if moment.now_ns >= work.until_ns or work.of_leg(MARKET_LEG):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gpt_trader.core.values import ZERO, ApprovedOrder, OrderState, PlacedOrder
-from gpt_trader.placement.order_manager import ManagedOrder
+from gpt_trader.placement.working import Attempt
 
 __all__ = ["ExecutionStrategy", "placed"]
 
@@ -21,7 +21,7 @@ class ExecutionStrategy(Protocol):
         ...
 
 
-def placed(approved: ApprovedOrder, orders: tuple[ManagedOrder, ...], *, working: bool = False) -> PlacedOrder:
+def placed(approved: ApprovedOrder, orders: tuple[Attempt, ...], *, working: bool = False) -> PlacedOrder:
     """What is known of the intent's orders now."""
     filled = sum((order.filled for order in orders), start=ZERO)
     value = sum((order.value for order in orders), start=ZERO)

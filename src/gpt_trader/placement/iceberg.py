@@ -10,8 +10,7 @@ from gpt_trader.core.errors import Number
 from gpt_trader.core.order_rules import ceil_divide, floor_to_lot
 from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, ProductSpec, Purpose
 from gpt_trader.placement.closing import MARKET_LEG, MarketFinish
-from gpt_trader.placement.tracker import OrderTracker
-from gpt_trader.placement.working import Action, Moment, Place, Wait, Withdraw, Work, look_again, rest_until
+from gpt_trader.placement.working import Action, Moment, Place, Wait, Withdraw, Work, Works, look_again, rest_until
 
 __all__ = ["IcebergExecutionStrategy"]
 
@@ -30,14 +29,14 @@ class IcebergExecutionStrategy:
     def __init__(
         self,
         *,
-        tracker: OrderTracker,
+        works: Works,
         clock: Clock,
         finish: MarketFinish,
         timeout_seconds: float,
         display_share: Decimal,
         interval_seconds: float,
     ) -> None:
-        self._tracker = tracker
+        self._works = works
         self._clock = clock
         self._finish = finish
         self._timeout_seconds = timeout_seconds
@@ -55,7 +54,7 @@ class IcebergExecutionStrategy:
         }
         if largest is not None:
             plan["slice_quantity_max"] = largest
-        return await self._tracker.begin(self, approved, plan, closing_seconds=self._finish.seconds)
+        return await self._works.begin(self, approved, plan, closing_seconds=self._finish.seconds)
 
     def next(self, work: Work, moment: Moment) -> Action:
         if moment.now_ns >= work.until_ns or work.of_leg(MARKET_LEG):

@@ -8,9 +8,9 @@ from typing import Final
 from gpt_trader.core.values import ApprovedOrder, OrderType, PlacedOrder, Purpose, Side, TimeInForce
 from gpt_trader.placement.base import placed
 from gpt_trader.placement.pricer import worst_price
-from gpt_trader.placement.primitives import MarketOrderExecutor
 from gpt_trader.placement.simple_limit import SimpleLimitExecutionStrategy
 from gpt_trader.placement.tickets import collar_price, make_ticket
+from gpt_trader.placement.working import Takes
 
 __all__ = ["MarketExecutionStrategy"]
 
@@ -25,13 +25,13 @@ class MarketExecutionStrategy:
     def __init__(
         self,
         *,
-        executor: MarketOrderExecutor,
+        takes: Takes,
         fallback: SimpleLimitExecutionStrategy,
         run_tag: str,
         entry_collar_bps: Decimal,
         exit_collar_bps: Decimal,
     ) -> None:
-        self._executor = executor
+        self._takes = takes
         self._fallback = fallback
         self._run_tag = run_tag
         self._collars_bps = {Purpose.ENTRY: entry_collar_bps, Purpose.EXIT: exit_collar_bps}
@@ -47,7 +47,7 @@ class MarketExecutionStrategy:
             time_in_force=TimeInForce.FOK if whole else TimeInForce.IOC,
             limit_price=limit_price,
         )
-        managed = await self._executor.execute(ticket)
+        managed = await self._takes.execute(ticket)
         left = ticket.quantity - managed.filled
         if whole or not managed.is_settled or not managed.venue_order_id or left <= 0:
             return placed(approved, (managed,))  # unknown, refused by the venue, or done

@@ -11,8 +11,7 @@ from gpt_trader.core.order_rules import BPS, round_price
 from gpt_trader.core.values import ApprovedOrder, PlacedOrder, Purpose, Side
 from gpt_trader.placement.closing import MARKET_LEG, MarketFinish
 from gpt_trader.placement.tickets import arrival_mid
-from gpt_trader.placement.tracker import OrderTracker
-from gpt_trader.placement.working import Action, End, Moment, Place, Wait, Withdraw, Work, look_again, rest_until
+from gpt_trader.placement.working import Action, End, Moment, Place, Wait, Withdraw, Work, Works, look_again, rest_until
 
 __all__ = ["PostOnlyChaseExecutionStrategy"]
 
@@ -29,7 +28,7 @@ class PostOnlyChaseExecutionStrategy:
     def __init__(
         self,
         *,
-        tracker: OrderTracker,
+        works: Works,
         clock: Clock,
         finish: MarketFinish,
         timeout_seconds: float,
@@ -37,7 +36,7 @@ class PostOnlyChaseExecutionStrategy:
         requotes_max: int,
         distance_max_bps: Decimal,
     ) -> None:
-        self._tracker = tracker
+        self._works = works
         self._clock = clock
         self._finish = finish
         self._timeout_seconds = timeout_seconds
@@ -54,7 +53,7 @@ class PostOnlyChaseExecutionStrategy:
             "quotes_max": self._requotes_max + 1,
             "furthest_price": round_price(furthest, approved.snapshot.product.tick, side),
         }
-        return await self._tracker.begin(self, approved, plan, closing_seconds=self._finish.seconds)
+        return await self._works.begin(self, approved, plan, closing_seconds=self._finish.seconds)
 
     def next(self, work: Work, moment: Moment) -> Action:
         if moment.now_ns >= work.until_ns or work.of_leg(MARKET_LEG):

@@ -9,10 +9,8 @@ from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import Number
 from gpt_trader.core.values import ApprovedOrder, PlacedOrder
 from gpt_trader.placement.base import placed
-from gpt_trader.placement.primitives import LimitOrderExecutor
 from gpt_trader.placement.tickets import make_ticket, touch_price
-from gpt_trader.placement.tracker import OrderTracker
-from gpt_trader.placement.working import Action, Moment, Place, Work, rest_until
+from gpt_trader.placement.working import Action, Moment, Place, Rests, Work, Works, rest_until
 
 __all__ = ["RestingExecutionStrategy", "SimpleLimitExecutionStrategy"]
 
@@ -22,8 +20,8 @@ class SimpleLimitExecutionStrategy:
 
     name: Final = "simple_limit"
 
-    def __init__(self, *, tracker: OrderTracker, clock: Clock, timeout_seconds: float, offset_share: Decimal) -> None:
-        self._tracker = tracker
+    def __init__(self, *, works: Works, clock: Clock, timeout_seconds: float, offset_share: Decimal) -> None:
+        self._works = works
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._offset_share = offset_share
@@ -41,7 +39,7 @@ class SimpleLimitExecutionStrategy:
             "until_ns": self._clock.now_ns() + round(self._timeout_seconds * NS),
             "leg": leg,
         }
-        return await self._tracker.begin(self, approved, plan, quantity=quantity)
+        return await self._works.begin(self, approved, plan, quantity=quantity)
 
     def next(self, work: Work, moment: Moment) -> Action:
         if not work.children:
@@ -56,8 +54,8 @@ class RestingExecutionStrategy:
 
     name: Final = "as_asked"
 
-    def __init__(self, executor: LimitOrderExecutor, run_tag: str) -> None:
-        self._executor = executor
+    def __init__(self, rests: Rests, run_tag: str) -> None:
+        self._rests = rests
         self._run_tag = run_tag
 
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
@@ -70,4 +68,4 @@ class RestingExecutionStrategy:
             time_in_force=order.time_in_force,
             limit_price=order.limit_price,
         )
-        return placed(approved, (await self._executor.place(ticket),))
+        return placed(approved, (await self._rests.place(ticket),))

@@ -35,19 +35,14 @@ from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.placement.base import placed
 from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
 from gpt_trader.placement.order_states import NEVER_PLACED
-from gpt_trader.placement.pricer import worst_price
 from gpt_trader.placement.primitives import LimitOrderExecutor
 from gpt_trader.placement.reconcilers import EventBasedReconciler, OrderReconciler
-from gpt_trader.placement.tickets import arrival_mid
-from gpt_trader.placement.working import Action, End, Moment, Place, Tactic, Wait, Withdraw, Work
+from gpt_trader.placement.working import Action, End, Moment, Place, Tactic, Wait, Withdraw, Work, begun
 
 __all__ = ["OrderTracker"]
 
 CANCEL_AGAIN_NS: Final = 10 * NS
 """How long a cancel may stay unproven before it is asked for again."""
-
-CANCEL_PROOF_NS: Final = 15 * NS
-"""Room after the planned end of a tactic for the proof of its last cancel."""
 
 WIND_DOWN_SECONDS: Final = 30.0
 """How long a tactic may take to end when it is told to."""
@@ -62,6 +57,8 @@ class Working:
 
     tactic: Tactic
     work: Work
+    orders: list[ManagedOrder]
+    """The children of the work."""
     stopping: str = ""
     """Why it is to end before its time."""
     busy: bool = False
@@ -79,6 +76,22 @@ class Working:
     def cancel_prefix(self) -> str:
         """How a cancel of this tactic's own begins; any other was asked for by somebody else."""
         return f"tactic {self.tactic.name}: "
+
+    @property
+    def living(self) -> ManagedOrder | None:
+        """The order of the work that may still fill; there is never a second one."""
+        living = self.work.living
+        return next((order for order in self.orders if order is living), None)
+
+    @property
+    def last(self) -> ManagedOrder | None:
+        return self.orders[-1] if self.orders else None
+
+
+def working_on(tactic: Tactic, started: TacticStarted) -> Working:
+    """A tactic at the beginning of its work."""
+    orders: list[ManagedOrder] = []
+    return Working(tactic, Work(started=started, children=orders), orders)
 
 
 class OrderTracker:
@@ -184,32 +197,25 @@ class OrderTracker:
         `plan` names `until_ns`, and `closing_seconds` how long closing steps may take after it: so long the intent
         lives. Raises Refused when nothing was sent, StoreError when nothing may be sent.
         """
-        order, now_ns = approved.order, self._clock.now_ns()
+        order = approved.order
         if order.intent_id in self._working:
             raise Refused(Stage.PLACEMENT, Refusal.DUPLICATE_INTENT, intent_id=order.intent_id)
-        ends_ns = int(plan["until_ns"]) + round(closing_seconds * NS) + CANCEL_PROOF_NS
-        started = TacticStarted(
-            at_ns=now_ns,
-            intent_id=order.intent_id,
-            tactic=tactic.name,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=order.quantity if quantity is None else quantity,
-            plan=plan,
-            strategy=order.strategy,
-            reduce_only=order.reduce_only,
-            valid_until_ns=max(order.valid_until_ns, ends_ns),
-            arrival_mid=arrival_mid(approved),
-            worst_price=worst_price(order, approved.snapshot.product),
+        started = begun(
+            tactic,
+            approved,
+            plan,
+            now_ns=self._clock.now_ns(),
+            closing_seconds=closing_seconds,
+            quantity=quantity,
         )
         self._bus.publish(started)
-        working = self._working[order.intent_id] = Working(tactic, Work(started=started))
+        working = self._working[order.intent_id] = working_on(tactic, started)
         try:
             await self._drive(working, first=True)
         except asyncio.CancelledError:
             self._wake(working)  # whoever asked is gone; the plan is not
             raise
-        return placed(approved, tuple(working.work.children), working=order.intent_id in self._working)
+        return placed(approved, tuple(working.orders), working=order.intent_id in self._working)
 
     # --- the next step --------------------------------------------------------------------------------------------
     async def _drive(self, working: Working, *, first: bool = False) -> None:
@@ -242,8 +248,7 @@ class OrderTracker:
 
     def _decide(self, working: Working) -> Action:
         """What holds for every tactic, then the tactic's own opinion."""
-        work, moment = working.work, self._moment(working.work)
-        living = work.living
+        work, moment, living = working.work, self._moment(working.work), working.living
         if work.purpose is Purpose.ENTRY and (why := self._pause_reason(work.started.symbol)):
             working.stopping = working.stopping or f"entries are paused: {why}"
         action = self._of_living(working, living, moment) if living is not None else self._of_settled(working, moment)
@@ -275,7 +280,7 @@ class OrderTracker:
         return self._orders.closable(started.side, started.symbol, self._position(started.symbol), but)
 
     def _of_settled(self, working: Working, moment: Moment) -> Action | None:
-        work, last = working.work, working.work.last
+        work, last = working.work, working.last
         if work.left <= 0:
             return End(reason="filled")
         if last is not None and last.cancel_requested and not last.cancel_requested.startswith(working.cancel_prefix):
@@ -306,7 +311,7 @@ class OrderTracker:
 
     async def _ask_where_silent(self, working: Working) -> None:
         """A cancel or a trade that the stream has not brought after one poll interval is asked for."""
-        living, now_ns = working.work.living, self._clock.now_ns()
+        living, now_ns = working.living, self._clock.now_ns()
         if living is None or not (living.cancel_requested or living.state.is_terminal):
             return
         if now_ns - max(working.asked_ns, living.cancel_requested_ns) >= self._poll_ns:
@@ -314,7 +319,7 @@ class OrderTracker:
             await self._poll.ask(living)
 
     async def _withdraw(self, working: Working, reason: str) -> Wait | None:
-        living = working.work.living
+        living = working.living
         assert living is not None, "a tactic withdraws the order that is living"
         asked_before_ns = living.cancel_requested_ns
         self._progress(working, "cancel", {"client_order_id": living.client_order_id, "reason": reason})
@@ -457,7 +462,7 @@ class OrderTracker:
         working = self._working.get(event.intent_id)
         order = self._orders.find(event.client_order_id)
         if working is not None and order is not None:
-            working.work.children.append(order)
+            working.orders.append(order)
 
     # --- an end before its time -----------------------------------------------------------------------------------
     def tell_to_end(
@@ -515,7 +520,7 @@ class OrderTracker:
                         f"version has no such tactic ({', '.join(sorted(self._tactics))}). Fix: use the version that "
                         "started it until it has ended."
                     )
-                self._working[event.intent_id] = Working(tactic, Work(started=event))
+                self._working[event.intent_id] = working_on(tactic, event)
             case TacticEnded():
                 self._working.pop(event.intent_id, None)
             case OrderSubmitted():
@@ -527,7 +532,7 @@ class OrderTracker:
         """Go on with all that was being worked. Orders of theirs should have been read afresh before."""
         self._resumed = True
         for working in tuple(self._working.values()):
-            living = working.work.living
+            living = working.living
             if living is not None:
                 self._follow(working, living)
             self._wake(working)

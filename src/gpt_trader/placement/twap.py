@@ -10,9 +10,7 @@ from gpt_trader.core.errors import Number
 from gpt_trader.core.order_rules import ceil_divide
 from gpt_trader.core.values import ApprovedOrder, PlacedOrder, TimeInForce
 from gpt_trader.placement.closing import MARKET_LEG, MarketFinish
-from gpt_trader.placement.order_manager import ManagedOrder
-from gpt_trader.placement.tracker import OrderTracker
-from gpt_trader.placement.working import Action, Moment, Place, Wait, Withdraw, Work, look_again
+from gpt_trader.placement.working import Action, Attempt, Moment, Place, Wait, Withdraw, Work, Works, look_again
 
 __all__ = ["TwapExecutionStrategy"]
 
@@ -32,14 +30,14 @@ class TwapExecutionStrategy:
     def __init__(
         self,
         *,
-        tracker: OrderTracker,
+        works: Works,
         clock: Clock,
         finish: MarketFinish,
         duration_seconds: float,
         slices: int,
         patience_share: Decimal,
     ) -> None:
-        self._tracker = tracker
+        self._works = works
         self._clock = clock
         self._finish = finish
         self._duration_seconds = duration_seconds
@@ -62,7 +60,7 @@ class TwapExecutionStrategy:
         }
         if largest is not None:
             plan["slice_quantity_max"] = largest
-        return await self._tracker.begin(self, approved, plan, closing_seconds=self._finish.seconds)
+        return await self._works.begin(self, approved, plan, closing_seconds=self._finish.seconds)
 
     def next(self, work: Work, moment: Moment) -> Action:
         if moment.now_ns >= work.until_ns or work.of_leg(MARKET_LEG):
@@ -95,7 +93,7 @@ class TwapExecutionStrategy:
         )
 
     @staticmethod
-    def _of_living(living: ManagedOrder, moment: Moment, slot: int, patient_until_ns: int) -> Action:
+    def _of_living(living: Attempt, moment: Moment, slot: int, patient_until_ns: int) -> Action:
         if living.submitted.leg == TAKE_LEG:
             return Wait(until_ns=moment.now_ns + NS)  # immediate: its end is on its way
         if living.submitted.slice_number == slot and moment.now_ns < patient_until_ns:

@@ -7,27 +7,105 @@ after a restart; `tracker.py` asks it and acts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
 import msgspec
 
 from gpt_trader.core.clock import NS
+from gpt_trader.core.errors import Number
 from gpt_trader.core.events import TacticStarted
 from gpt_trader.core.values import (
     ZERO,
+    ApprovedOrder,
+    OrderState,
+    OrderTicket,
+    PlacedOrder,
     ProductSpec,
     Purpose,
     Side,
     TimeInForce,
     Value,
 )
-from gpt_trader.placement.order_manager import ManagedOrder
+from gpt_trader.placement.pricer import worst_price
+from gpt_trader.placement.tickets import arrival_mid
 
-__all__ = ["Action", "End", "Moment", "Place", "Tactic", "Wait", "Withdraw", "Work", "look_again", "rest_until"]
+__all__ = [
+    "Action",
+    "Attempt",
+    "End",
+    "Moment",
+    "Place",
+    "Rests",
+    "Tactic",
+    "Takes",
+    "Wait",
+    "Withdraw",
+    "Work",
+    "Works",
+    "begun",
+    "look_again",
+    "rest_until",
+]
 
 LOOK_AGAIN_NS: Final = NS
 """How long a tactic waits for a market that shows no prices."""
+
+CANCEL_PROOF_NS: Final = 15 * NS
+"""Room after the planned end of a tactic for the proof of its last cancel."""
+
+
+class Sent(Protocol):
+    """What an order was written down as."""
+
+    @property
+    def at_ns(self) -> int: ...
+
+    @property
+    def leg(self) -> str: ...
+
+    @property
+    def slice_number(self) -> int: ...
+
+    @property
+    def quantity(self) -> Decimal: ...
+
+    @property
+    def limit_price(self) -> Decimal | None: ...
+
+
+class Attempt(Protocol):
+    """One order of an intent, as a tactic sees it: at a venue or on paper, which is none of its business."""
+
+    @property
+    def submitted(self) -> Sent: ...
+
+    @property
+    def client_order_id(self) -> str: ...
+
+    @property
+    def venue_order_id(self) -> str: ...
+
+    @property
+    def state(self) -> OrderState: ...
+
+    @property
+    def filled(self) -> Decimal: ...
+
+    @property
+    def value(self) -> Decimal:
+        """Sum of price times quantity of what was filled."""
+        ...
+
+    @property
+    def may_still_fill(self) -> Decimal: ...
+
+    @property
+    def is_settled(self) -> bool: ...
+
+    @property
+    def cancel_requested(self) -> str: ...
 
 
 class Moment(Value, frozen=True, kw_only=True):
@@ -90,7 +168,7 @@ class Work(msgspec.Struct, kw_only=True):
     """One worked intent: the plan as it was written down, and its orders, oldest first."""
 
     started: TacticStarted
-    children: list[ManagedOrder] = msgspec.field(default_factory=list)
+    children: Sequence[Attempt] = msgspec.field(default_factory=list)
 
     @property
     def side(self) -> Side:
@@ -121,15 +199,15 @@ class Work(msgspec.Struct, kw_only=True):
         return self.started.quantity - self.filled - self.may_still_fill
 
     @property
-    def living(self) -> ManagedOrder | None:
+    def living(self) -> Attempt | None:
         """The order that may still fill; there is never a second one."""
         return next((child for child in reversed(self.children) if not child.is_settled), None)
 
     @property
-    def last(self) -> ManagedOrder | None:
+    def last(self) -> Attempt | None:
         return self.children[-1] if self.children else None
 
-    def of_leg(self, leg: str) -> list[ManagedOrder]:
+    def of_leg(self, leg: str) -> list[Attempt]:
         return [child for child in self.children if child.submitted.leg == leg]
 
     def number(self, name: str) -> Decimal:
@@ -163,6 +241,63 @@ class Tactic(Protocol):
         """The next step. Either an order is living at the venue and no cancel is on its way, or none is living and
         `work.left` is at least the smallest size."""
         ...
+
+
+class Works(Protocol):
+    """Whoever brings a plan into the market: the order tracker, or a desk that does so on paper."""
+
+    async def begin(
+        self,
+        tactic: Tactic,
+        approved: ApprovedOrder,
+        plan: Mapping[str, Number],
+        *,
+        closing_seconds: float = 0.0,
+        quantity: Decimal | None = None,
+    ) -> PlacedOrder:
+        """Take the first steps of the plan; returns when the tactic waits or is over. `plan` names `until_ns`, and
+        `closing_seconds` how long closing steps may take after it. Raises Refused when nothing was sent."""
+        ...
+
+
+class Takes(Protocol):
+    """Whoever places one immediate order and sees to its end."""
+
+    async def execute(self, ticket: OrderTicket) -> Attempt: ...
+
+
+class Rests(Protocol):
+    """Whoever places one order that may rest."""
+
+    async def place(self, ticket: OrderTicket) -> Attempt: ...
+
+
+def begun(
+    tactic: Tactic,
+    approved: ApprovedOrder,
+    plan: Mapping[str, Number],
+    *,
+    now_ns: int,
+    closing_seconds: float,
+    quantity: Decimal | None,
+) -> TacticStarted:
+    """The plan as it is written down: with the orders of the intent all that is needed to go on."""
+    order = approved.order
+    ends_ns = int(plan["until_ns"]) + round(closing_seconds * NS) + CANCEL_PROOF_NS
+    return TacticStarted(
+        at_ns=now_ns,
+        intent_id=order.intent_id,
+        tactic=tactic.name,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.quantity if quantity is None else quantity,
+        plan=plan,
+        strategy=order.strategy,
+        reduce_only=order.reduce_only,
+        valid_until_ns=max(order.valid_until_ns, ends_ns),
+        arrival_mid=arrival_mid(approved),
+        worst_price=worst_price(order, approved.snapshot.product),
+    )
 
 
 def look_again(moment: Moment) -> Wait:

@@ -1,4 +1,4 @@
-"""What stands in the workshop? Makes the tactics and what they share, from the configuration.
+"""What stands in the workshop? The tactics, and what brings their orders to the venue.
 
 Everything here belongs to the house: an engine is only told which of the tactics it may offer.
 """
@@ -14,21 +14,14 @@ from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.exchange.base import ExchangeAdapter
-from gpt_trader.placement.aggressive_limit import AggressiveLimitExecutionStrategy
 from gpt_trader.placement.base import ExecutionStrategy
-from gpt_trader.placement.closing import MarketFinish
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
-from gpt_trader.placement.iceberg import IcebergExecutionStrategy
-from gpt_trader.placement.market import MarketExecutionStrategy
 from gpt_trader.placement.order_manager import OrderManager
-from gpt_trader.placement.post_only_chase import PostOnlyChaseExecutionStrategy
-from gpt_trader.placement.pricer import AggressiveLimitPricer
 from gpt_trader.placement.primitives import LimitOrderExecutor, MarketOrderExecutor
 from gpt_trader.placement.reconcilers import EventBasedReconciler, OrderReconciler
-from gpt_trader.placement.simple_limit import RestingExecutionStrategy, SimpleLimitExecutionStrategy
 from gpt_trader.placement.submitter import OrderSubmitter
+from gpt_trader.placement.tactics import make_tactics
 from gpt_trader.placement.tracker import OrderTracker
-from gpt_trader.placement.twap import TwapExecutionStrategy
 
 __all__ = ["Workshop", "furnish_workshop"]
 
@@ -86,74 +79,17 @@ def furnish_workshop(
         pause_reason=pause_reason,
         position=position,
     )
-    simple_limit = SimpleLimitExecutionStrategy(
-        tracker=tracker,
+    tactics = make_tactics(
+        execution,
+        risk,
+        works=tracker,
+        takes=MarketOrderExecutor(submitter, waiter, execution.fill_wait_seconds),
+        rests=limit,
         clock=clock,
-        timeout_seconds=execution.simple_limit_timeout_seconds,
-        offset_share=execution.simple_limit_offset_bps / 10_000,
-    )
-    market = MarketExecutionStrategy(
-        executor=MarketOrderExecutor(submitter, waiter, execution.fill_wait_seconds),
-        fallback=simple_limit,
         run_tag=run_tag,
-        entry_collar_bps=risk.market_collar_bps,
-        exit_collar_bps=risk.exit_collar_bps,
     )
-    worked = worked_tactics(execution, risk, tracker, clock)
-    for tactic in (simple_limit, *worked):
+    for tactic in tactics.worked:
         tracker.register(tactic)
     return Workshop(
-        tactics={tactic.name: tactic for tactic in (market, simple_limit, *worked)},
-        resting=RestingExecutionStrategy(limit, run_tag),
-        tracker=tracker,
-        waiter=waiter,
-        reconciler=reconciler,
-    )
-
-
-def worked_tactics(
-    execution: ExecutionConfig, risk: RiskConfig, tracker: OrderTracker, clock: Clock
-) -> tuple[
-    AggressiveLimitExecutionStrategy, PostOnlyChaseExecutionStrategy, TwapExecutionStrategy, IcebergExecutionStrategy
-]:
-    """Those of more than one order."""
-    finish = MarketFinish(
-        entry_collar_bps=risk.market_collar_bps,
-        exit_collar_bps=risk.exit_collar_bps,
-        rest_seconds=execution.simple_limit_timeout_seconds,
-    )
-    return (
-        AggressiveLimitExecutionStrategy(
-            tracker=tracker,
-            clock=clock,
-            pricer=AggressiveLimitPricer(),
-            finish=finish,
-            requotes_max=execution.aggressive_limit_requotes_max,
-            timeout_seconds=execution.aggressive_limit_timeout_seconds,
-        ),
-        PostOnlyChaseExecutionStrategy(
-            tracker=tracker,
-            clock=clock,
-            finish=finish,
-            timeout_seconds=execution.post_only_chase_timeout_seconds,
-            interval_seconds=execution.post_only_chase_interval_seconds,
-            requotes_max=execution.post_only_chase_requotes_max,
-            distance_max_bps=execution.post_only_chase_distance_max_bps,
-        ),
-        TwapExecutionStrategy(
-            tracker=tracker,
-            clock=clock,
-            finish=finish,
-            duration_seconds=execution.twap_duration_seconds,
-            slices=execution.twap_slices,
-            patience_share=execution.twap_patience_pct,
-        ),
-        IcebergExecutionStrategy(
-            tracker=tracker,
-            clock=clock,
-            finish=finish,
-            timeout_seconds=execution.iceberg_timeout_seconds,
-            display_share=execution.iceberg_display_pct,
-            interval_seconds=execution.iceberg_interval_seconds,
-        ),
+        tactics=tactics.by_name, resting=tactics.resting, tracker=tracker, waiter=waiter, reconciler=reconciler
     )

@@ -10,6 +10,7 @@ from gpt_trader.execution.advanced.broker_adapter import BrokerAdapter
 from gpt_trader.execution.advanced.normalizer import OrderRequestNormalizer
 from gpt_trader.execution.advanced.sizing import DynamicSizingHelper
 from gpt_trader.execution.advanced.validation_pipeline import OrderValidationPipeline
+from gpt_trader.execution.deciding import Decider, DecidingParts
 from gpt_trader.execution.engine import SharedParts
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.handlers.executor import OrderExecutorHandler
@@ -32,10 +33,11 @@ class AdvancedExecutionEngine:
         self._tactics = tactics
 
     @classmethod
-    def furnish(cls, parts: SharedParts, *, dynamic_sizing: bool, impact_guard: bool) -> AdvancedExecutionEngine:
+    def decider(cls, parts: DecidingParts, *, dynamic_sizing: bool, impact_guard: bool) -> Decider:
+        """What decides."""
         validator = OrderValidationPipeline(
             normalizer=OrderRequestNormalizer(),
-            broker=BrokerAdapter(parts.adapter.capabilities),
+            broker=BrokerAdapter(parts.capabilities),
             config=parts.config,
             clock=parts.clock,
         )
@@ -44,22 +46,29 @@ class AdvancedExecutionEngine:
             clock=parts.clock,
             dynamic_sizing=dynamic_sizing,
             impact_guard=impact_guard,
-            simulated=parts.adapter.simulated,
+            simulated=parts.simulated,
             edge=parts.edge,
         )
+        return Decider(
+            engine=cls.name,
+            validation=ValidationHandler(validator, parts.config, parts.clock, parts.exchange),
+            risk=RiskManagementHandler(sizer, parts.risk, parts.clock),
+            executor=OrderExecutorHandler(parts.tactics, parts.resting),
+            measured=True,
+        )
+
+    @classmethod
+    def furnish(cls, parts: SharedParts, *, dynamic_sizing: bool, impact_guard: bool) -> AdvancedExecutionEngine:
         return cls(
             ExecutionPipeline(
-                engine=cls.name,
+                decider=cls.decider(parts.deciding, dynamic_sizing=dynamic_sizing, impact_guard=impact_guard),
                 collector=parts.collector,
-                validation=ValidationHandler(validator, parts.config, parts.clock, parts.adapter.name),
-                risk=RiskManagementHandler(sizer, parts.risk, parts.clock),
-                executor=OrderExecutorHandler(parts.tactics, parts.resting),
                 reconciliation=ReconciliationHandler(parts.orders, parts.waiter, parts.verify_seconds),
                 intents=parts.intents,
                 stops=parts.stops,
                 bus=parts.bus,
                 clock=parts.clock,
-                measured=True,
+                witness=parts.witness,
                 targets=True,
             ),
             parts.guards,

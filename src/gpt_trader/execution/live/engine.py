@@ -6,12 +6,14 @@ from collections.abc import Collection
 from typing import Final
 
 from gpt_trader.core.values import ExecutionReport, OrderRequest
+from gpt_trader.execution.deciding import Decider, DecidingParts
 from gpt_trader.execution.engine import BASELINE_TACTICS, SharedParts
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.handlers.executor import OrderExecutorHandler
 from gpt_trader.execution.handlers.reconciliation import ReconciliationHandler
 from gpt_trader.execution.handlers.risk import RiskManagementHandler
 from gpt_trader.execution.handlers.validation import ValidationHandler
+from gpt_trader.execution.live.preview import VenuePreview
 from gpt_trader.execution.live.sizing import AskedSize
 from gpt_trader.execution.live.validator import OrderValidator
 from gpt_trader.execution.pipeline import ExecutionPipeline
@@ -29,27 +31,31 @@ class LiveExecutionEngine:
         self._guards = guards
 
     @classmethod
-    def furnish(cls, parts: SharedParts) -> LiveExecutionEngine:
+    def decider(cls, parts: DecidingParts, preview: VenuePreview | None = None) -> Decider:
+        """What decides; without `preview` the venue is not asked."""
         validator = OrderValidator(
-            config=parts.config,
-            adapter=parts.adapter,
-            clock=parts.clock,
-            slippage_multipliers=parts.slippage_multipliers,
-            preview_enabled=parts.preview_enabled,
-            preview_timeout_seconds=parts.preview_timeout_seconds,
+            config=parts.config, clock=parts.clock, slippage_multipliers=parts.slippage_multipliers, preview=preview
         )
+        return Decider(
+            engine=cls.name,
+            validation=ValidationHandler(validator, parts.config, parts.clock, parts.exchange),
+            risk=RiskManagementHandler(AskedSize(), parts.risk, parts.clock),
+            executor=OrderExecutorHandler({name: parts.tactics[name] for name in BASELINE_TACTICS}, parts.resting),
+        )
+
+    @classmethod
+    def furnish(cls, parts: SharedParts) -> LiveExecutionEngine:
+        preview = VenuePreview(parts.adapter, parts.preview_timeout_seconds) if parts.preview_enabled else None
         return cls(
             ExecutionPipeline(
-                engine=cls.name,
+                decider=cls.decider(parts.deciding, preview),
                 collector=parts.collector,
-                validation=ValidationHandler(validator, parts.config, parts.clock, parts.adapter.name),
-                risk=RiskManagementHandler(AskedSize(), parts.risk, parts.clock),
-                executor=OrderExecutorHandler({name: parts.tactics[name] for name in BASELINE_TACTICS}, parts.resting),
                 reconciliation=ReconciliationHandler(parts.orders, parts.waiter, parts.verify_seconds),
                 intents=parts.intents,
                 stops=parts.stops,
                 bus=parts.bus,
                 clock=parts.clock,
+                witness=parts.witness,
             ),
             parts.guards,
         )

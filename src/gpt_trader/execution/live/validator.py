@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
@@ -10,8 +9,8 @@ from typing import Final
 import msgspec
 
 from gpt_trader.config.risk import RiskConfig
-from gpt_trader.core.clock import Clock, until
-from gpt_trader.core.errors import ExchangeError, Number, Refusal, Refused, Stage
+from gpt_trader.core.clock import Clock
+from gpt_trader.core.errors import Number, Refusal, Refused, Stage
 from gpt_trader.core.order_rules import (
     check_price_band,
     check_stop_side,
@@ -23,14 +22,13 @@ from gpt_trader.core.values import (
     Candidate,
     NormalizedOrderRequest,
     OrderRequest,
-    OrderTicket,
     OrderType,
     Purpose,
     Snapshot,
     TimeInForce,
 )
-from gpt_trader.exchange.base import ExchangeAdapter, OrderPreview
 from gpt_trader.execution.handlers.validation import check_freshness
+from gpt_trader.execution.live.preview import VenuePreview
 from gpt_trader.risk.impact import levels_taken, walk_book
 
 __all__ = ["OrderValidator"]
@@ -46,18 +44,15 @@ class OrderValidator:
         self,
         *,
         config: RiskConfig,
-        adapter: ExchangeAdapter,
         clock: Clock,
         slippage_multipliers: Mapping[str, Decimal],
-        preview_enabled: bool,
-        preview_timeout_seconds: float,
+        preview: VenuePreview | None = None,
     ) -> None:
+        """Without `preview` the venue is not asked."""
         self._config = config
-        self._adapter = adapter
         self._clock = clock
         self._slippage_multipliers = slippage_multipliers
-        self._preview_enabled = preview_enabled
-        self._preview_timeout_seconds = preview_timeout_seconds
+        self._preview = preview
 
     async def validate(self, candidate: Candidate) -> NormalizedOrderRequest:
         snapshot = candidate.snapshot
@@ -67,8 +62,8 @@ class OrderValidator:
         trace = self._check_slippage(order, snapshot)
         if order.target_price is not None and order.purpose is Purpose.ENTRY:
             trace["target_kept"] = "no: this engine keeps stops only"
-        if self._preview_enabled:
-            trace |= await self._check_preview(order)
+        if self._preview is not None:
+            trace |= await self._check_preview(order, self._preview)
             check_freshness(order, snapshot, self._config, self._clock.now_ns())
         return NormalizedOrderRequest(order=order, snapshot=snapshot, trace=trace)
 
@@ -132,15 +127,16 @@ class OrderValidator:
             raise Refused(Stage.VALIDATION, Refusal.SLIPPAGE_GUARD, **trace)
         return trace
 
-    async def _check_preview(self, order: OrderRequest) -> dict[str, Number]:
+    @staticmethod
+    async def _check_preview(order: OrderRequest, preview: VenuePreview) -> dict[str, Number]:
         """Errors refuse, warnings are recorded; silence refuses an entry and lets an exit go on."""
-        answer = await self._ask_preview(order)
+        answer = await preview.ask(order)
         if answer is None:
             if order.purpose is Purpose.ENTRY:
                 raise Refused(
                     Stage.VALIDATION,
                     Refusal.PREVIEW_UNAVAILABLE,
-                    preview_timeout_seconds=str(self._preview_timeout_seconds),
+                    preview_timeout_seconds=str(preview.timeout_seconds),
                 )
             return {"preview": "unavailable"}
         if answer.errors:
@@ -150,33 +146,3 @@ class OrderValidator:
             trace["preview_warnings"] = ", ".join(answer.warnings)
         figures = {"preview_commission": answer.commission, "preview_margin": answer.margin}
         return trace | {name: value for name, value in figures.items() if value is not None}
-
-    async def _ask_preview(self, order: OrderRequest) -> OrderPreview | None:
-        prepared = self._adapter.prepare(self._preview_ticket(order))
-        question = asyncio.ensure_future(self._adapter.preview(prepared))
-        try:
-            if not await until(question, self._preview_timeout_seconds):
-                return None
-            return question.result()
-        except ExchangeError:
-            return None
-        finally:
-            question.cancel()
-
-    def _preview_ticket(self, order: OrderRequest) -> OrderTicket:
-        """Never sent: it carries no client order id of ours."""
-        product = self._adapter.products()[order.symbol]
-        return OrderTicket(
-            client_order_id="preview",
-            intent_id=order.intent_id,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=max(product.lot, floor_to_lot(order.quantity, product.lot)),
-            order_type=order.order_type,
-            time_in_force=order.time_in_force,
-            limit_price=order.limit_price,
-            stop_price=order.stop_price,
-            reduce_only=order.reduce_only,
-            purpose=order.purpose,
-            valid_until_ns=order.valid_until_ns,
-        )

@@ -25,6 +25,7 @@ from gpt_trader.core.values import (
 )
 from gpt_trader.exchange.base import OrderPreview, PreparedOrder
 from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.execution.live.preview import VenuePreview
 from gpt_trader.execution.live.validator import OrderValidator
 
 
@@ -56,11 +57,9 @@ def validate(
         adapter.answer = preview
     validator = OrderValidator(
         config=RiskConfig(slippage_guard_bps=D(guard_bps)),
-        adapter=adapter,
         clock=ManualClock(START_NS),
         slippage_multipliers=multipliers or {},
-        preview_enabled=preview is not False,
-        preview_timeout_seconds=0.01,
+        preview=None if preview is False else VenuePreview(adapter, 0.01),
     )
     return asyncio.run(validator.validate(Candidate(order=order, snapshot=snapshot or a_snapshot())))
 
