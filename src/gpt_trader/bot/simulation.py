@@ -37,12 +37,15 @@ __all__ = [
     "Watched",
     "facts_of",
     "identify",
+    "market_again",
     "open_configured_market",
     "stop_on_signal",
     "summarise",
 ]
 
 DAY_SECONDS: Final = 86_400
+NOT_SET: Final = frozenset({"none", "null"})
+"""How facts and events write a setting that is not set."""
 
 
 def open_configured_market(
@@ -76,6 +79,24 @@ def open_configured_market(
             f"Fix: --symbols {','.join(listed)}"
         )
     return stream
+
+
+def market_again(settings: Mapping[str, str], seed: int, home: Path, market: str, **part: int | None) -> MarketStream:
+    """The market of a run that was made, from the run's settings as text by path; `part` are the two times of
+    `open_configured_market`. Whether it is the same one, its digest says. Raises MarketDataError or ConfigError."""
+    bar_seconds, duration = settings["run.bar_seconds"], settings["run.duration"]
+    config = BotConfig.model_validate(
+        {
+            "symbols": settings["symbols"],
+            "venue": {"market": market},
+            "run": {
+                "seed": seed,
+                "bar_seconds": None if bar_seconds in NOT_SET else int(bar_seconds),
+                "duration": None if duration in NOT_SET else int(duration),
+            },
+        }
+    )
+    return open_configured_market(config, home, **part)
 
 
 def _open_kept(config: BotConfig, home: Path, from_ns: int | None, to_ns: int | None) -> MarketStream:

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "run": ("gpt_trader.cli.run:run", "Trade: by default a made-up day, without keys or network."),
     "backtest": ("gpt_trader.cli.backtest:backtest", "Find out what the bot would have done, and report on it."),
     "ps": ("gpt_trader.cli.steer:ps", "List the bots that are running; each can be steered from here."),
+    "top": ("gpt_trader.cli.top:top", "Watch a running bot in this terminal."),
     "preflight": ("gpt_trader.cli.preflight:preflight", ""),
     "config": ("gpt_trader.cli.config:config", "Show every setting with its source, or check them."),
     "flags": ("gpt_trader.cli.flags:flags", "Show and set the flags: value, source, owner, history."),

@@ -84,21 +84,10 @@ def stored_prices(stored: StoredRun, market: str | None) -> PricePath:
 
 
 def _market_again(facts: RunFacts, market: str | None) -> MarketStream:
-    from gpt_trader.bot.simulation import open_configured_market
-    from gpt_trader.config.bot import BotConfig
+    from gpt_trader.bot.simulation import market_again
     from gpt_trader.config.home import home
 
     settings = {line.path: line.value for line in facts.settings}
-    duration = settings["run.duration"]
-    config = BotConfig.model_validate(
-        {
-            "symbols": settings["symbols"].replace(" ", ""),
-            "venue": {"market": market or facts.market_place},
-            "run": {
-                "seed": facts.summary.seed,
-                "bar_seconds": None if settings["run.bar_seconds"] == "none" else int(settings["run.bar_seconds"]),
-                "duration": None if duration == "none" else int(duration),
-            },
-        }
-    )
-    return open_configured_market(config, home(os.environ), from_ns=facts.from_ns, to_ns=facts.to_ns)
+    settings["symbols"] = settings["symbols"].replace(" ", "")
+    place = market or facts.market_place
+    return market_again(settings, facts.summary.seed, home(os.environ), place, from_ns=facts.from_ns, to_ns=facts.to_ns)

@@ -126,14 +126,14 @@ class StateCollector:
             mark = self._adapter.market.mark(name)
             # Without a mark the entry price stands in: counting it at zero would hide the position.
             price = mark.price if mark is not None else self._entry_price(name)
-            exposures.append(msgspec.structs.replace(self.exposure(name, price), margin=self._margin_of(name)))
+            exposures.append(msgspec.structs.replace(self.exposure(name, price), margin=self.margin_of(name)))
         return tuple(exposures)
 
     def _entry_price(self, symbol: str) -> Decimal:
         external = self._ledger.externals().get(symbol)
         return self._ledger.position(symbol).entry_price or (ZERO if external is None else external.entry_price)
 
-    def _margin_of(self, symbol: str) -> MarginRates | None:
+    def margin_of(self, symbol: str) -> MarginRates | None:
         """None for what the venue lists no more: the rules then take the configured rate."""
         product = self._adapter.products().get(symbol)
         return None if product is None else self._windows.rates(product, self._clock.now_ns())

@@ -148,6 +148,7 @@ class ControlSocket:
         try:
             said = msgspec.json.decode(line, type=Line)
             if self._desk.is_question(said.name):
+                await self._desk.settle()
                 await _say(writer, {"answer": self._desk.ask(said.name)})
                 return
             command = Command(name=said.name, arguments=said.arguments, who=who, reason=said.reason)

@@ -1,12 +1,13 @@
 """What may a person tell a running bot, and what is then done? Every command is an event with who and why, first.
 
-The control socket, signals and (one day) a dashboard all come through here, so that the log has one word for each.
+The control socket (and with it the dashboard) and signals all come through here, so that the log has one word for each.
 Questions change nothing and are not written down.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Final
@@ -18,11 +19,12 @@ from gpt_trader.bot.claims import claim
 from gpt_trader.bot.steering import Steering
 from gpt_trader.config.flags import as_text, find_flag, parse_value
 from gpt_trader.core.clock import iso
-from gpt_trader.core.errors import ConfigError, GptTraderError
+from gpt_trader.core.errors import ConfigError, GptTraderError, StoreError
 from gpt_trader.core.events import OperatorCommanded, OperatorCommandFailed
 from gpt_trader.core.values import Mode
 from gpt_trader.ops.account_answers import Answer
 from gpt_trader.ops.account_desk import AccountDesk
+from gpt_trader.ops.picture import answer_of, picture_of
 
 __all__ = ["STOP", "Answer", "Command", "ControlDesk"]
 
@@ -57,6 +59,7 @@ class ControlDesk:
         self._account = AccountDesk(built)
         self._questions: Mapping[str, Callable[[], Answer]] = {
             "status": self._status,
+            "picture": lambda: answer_of(picture_of(self._built, self._run)),
             "flags": self._flags,
             "account": self._account.account,
             "positions": self._account.positions,
@@ -86,6 +89,11 @@ class ControlDesk:
     def ask(self, name: str) -> Answer:
         """Answer a question; nothing changes."""
         return self._questions[name]()
+
+    async def settle(self) -> None:
+        """What an answer knows of can be read in the log, too: whoever asks may do that next."""
+        with contextlib.suppress(StoreError):  # what can still be seen is answered all the same
+            await self._bot.bus.commit()
 
     async def take(self, command: Command, accepted: Callable[[], Awaitable[None]] | None = None) -> Answer:
         """Write the command down, say `accepted` once it is durable, then do it.

@@ -1,4 +1,5 @@
-"""What is the bot doing right now? A live panel in the terminal; it reads, and never holds the bot up.
+"""What is the bot doing right now? A live panel in the terminal, drawn from a picture of the bot: its own, or one that
+came over the control socket (`top`). It reads, and never holds the bot up.
 
 Its height is fixed by the terminal's, so that nothing jumps: what is left below account and guards shows decisions.
 """
@@ -46,13 +47,13 @@ from gpt_trader.core.events import (
     SystemError,  # noqa: A004 - the event, not the builtin
     TradingSignalGenerated,
 )
-from gpt_trader.core.values import Mode, Purpose
-from gpt_trader.placement.order_manager import ManagedOrder
+from gpt_trader.core.values import Mode, OrderState, Purpose
+from gpt_trader.ops.picture import GuardLine, OpenOrder, Picture, PositionLine, SymbolLine, picture_of
 from gpt_trader.report.numbers import measured, money, moved, price, share
 from gpt_trader.report.summary import meaning_of
-from gpt_trader.risk.guard_rules import Action, Reading
+from gpt_trader.risk.guard_rules import Action
 
-__all__ = ["LivePanel", "decision_line"]
+__all__ = ["NEAR_LIQUIDATION", "LivePanel", "PanelView", "decision_line", "span"]
 
 REFRESH_SECONDS: Final = 0.1
 HEIGHT_MAX: Final = 36
@@ -63,9 +64,11 @@ GUARDS_SHOWN_MAX: Final = 9
 FRAME_COLUMNS: Final = 4
 """Border and padding, left and right."""
 FRAME_ROWS: Final = 2
-TICK_OF_UNLISTED: Final = Decimal("0.01")
-"""Places of prices of a position whose product the venue lists no more."""
 DAY_NS: Final = 86_400 * NS
+STALE_SECONDS: Final = 5.0
+"""A mark that is older is told with its age."""
+NEAR_LIQUIDATION: Final = Decimal("0.10")
+"""Share of the mark: what is nearer to its liquidation stands out."""
 
 
 class LivePanel:
@@ -76,26 +79,12 @@ class LivePanel:
     ) -> None:
         """`store` is the name by which a person finds the run again."""
         self._built = built
-        self._console = console
-        self._subtitle = Text(f" {market} · run {store} ", "dim", no_wrap=True, overflow="ellipsis")
-        self._start_ns = start_ns
-        self._dated = end_ns is None or end_ns - start_ns > DAY_NS
+        self._store = store
+        self._view = PanelView(console, market=market, store=store, start_ns=start_ns, end_ns=end_ns)
         self._clock = SystemClock()
         self._drawn_ns = 0
-        self._decisions: deque[Text] = deque(maxlen=DECISIONS_KEPT)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.percentage:.1f}%"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
-            console=console,
-            expand=True,
-        )
-        total = (end_ns - start_ns) / NS if end_ns is not None else None
-        self._task = self._progress.add_task("", total=total)
         self._live = Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
-        built.bot.bus.watch("live panel", self._on_event)
+        built.bot.bus.watch("live panel", self._view.on_event)
 
     def __enter__(self) -> LivePanel:
         self._live.start()
@@ -113,100 +102,58 @@ class LivePanel:
 
     def draw(self) -> RenderableType:
         """The panel as of now, as high as the terminal lets it be."""
+        return self._view.draw(picture_of(self._built, self._store))
+
+
+class PanelView:
+    """How a picture looks in a terminal, above the latest decisions that it was told of."""
+
+    def __init__(self, console: Console, *, market: str, store: str, start_ns: int, end_ns: int | None) -> None:
+        self._console = console
+        self._subtitle = Text(f" {market} · run {store} ", "dim", no_wrap=True, overflow="ellipsis")
+        self._start_ns = start_ns
+        self._end_ns = end_ns
+        self._dated = end_ns is None or end_ns - start_ns > DAY_NS
+        self._decisions: deque[Text] = deque(maxlen=DECISIONS_KEPT)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:.1f}%"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            expand=True,
+        )
+        total = (end_ns - start_ns) / NS if end_ns is not None else None
+        self._task = self._progress.add_task("", total=total)
+
+    def draw(self, picture: Picture) -> RenderableType:
+        """As high as the terminal lets it be."""
         height = max(FRAME_ROWS + 1, min(HEIGHT_MAX, self._console.size.height - 1))
         inner = self._console.options.update(width=max(1, self._console.size.width - FRAME_COLUMNS))
-        top = Group(self._heading(), self._columns(), *self._symbols(), *self._orders())
+        top = Group(self._heading(picture), _columns(picture), *_symbols(picture), *_orders(picture))
         used = len(self._console.render_lines(top, inner, pad=False))
         return Panel(
             Group(top, *self._latest(height - FRAME_ROWS - used)),
-            title=Text(f" {self._built.bot.engine.name} ", "bold cyan"),
+            title=Text(f" {picture.engine} ", "bold cyan"),
             subtitle=self._subtitle,
             height=height,
         )
 
-    # --- the parts ------------------------------------------------------------------------------------------------
-    def _heading(self) -> RenderableType:
-        now_ns = self._built.bot.clock.now_ns()
-        self._progress.update(self._task, completed=(now_ns - self._start_ns) / NS, description=f"{iso(now_ns)[:19]}Z")
-        return Group(Text(f"by {self._built.selection.reason}", "dim"), self._progress, Text())
+    def on_event(self, event: Event) -> None:
+        """Keep the line of an event that has one."""
+        line = decision_line(event)
+        if line is None:
+            return
+        moment = iso(event.at_ns)[5:19] if self._dated else iso(event.at_ns)[11:19]
+        self._decisions.append(Text.assemble((f"{moment}  ", "dim"), line, no_wrap=True, overflow="ellipsis"))
 
-    def _columns(self) -> RenderableType:
-        table = Table.grid(expand=True, padding=(0, 2))
-        table.add_column()
-        table.add_column(ratio=1)
-        table.add_row(self._account(), self._guards())
-        return table
-
-    def _account(self) -> RenderableType:
-        bot, metrics, ledger = self._built.bot, self._built.metrics, self._built.bot.ledger
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(justify="right", no_wrap=True, min_width=11)
-        marks = bot.marks()
-        if ledger.positions().keys() <= marks.keys():
-            table.add_row("Equity", money(ledger.equity(marks)))
-            table.add_row("  price PnL", moved(ledger.price_pnl(marks)))
-        else:
-            table.add_row("Equity", "no mark yet")
-        table.add_row("  fees", moved(-ledger.fees))
-        table.add_row("  funding", moved(ledger.funding))
-        table.add_row("Drawdown", share(bot.equity.drawdown, 3))
-        table.add_row("Orders", f"{metrics.orders:,}")
-        table.add_row("Fills", f"{metrics.fills:,}")
-        table.add_row("Refused", f"{sum(metrics.refusals.values()):,}")
-        table.add_row("Mode", Text(bot.guards.mode.value, "" if bot.guards.mode is Mode.NORMAL else "bold red"))
-        return table
-
-    def _guards(self) -> RenderableType:
-        table = Table.grid(padding=(0, 1))
-        table.add_column()  # the one that gives way where the terminal is narrow
-        for _ in range(2):
-            table.add_column(justify="right", no_wrap=True)
-        table.add_column(no_wrap=True, min_width=len(TRIPPED))
-        table.add_row(*(Text(name, "bold") for name in ("Guard", "now", "limit", "")))
-        rows = guard_rows(self._built.bot.guards.readings(), self._built.bot.guards.tripped())
-        shown = rows[: GUARDS_SHOWN_MAX - 1] if len(rows) > GUARDS_SHOWN_MAX else rows
-        for row in shown:
-            table.add_row(*row)
-        if len(rows) > len(shown):
-            table.add_row(Text(f"and {len(rows) - len(shown)} more", "dim", no_wrap=True))
-        return table
-
-    def _symbols(self) -> Iterator[RenderableType]:
-        bot = self._built.bot
-        names = tuple(dict.fromkeys((*bot.ledger.positions(), *bot.settings.symbols)))
-        yield Text()
-        for symbol in names[:SYMBOLS_SHOWN_MAX]:
-            yield self._symbol(symbol)
-        if len(names) > SYMBOLS_SHOWN_MAX:
-            yield Text(f"and {len(names) - SYMBOLS_SHOWN_MAX} symbols without a position", "dim")
-
-    def _symbol(self, symbol: str) -> Text:
-        bot = self._built.bot
-        product = bot.adapter.products().get(symbol)
-        tick = product.tick if product is not None else TICK_OF_UNLISTED
-        mark, position = bot.marks().get(symbol), bot.ledger.position(symbol)
-        line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"{symbol:<9}", "bold").append(f" mark {price(mark, tick) if mark else 'not known yet'}  ")
-        if not position.quantity:
-            line.append("no position")
-        else:
-            side = "long" if position.quantity > 0 else "short"
-            line.append(f"{side} {abs(position.quantity):f} from {price(position.entry_price, tick)}")
-            if mark:
-                line.append(f"  {moved((mark - position.entry_price) * position.quantity)}")
-        if reason := bot.guards.pause_reason(symbol):
-            line.append(f"  entries paused: {reason}", "bold red")
-        return line
-
-    def _orders(self) -> Iterator[RenderableType]:
-        living = tuple(self._built.bot.orders.living())
-        if not living:
-            yield Text("no open orders")
-        for order in living[:ORDERS_SHOWN_MAX]:
-            yield _order_line(order)
-        if len(living) > ORDERS_SHOWN_MAX:
-            yield Text(f"and {len(living) - ORDERS_SHOWN_MAX} more open orders", "dim")
+    def _heading(self, picture: Picture) -> RenderableType:
+        reason, moment = Text(f"by {picture.engine_reason}", "dim"), f"{iso(picture.time_ns)[:19]}Z"
+        if self._end_ns is None:
+            return Group(reason, Text(f"{moment}  for {span(picture.time_ns - self._start_ns)}"), Text())
+        self._progress.update(self._task, completed=(picture.time_ns - self._start_ns) / NS, description=moment)
+        return Group(reason, self._progress, Text())
 
     def _latest(self, rows: int) -> Iterator[RenderableType]:
         if rows < 3:
@@ -217,46 +164,148 @@ class LivePanel:
             yield Text("none yet: strategies decide when a bar closes, and first need some bars of history", "dim")
         yield from tuple(self._decisions)[2 - rows :]
 
-    def _on_event(self, event: Event) -> None:
-        line = decision_line(event)
-        if line is None:
-            return
-        moment = iso(event.at_ns)[5:19] if self._dated else iso(event.at_ns)[11:19]
-        self._decisions.append(Text.assemble((f"{moment}  ", "dim"), line, no_wrap=True, overflow="ellipsis"))
+
+def span(nanoseconds: int) -> str:
+    """A stretch of time for people: `45 s`, `12 min`, `3 h 05 min`, `2 d 4 h`."""
+    seconds = max(0, nanoseconds) // NS
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    if seconds < 2 * 86_400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+    return f"{seconds // 86_400} d {seconds % 86_400 // 3600} h"
+
+
+# --- the parts --------------------------------------------------------------------------------------------------------
+def _columns(picture: Picture) -> RenderableType:
+    table = Table.grid(expand=True, padding=(0, 2))
+    table.add_column()
+    table.add_column(ratio=1)
+    table.add_row(_account(picture), _guards(picture))
+    return table
+
+
+def _account(picture: Picture) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, min_width=11)
+    if picture.equity is None or picture.price_pnl is None:
+        table.add_row("Equity", "no mark yet")
+    else:
+        table.add_row("Equity", money(picture.equity))
+        table.add_row("  price PnL", moved(picture.price_pnl))
+    table.add_row("  fees", moved(-picture.fees))
+    table.add_row("  funding", moved(picture.funding))
+    table.add_row("Drawdown", share(picture.drawdown, 3))
+    table.add_row("Headroom", "-" if picture.headroom is None else share(picture.headroom))
+    table.add_row("Orders", f"{picture.orders:,}")
+    table.add_row("Fills", f"{picture.fills:,}")
+    table.add_row("Refused", f"{picture.refused:,}")
+    table.add_row("Mode", _mode(picture))
+    return table
+
+
+def _mode(picture: Picture) -> Text:
+    if not picture.caught_up:
+        return Text("catching up", "bold yellow")
+    if picture.cancelling:
+        return Text(f"{picture.mode.value}, cancelling", "bold red")
+    return Text(picture.mode.value, "" if picture.mode is Mode.NORMAL else "bold red")
+
+
+def _guards(picture: Picture) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column()  # the one that gives way where the terminal is narrow
+    for _ in range(2):
+        table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, min_width=len(TRIPPED))
+    table.add_row(*(Text(name, "bold") for name in ("Guard", "now", "limit", "")))
+    rows = guard_rows(picture.guards)
+    shown = rows[: GUARDS_SHOWN_MAX - 1] if len(rows) > GUARDS_SHOWN_MAX else rows
+    for row in shown:
+        table.add_row(*row)
+    if len(rows) > len(shown):
+        table.add_row(Text(f"and {len(rows) - len(shown)} more", "dim", no_wrap=True))
+    return table
+
+
+def _symbols(picture: Picture) -> Iterator[RenderableType]:
+    held = {line.symbol: line for line in picture.positions if not line.external}
+    lines = sorted(picture.symbols, key=lambda line: line.symbol not in held)
+    yield Text()
+    for line in lines[:SYMBOLS_SHOWN_MAX]:
+        yield _symbol(line, held.get(line.symbol))
+    if len(lines) > SYMBOLS_SHOWN_MAX:
+        yield Text(f"and {len(lines) - SYMBOLS_SHOWN_MAX} symbols without a position", "dim")
+
+
+def _symbol(symbol: SymbolLine, position: PositionLine | None) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis")
+    mark = price(symbol.mark, symbol.tick) if symbol.mark else "not known yet"
+    line.append(f"{symbol.symbol:<9}", "bold").append(f" mark {mark}")
+    if symbol.mark_age_seconds is not None and symbol.mark_age_seconds > STALE_SECONDS:
+        line.append(f" ({symbol.mark_age_seconds:,.0f} s old)", "yellow")
+    line.append("  ")
+    if position is None:
+        line.append("no position")
+    else:
+        side = "long" if position.quantity > 0 else "short"
+        line.append(f"{side} {abs(position.quantity):f} from {price(position.entry_price, symbol.tick)}")
+        if position.unrealised is not None:
+            line.append(f"  {moved(position.unrealised)}", "green" if position.unrealised >= 0 else "red")
+        if position.liquidation_price is not None and position.liquidation_distance is not None:
+            near = position.liquidation_distance < NEAR_LIQUIDATION
+            line.append(
+                f"  liquidated at {price(position.liquidation_price, symbol.tick)}, "
+                f"{share(position.liquidation_distance)} away",
+                "bold red" if near else "dim",
+            )
+    if symbol.paused:
+        line.append(f"  entries paused: {symbol.paused}", "bold red")
+    return line
+
+
+def _orders(picture: Picture) -> Iterator[RenderableType]:
+    """Of unknown outcome first: they are what a person must see."""
+    unknown = OrderState.UNKNOWN.value
+    living = sorted(picture.open_orders, key=lambda order: (order.state != unknown, order.submitted_ns))
+    if not living:
+        yield Text("no open orders")
+    for order in living[:ORDERS_SHOWN_MAX]:
+        yield _order_line(order, picture.time_ns)
+    if len(living) > ORDERS_SHOWN_MAX:
+        yield Text(f"and {len(living) - ORDERS_SHOWN_MAX} more open orders", "dim")
 
 
 TRIPPED: Final = "TRIP"
 Row = tuple[Text, Text, Text, Text]
 
 
-def guard_rows(readings: Iterable[Reading], tripped: Iterable[tuple[str, str, str]]) -> list[Row]:
-    """Guard, value, threshold and state; what is tripped comes first, also where it is not measured any more."""
-    trips = {(guard, symbol) for guard, symbol, _ in tripped}
-    measured_now = {(reading.guard, reading.symbol): reading for reading in readings}
-    calm = [reading for key, reading in measured_now.items() if key not in trips]
-    rows = [_guard_row(*key, measured_now.get(key), TRIPPED, "bold red") for key in sorted(trips)]
-    return rows + [_guard_row(reading.guard, reading.symbol, reading, "ok", "") for reading in calm]
+def guard_rows(lines: Iterable[GuardLine]) -> list[Row]:
+    """Guard, value, threshold and state of each line, in their order."""
+    return [_guard_row(line) for line in lines]
 
 
-def _guard_row(guard: str, symbol: str, reading: Reading | None, state: str, style: str) -> Row:
-    name = Text(f"{guard} {symbol}".rstrip(), style, no_wrap=True, overflow="ellipsis")
-    if reading is None:
+def _guard_row(line: GuardLine) -> Row:
+    state, style = (TRIPPED, "bold red") if line.tripped else ("ok", "")
+    name = Text(f"{line.guard} {line.symbol}".rstrip(), style, no_wrap=True, overflow="ellipsis")
+    if line.value is None or line.threshold is None:
         return name, Text(), Text(), Text(state, style)
-    now = Text(measured(reading.value, reading.unit).removesuffix(" USD"), style)
-    if reading.action is Action.RECORD and not reading.threshold:  # telemetry: it has no limit to be within
+    now = Text(measured(line.value, line.unit).removesuffix(" USD"), style)
+    if line.action == Action.RECORD.value and not line.threshold:  # telemetry: it has no limit to be within
         return name, now, Text(), Text()
-    return name, now, Text(measured(reading.threshold, reading.unit), style), Text(state, style or "green")
+    return name, now, Text(measured(line.threshold, line.unit), style), Text(state, style or "green")
 
 
-def _order_line(order: ManagedOrder) -> Text:
-    sent = order.submitted
-    limit = "" if sent.limit_price is None else f" at {sent.limit_price:,f}"
-    return Text(
-        f"open order {sent.side} {sent.quantity:f} {sent.symbol} {sent.order_type}{limit} {sent.time_in_force}, "
-        f"{order.state}, filled {order.filled:f}",
-        no_wrap=True,
-        overflow="ellipsis",
+def _order_line(order: OpenOrder, now_ns: int) -> Text:
+    unknown = order.state == OrderState.UNKNOWN.value
+    limit = "" if order.limit_price is None else f" at {order.limit_price:,f}"
+    text = (
+        f"open order {order.side} {order.quantity:f} {order.symbol} {order.order_type}{limit} {order.time_in_force}, "
+        f"{order.state}, filled {order.filled:f}, {span(now_ns - order.submitted_ns)}"
     )
+    return Text(text, "bold red" if unknown else "", no_wrap=True, overflow="ellipsis")
 
 
 def decision_line(event: Event) -> Text | None:

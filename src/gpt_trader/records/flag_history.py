@@ -17,16 +17,17 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.records.reader import read_run
 
-__all__ = ["flag_history"]
+__all__ = ["flag_history", "sentence_of"]
 
 
 def flag_history(store: Path) -> tuple[tuple[int, str], ...]:
     """(time, sentence) of every start and every change, oldest first. Raises StoreError."""
-    told = ((recorded.event.at_ns, _sentence(recorded.event)) for recorded in read_run(store))
+    told = ((recorded.event.at_ns, sentence_of(recorded.event)) for recorded in read_run(store))
     return tuple((at_ns, sentence) for at_ns, sentence in told if sentence)
 
 
-def _sentence(event: Event) -> str:
+def sentence_of(event: Event) -> str:
+    """What an event says of engine, flags or limits; empty where it says nothing."""
     match event:
         case BootStarted():
             return f"boot {event.boot}"

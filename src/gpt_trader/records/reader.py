@@ -170,7 +170,7 @@ def _unfolded(blocks: Iterable[tuple[Any, ...]], after: int) -> Iterator[StoredR
             yield first + place, boot, version, lines[place], digests[place], digests[place + 1]
 
 
-def read_run(path: Path, after: int = 0) -> Iterator[Recorded]:
+def read_run(path: Path, after: int = 0) -> Generator[Recorded]:
     """Stored events after sequence `after`, verified as they are read, streaming. Raises StoreError at the first break.
 
     Sees what was committed when the first row is read. The high-water mark is not looked at: see `verify`.

@@ -19,7 +19,16 @@ from gpt_trader.report.round_trips import LIQUIDATION, RoundTrip
 from gpt_trader.report.run_story import FillLine, PnlSplit, RefusalLine, RunStory
 from gpt_trader.report.summary import meaning_of
 
-__all__ = ["MARKS_MAX", "Chart", "compared_charts", "run_charts", "thinned"]
+__all__ = [
+    "MARKS_MAX",
+    "Chart",
+    "compared_charts",
+    "fill_marks",
+    "refusal_marks",
+    "run_charts",
+    "thinned",
+    "trip_lines",
+]
 
 POINTS_MAX: Final = 4000
 """Points of one line; each keeps the lowest and the highest of its stretch."""
@@ -213,9 +222,9 @@ def _price_chart(curve: SymbolCurve, times: Times, story: RunStory) -> Chart:
     data = [
         *_range(curve, times),
         _line("price", times, curve.last, "$price", digits=8),
-        *_trips([trip for trip in story.trips if trip.symbol == curve.symbol]),
-        *_fill_marks(fills),
-        *_refusal_marks(refusals, curve, times),
+        *trip_lines([trip for trip in story.trips if trip.symbol == curve.symbol]),
+        *fill_marks(fills),
+        *refusal_marks(refusals, times, curve.last),
     ]
     hidden = "Refusals are many: click their name to see them. " if len(refusals) > REFUSALS_SHOWN else ""
     return _chart(
@@ -240,7 +249,7 @@ def _range(curve: SymbolCurve, times: Times) -> list[dict[str, Any]]:
     ]
 
 
-def _trips(trips: Sequence[RoundTrip]) -> list[dict[str, Any]]:
+def trip_lines(trips: Sequence[RoundTrip]) -> list[dict[str, Any]]:
     """A thin line from entry to exit, by its result."""
     found = []
     for name, colour, wanted in (("won", "$up", True), ("lost", "$down", False)):
@@ -266,7 +275,8 @@ def _trips(trips: Sequence[RoundTrip]) -> list[dict[str, Any]]:
     return found
 
 
-def _fill_marks(fills: Sequence[FillLine]) -> list[dict[str, Any]]:
+def fill_marks(fills: Sequence[FillLine]) -> list[dict[str, Any]]:
+    """Entries, exits and liquidations, each where it was traded."""
     kinds: dict[str, list[tuple[FillLine, Decimal]]] = {"entries long": [], "entries short": [], "exits": []}
     liquidations: list[tuple[FillLine, Decimal]] = []
     for fill in fills:
@@ -323,13 +333,13 @@ def _held(quantity: Decimal) -> str:
     return f"{quantity:+f}" if quantity else "flat"
 
 
-def _refusal_marks(refusals: Sequence[RefusalLine], curve: SymbolCurve, times: Times) -> list[dict[str, Any]]:
+def refusal_marks(refusals: Sequence[RefusalLine], times: Times, last: Floats) -> list[dict[str, Any]]:
     """At the last price that was known, since nothing was traded."""
     if not refusals or not len(times):
         return []
     shown = refusals[:MARKS_MAX]
     at = np.searchsorted(times, np.array([line.at_ns for line in shown], np.int64), side="right") - 1
-    prices = curve.last[np.maximum(at, 0)]
+    prices = last[np.maximum(at, 0)]
     more = f" of {len(refusals):,}" if len(refusals) > len(shown) else ""
     return [
         {

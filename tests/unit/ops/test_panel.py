@@ -31,6 +31,7 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.values import Mode, Purpose, Side
 from gpt_trader.ops.panel import TRIPPED, LivePanel, decision_line, guard_rows
+from gpt_trader.ops.picture import guard_lines
 from gpt_trader.risk.guard_rules import Action, Reading, WayBack
 
 
@@ -208,21 +209,21 @@ def a_reading(guard: str, value: str, threshold: str = "1000", *, action: Action
 
 def test_tripped_guards_come_first() -> None:
     """What is wrong must not be the row that did not fit."""
-    rows = guard_rows([a_reading("calm", "1"), a_reading("wild", "2000")], [("wild", "", "reduce only")])
+    rows = guard_rows(guard_lines([a_reading("calm", "1"), a_reading("wild", "2000")], [("wild", "", "reduce only")]))
 
     assert [(row[0].plain, row[3].plain) for row in rows] == [("wild", TRIPPED), ("calm", "ok")]
 
 
 def test_a_tripped_guard_without_a_reading_is_still_shown() -> None:
     """It stays tripped until it is cleared, measured or not."""
-    rows = guard_rows([], [("staleness", "BTC-PERP", "pause")])
+    rows = guard_rows(guard_lines([], [("staleness", "BTC-PERP", "pause")]))
 
     assert [tuple(cell.plain for cell in row) for row in rows] == [("staleness BTC-PERP", "", "", TRIPPED)]
 
 
 def test_telemetry_has_no_limit_to_be_within() -> None:
     """Neither a threshold of zero nor an `ok`."""
-    (row,) = guard_rows([a_reading("pnl", "-5", "0", action=Action.RECORD)], [])
+    (row,) = guard_rows(guard_lines([a_reading("pnl", "-5", "0", action=Action.RECORD)], []))
 
     assert tuple(cell.plain for cell in row) == ("pnl", "-5.00", "", "")
 

@@ -1,4 +1,4 @@
-"""Did a run keep its promises? Reads a stored log again, and gives each invariant its verdict."""
+"""Did a run keep its promises? Reads a log again, or as it grows, and gives each invariant its verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpt_trader.core.journal import Recorded
 from gpt_trader.core.values import Value
 from gpt_trader.records.reader import verify
 
-__all__ = ["Verdict", "review", "unseen"]
+__all__ = ["Review", "Verdict", "review", "unseen"]
 
 HOLDS: Final = "holds"
 BROKEN: Final = "broken"
@@ -40,25 +40,39 @@ def unseen() -> tuple[Verdict, ...]:
     return tuple(_verdict(invariant, "", ()) for invariant in INVARIANTS)
 
 
-def review(store: Path) -> tuple[Verdict, ...]:
-    """Every promise beside the log of one run. Raises StoreError when there is no store."""
-    log = LogWatch()
-    found: dict[int, list[str]] = {}
+class Review:
+    """Fed with the events of a log, in order."""
 
-    def take(recorded: Recorded) -> None:
+    def __init__(self) -> None:
+        self._log = LogWatch()
+        self._found: dict[int, list[str]] = {}
+
+    def take(self, recorded: Recorded) -> None:
+        """Look at the next event."""
         event = recorded.event
         if isinstance(event, InvariantBroken):
             told = f"sequence {recorded.sequence}, by the running bot: {event.symbol} {event.detail}"
-            found.setdefault(event.number, []).append(told)
-        log.take(event)
-        for broken in log.broken:
-            detail = f"sequence {recorded.sequence}: {broken.symbol} {broken.detail}"
-            found.setdefault(broken.number, []).append(detail)
-        log.broken.clear()
+            self.note(event.number, told)
+        self._log.take(event)
+        for broken in self._log.broken:
+            self.note(broken.number, f"sequence {recorded.sequence}: {broken.symbol} {broken.detail}")
+        self._log.broken.clear()
 
-    for each in verify(store, take).breaks:
-        found.setdefault(CHAIN, []).append(str(each))
-    return tuple(_judged(invariant, found.get(invariant.number, [])) for invariant in INVARIANTS)
+    def note(self, number: int, detail: str) -> None:
+        """Something else has found an invariant broken."""
+        self._found.setdefault(number, []).append(detail)
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Of everything that was taken so far."""
+        return tuple(_judged(invariant, self._found.get(invariant.number, [])) for invariant in INVARIANTS)
+
+
+def review(store: Path) -> tuple[Verdict, ...]:
+    """Every promise beside the log of one run. Raises StoreError when there is no store."""
+    looked = Review()
+    for each in verify(store, looked.take).breaks:
+        looked.note(CHAIN, str(each))
+    return looked.verdicts()
 
 
 def _judged(invariant: Invariant, breaks: list[str]) -> Verdict:
