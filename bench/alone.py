@@ -21,6 +21,8 @@ BUDGET_SECONDS = 420.0
 MEMORY_MIB_MAX = 400
 COMPILE_SECONDS_MAX = 45.0
 START_SECONDS_MAX = 1.5
+ADDED_MS_MAX = 0.5
+BACKLOG_MS_MAX = 50.0
 
 
 def ours(script: str, *words: object, environment: dict[str, str] | None = None) -> dict[str, Any]:
@@ -140,6 +142,60 @@ def rooms(quick: bool) -> list[Line]:
     ] + [{"what": "us an order, all", "ours": run["order_us"], "unit": "us", "runs": [run]}]
 
 
+def wire(quick: bool) -> list[Line]:
+    """What do we add between a market frame and an order on Coinbase's wire, beside the bare SDK over the same TLS?"""
+    count = 100 if quick else 1000
+    sent, seen = ours("wire.py", "orders", count), ours("wire.py", "ticks", 50 if quick else 400)
+    added = sent["added_ms_p50"]
+    return [
+        {
+            "what": "ms that place_order adds to the SDK's create_order, p50, durable write taken off",
+            "ours": added,
+            "unit": "ms",
+            "goal": f"< {ADDED_MS_MAX:g} ms",
+            "met": added < ADDED_MS_MAX,
+            "note": f"{count} of each in turn, on two accounts of one venue in a process of its own",
+            "runs": [sent],
+        },
+        *_milliseconds("place_order, durable write taken off", sent["place_order_without_write_ms"]),
+        *_milliseconds("create_order of the bare SDK", sent["sdk_create_order_ms"]),
+        *_milliseconds("durable write", sent["durable_write_ms"]),
+        *_milliseconds(
+            "frame of level 2 to bytes of an order, durable write included", seen["frame_to_bytes_ms"], seen
+        ),
+        *_milliseconds("the same, durable write taken off", seen["frame_to_bytes_without_write_ms"]),
+    ]
+
+
+def _milliseconds(what: str, spans: dict[str, float], run: dict[str, Any] | None = None) -> list[Line]:
+    line: Line = {"what": f"ms, p50: {what}", "ours": spans["p50"], "unit": "ms", "note": f"p99 {spans['p99']:g} ms"}
+    return [line | ({} if run is None else {"runs": [run]})]
+
+
+def wire_stream(quick: bool) -> list[Line]:
+    """Does a market of 2,000 messages a second leave a backlog, and does memory grow with it?"""
+    run = ours("wire.py", "stream", 10 if quick else 600)
+    first, last = run["rss_mib_first_last"]
+    lag, kept = run["backlog_at_end_ms"]["p99"], run["messages"] >= 0.99 * 2000 * run["seconds"]
+    return [
+        {
+            "what": f"ms behind at the end of {run['seconds']} s, p99",
+            "ours": lag,
+            "unit": "ms",
+            "goal": f"<= {BACKLOG_MS_MAX:g} ms",
+            "met": lag <= BACKLOG_MS_MAX and kept and not run["reconnects"],
+            "note": f"{run['messages']:,} messages, {run['cpu_share']:.0%} of one processor",
+            "runs": [run],
+        },
+        {
+            "what": "MiB, end against the first ten seconds",
+            "ratio": last / first,
+            "goal": "<= 1.05x",
+            "met": last <= 1.05 * first,
+        },
+    ]
+
+
 PROBES: dict[str, Probe] = {
     "flat_orders": flat_orders,
     "flat_symbols": flat_symbols,
@@ -147,4 +203,6 @@ PROBES: dict[str, Probe] = {
     "memory": memory,
     "compiling": compiling,
     "rooms": rooms,
+    "wire": wire,
+    "wire_stream": wire_stream,
 }

@@ -152,6 +152,19 @@ def milliseconds(spans_ns: list[int]) -> dict[str, float]:
     }
 
 
+def time_commits(built: BuiltBot, spent: list[int]) -> None:
+    """Add up in `spent` how long the durable writes take, in nanoseconds."""
+    bus = built.bot.bus
+    commit = bus.commit
+
+    async def timed() -> None:
+        began = time.perf_counter_ns()
+        await commit()
+        spent[0] += time.perf_counter_ns() - began
+
+    bus.commit = timed  # type: ignore[method-assign]
+
+
 async def orders(count: int, folder: Path, endpoints: Endpoints, other_key: str) -> dict[str, Any]:
     """In turn, so that both meet the same machine; on two accounts. The durable write is timed and taken off."""
     key = key_of(CredentialsConfig(), other_key)
@@ -160,15 +173,8 @@ async def orders(count: int, folder: Path, endpoints: Endpoints, other_key: str)
     client.session.verify = endpoints.ca_file
     ours, theirs, writes, without = [], [], [], []
     async with bot(endpoints, folder) as (built, adapter, _):
-        bus = built.bot.bus
-        commit, spent = bus.commit, [0]
-
-        async def timed() -> None:
-            began = time.perf_counter_ns()
-            await commit()
-            spent[0] += time.perf_counter_ns() - began
-
-        bus.commit = timed  # type: ignore[method-assign]
+        spent = [0]
+        time_commits(built, spent)
         product_id = adapter.products()[SYMBOL].venue_symbol
         for number in range(count):
             price = far_below(adapter)
@@ -205,6 +211,8 @@ async def orders(count: int, folder: Path, endpoints: Endpoints, other_key: str)
 async def ticks(count: int, folder: Path, endpoints: Endpoints, _: str) -> dict[str, Any]:
     """The frame's text comes out of the socket; the order's request goes into one."""
     spans: list[int] = []
+    without: list[int] = []
+    spent = [0]
     sent = asyncio.Event()
     began = [0]
     loop = asyncio.get_running_loop()
@@ -213,11 +221,13 @@ async def ticks(count: int, folder: Path, endpoints: Endpoints, _: str) -> dict[
     def watched(self: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         if request.method == "POST" and str(request.url).endswith("/orders") and began[0]:
             spans.append(time.perf_counter_ns() - began[0])
+            without.append(spans[-1] - spent[0])
             began[0] = 0
             loop.call_soon_threadsafe(sent.set)
         return original(self, request, **options)
 
     async with bot(endpoints, folder) as (built, adapter, _store):
+        time_commits(built, spent)
         socket = adapter._feed._socket
         assert socket is not None
         hear, on_frame, wanted = socket._hear, socket._on_frame, asyncio.Event()
@@ -235,6 +245,7 @@ async def ticks(count: int, folder: Path, endpoints: Endpoints, _: str) -> dict[
                     began[0] = 0
                 return
             wanted.clear()
+            spent[0] = 0
             placing.append(loop.create_task(built.bot.engine.place_order(a_request(len(spans), far_below(adapter)))))
 
         placing: list[asyncio.Task[Any]] = []
@@ -252,7 +263,11 @@ async def ticks(count: int, folder: Path, endpoints: Endpoints, _: str) -> dict[
         finally:
             requests.Session.send = original  # type: ignore[method-assign]
             socket._hear, socket._on_frame = hear, on_frame  # type: ignore[method-assign]
-    return {"frame_to_bytes_ms": milliseconds(spans)}
+    return {
+        "frame_to_bytes_ms": milliseconds(spans),
+        "frame_to_bytes_without_write_ms": milliseconds(without),
+        "requests": len(spans),
+    }
 
 
 def rss_mib() -> float:

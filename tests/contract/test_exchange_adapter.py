@@ -367,18 +367,6 @@ def test_a_preview_is_the_venues_or_refused(place: Place) -> None:
     place.run(scenario)
 
 
-def test_an_edit_is_done_or_refused(place: Place) -> None:
-    """What is not there is refused by name."""
-
-    async def scenario(place: Place) -> None:
-        prepared, placed = await place.send()
-        if not place.adapter.capabilities.edit:
-            with pytest.raises(InvalidOrderError, match="cancel and send a new one"):
-                await place.adapter.edit(prepared, placed.venue_order_id)
-
-    place.run(scenario)
-
-
 def test_bars_close_in_order_on_the_grid(place: Place) -> None:
     """By the clock, one after the other, none twice."""
 

@@ -83,10 +83,23 @@ def cancel(order: str, *, reason: str, **options: Any) -> int:
 
 @orders.command()
 @click.argument("order")
+@click.option("--limit", metavar="PRICE", help="The new price [default: as it is].")
+@click.option("--quantity", metavar="QUANTITY", help="Of the whole order, with what it has filled [default: as it is].")
+@click.option("--preview", is_flag=True, help="Show what would leave, and the venue's forecast. Nothing is sent.")
+@click.option("--reason", metavar="TEXT", default="", help="Why; it stands in the log. Needed but for a preview.")
+@click.option("--live", is_flag=True, help="Let a real order leave; the second switch beside venue.live_trading.")
 @place_options
-def edit(order: str, **options: Any) -> int:
-    """Change an order, where the venue can: none that is built does, so cancel it and place another."""
-    return _do("edit", {"order": order}, reason="edit", live=False, **options)
+def edit(order: str, *, preview: bool, reason: str, live: bool, **options: Any) -> int:
+    """Change price or size of a resting limit order given by hand, by the beginning of its id.
+
+    A changed order is another order: the old one is taken back, and what is left of the new quantity is placed under a
+    new id once that is proven. What a rule would refuse leaves the old one as it is. Exit codes as of `orders place`.
+    """
+    if not (preview or reason):
+        raise click.UsageError("Missing option '--reason': it stands in the log.")
+    changes = {name: value for name in ("limit", "quantity") if (value := options.pop(name))}
+    command = "preview_edit" if preview else "edit"
+    return _do(command, {"order": order, **changes}, reason=reason or "preview", live=live, **options)
 
 
 def _order(side: str, quantity: str, symbol: str, options: dict[str, Any]) -> dict[str, str]:

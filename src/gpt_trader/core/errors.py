@@ -129,6 +129,7 @@ class Refusal(StrEnum):
     NOT_ALLOWED_BY_MODE = "not_allowed_by_mode", "The current mode lets no such order leave."
     STORE_FAILED = "store_failed", "The event store cannot be written; nothing may be sent."
     LEASE_TOO_SHORT = "lease_too_short", "The lease on the account may end before the venue has answered, or is lost."
+    NOT_TAKEN_BACK = "not_taken_back", "The order to be replaced is not proven to be gone; nothing new was sent."
     INTENT_EXPIRED = "intent_expired", "The intent's validity passed before the order could be sent."
 
 

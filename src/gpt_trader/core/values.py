@@ -339,6 +339,14 @@ class Snapshot(Value, frozen=True, kw_only=True):
     """Loss from the highest equity of the run, as a share of it."""
 
 
+class Replaced(Value, frozen=True, kw_only=True):
+    """A resting order in whose place another is wanted."""
+
+    client_order_id: str
+    filled: Decimal
+    """When the wish was said; what it trades beyond that while it is taken back is taken off the new one."""
+
+
 class OrderRequest(Value, frozen=True, kw_only=True):
     """What a strategy or operator wants done in the market."""
 
@@ -378,6 +386,8 @@ class OrderRequest(Value, frozen=True, kw_only=True):
     """Largest single order of a slicing tactic; None leaves it to the tactic."""
     exchange: str = ""
     """Where the signal wants it done, by the adapter's name; empty where it does not say."""
+    replaces: Replaced | None = None
+    """Taken back, proven, before this one leaves; judged as if it were gone."""
     reason: str = ""
 
     @property

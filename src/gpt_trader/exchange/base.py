@@ -57,7 +57,6 @@ class Capabilities(Value, frozen=True, kw_only=True):
     post_only: bool
     reduce_only: bool
     preview: bool
-    edit: bool
     idempotent_create: bool
     """Sending the same client_order_id again returns the order that exists."""
     lookup_by_client_id: bool
@@ -296,8 +295,6 @@ class ExchangeAdapter(Protocol):
         """Ask for a cancel. Returning is not proof: the account stream says what became of it.
         Raises OrderNotFoundError, or InvalidOrderError when the order is already at its end."""
         ...
-
-    async def edit(self, prepared: PreparedOrder, venue_order_id: str) -> OrderUpdate: ...
 
     async def order(self, client_order_id: str, venue_order_id: str) -> OrderUpdate:
         """Raises OrderNotFoundError."""

@@ -79,7 +79,6 @@ CAPABILITIES: Final = Capabilities(
     post_only=True,
     reduce_only=True,
     preview=False,
-    edit=False,
     idempotent_create=True,
     lookup_by_client_id=True,
     venue_stops=True,
@@ -264,11 +263,6 @@ class PaperExchange:
         news = await answer
         if news.state is not OrderState.CANCELLED:
             raise InvalidOrderError(f"{client_order_id}: too late, the order is {news.state}", "not_open")
-
-    async def edit(self, prepared: PreparedOrder, venue_order_id: str) -> OrderUpdate:  # noqa: ARG002
-        raise InvalidOrderError(
-            f"{self.name}: the venue cannot edit orders; cancel and send a new one", "not_supported"
-        )
 
     async def order(self, client_order_id: str, venue_order_id: str) -> OrderUpdate:
         news = self._venue.order(self._known(client_order_id, venue_order_id))

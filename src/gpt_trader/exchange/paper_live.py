@@ -240,9 +240,6 @@ class LivePaperExchange:
     async def cancel(self, client_order_id: str, venue_order_id: str, symbol: str) -> None:
         await self._venue.cancel(client_order_id, venue_order_id, symbol)
 
-    async def edit(self, prepared: PreparedOrder, venue_order_id: str) -> OrderUpdate:
-        return await self._venue.edit(prepared, venue_order_id)
-
     async def order(self, client_order_id: str, venue_order_id: str) -> OrderUpdate:
         return await self._venue.order(client_order_id, venue_order_id)
 

@@ -45,7 +45,7 @@ class IntentRegister:
         if order.intent_id in self._decided:
             raise Refused(Stage.SIGNAL, Refusal.DUPLICATE_INTENT, intent_id=order.intent_id)
         holder = self._deciding.get(slot) or self._orders.slot_busy(order.strategy, order.symbol, order.purpose)
-        if holder:
+        if holder and (order.replaces is None or holder != order.replaces.client_order_id):
             raise Refused(Stage.SIGNAL, Refusal.SLOT_BUSY, held_by=holder)
         self._deciding[slot] = order.intent_id
         self.remember(order.intent_id)

@@ -21,6 +21,7 @@ from gpt_trader.core.values import (
     MarketSnapshot,
     Mode,
     OrderRequest,
+    Replaced,
     Snapshot,
 )
 from gpt_trader.exchange.base import ExchangeAdapter
@@ -77,7 +78,7 @@ class StateCollector:
                 taken_ns=self._clock.now_ns(),
                 product=product,
                 account=self._adapter.account(),
-                exposure=self.exposure(order.symbol, mark),
+                exposure=self.exposure(order.symbol, mark, order.replaces),
                 others=self._others(order.symbol),
                 market=market,
                 mode=self._mode(),
@@ -87,9 +88,10 @@ class StateCollector:
             ),
         )
 
-    def exposure(self, symbol: str, mark: Decimal) -> Exposure:
-        """Position and everything that may still fill."""
-        entry_buy, entry_sell, closing_buy, closing_sell = self._orders.open_quantities(symbol)
+    def exposure(self, symbol: str, mark: Decimal, replaced: Replaced | None = None) -> Exposure:
+        """Position and everything that may still fill, but for an order that is taken back first."""
+        but = "" if replaced is None else replaced.client_order_id
+        entry_buy, entry_sell, closing_buy, closing_sell = self._orders.open_quantities(symbol, but)
         return Exposure(
             symbol=symbol,
             position=self._ledger.position(symbol).quantity,

@@ -15,7 +15,16 @@ from gpt_trader.bot.builder import BuiltBot
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.ids import intent_id
-from gpt_trader.core.values import ZERO, OrderRequest, OrderTicket, OrderType, Side, TimeInForce
+from gpt_trader.core.values import (
+    ZERO,
+    OrderRequest,
+    OrderState,
+    OrderTicket,
+    OrderType,
+    Replaced,
+    Side,
+    TimeInForce,
+)
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.ops.account_answers import (
     Answer,
@@ -27,15 +36,18 @@ from gpt_trader.ops.account_answers import (
     product_answer,
     report_answer,
 )
+from gpt_trader.placement.order_manager import ManagedOrder
 from gpt_trader.placement.reconcilers import EventBasedReconciler
+from gpt_trader.placement.simple_limit import AS_ASKED
 
-__all__ = ["WHO", "AccountDesk", "cannot_edit", "manual_order", "preview_order"]
+__all__ = ["WHO", "AccountDesk", "edited_order", "manual_order", "preview_order"]
 
 T = TypeVar("T", bound=StrEnum)
 WHO: Final = "operator"
 """Strategy of an order that a person gave."""
 CANCEL_SECONDS: Final = 5.0
 """How long a cancel is waited for; what it became afterwards is told by the list."""
+EDITABLE: Final = frozenset({OrderState.ACTIVE, OrderState.PARTIALLY_FILLED})
 DEFAULTS: Final = {OrderType.MARKET: TimeInForce.IOC, OrderType.LIMIT: TimeInForce.GTC}
 
 
@@ -95,38 +107,63 @@ class AccountDesk:
 
     async def cancel(self, arguments: Mapping[str, str], reason: str) -> Answer:
         """One order by the beginning of its id. Raises ConfigError where none or several are meant."""
+        order = self._living(arguments)
+        await self._bot.submitter.cancel(order, f"{WHO}: {reason}")
+        await EventBasedReconciler(self._bot.orders).until_settled(order, CANCEL_SECONDS)
+        return {"order": order.client_order_id, "state": order.state.value, "filled": str(order.filled)}
+
+    async def edit(self, arguments: Mapping[str, str], reason: str) -> Answer:
+        """Another order in the place of a resting one. Raises ConfigError for what cannot be changed so; what a rule
+        refuses is an answer, and the old order then stands as it was unless the answer says otherwise."""
+        old = self._living(arguments)
+        report = await self._bot.engine.place_order(self._edited(old, arguments, reason))
+        replaced = {"order": old.client_order_id, "state": old.state.value, "filled": str(old.filled)}
+        return {"replaced": replaced, **report_answer(report)}
+
+    async def preview_edit(self, arguments: Mapping[str, str]) -> Answer:
+        """What would be taken back, the body that would leave, and the venue's forecast. Raises ConfigError, Refused,
+        ExchangeError."""
+        old = self._living(arguments)
+        order = self._edited(old, arguments, "preview")
+        replaced = order_answer(old, self._bot.clock.now_ns())
+        return {"replaced": replaced, **await forecast(self._bot.adapter, order)}
+
+    def _edited(self, old: ManagedOrder, arguments: Mapping[str, str], reason: str) -> OrderRequest:
+        now_ns = self._bot.clock.now_ns()
+        self._count += 1
+        return edited_order(
+            old,
+            arguments,
+            key=f"{now_ns}-{self._count}",
+            now_ns=now_ns,
+            valid_seconds=self._bot.settings.intent_valid_seconds,
+            reason=reason,
+        )
+
+    def _living(self, arguments: Mapping[str, str]) -> ManagedOrder:
         wanted = arguments.get("order", "")
         found = [order for order in self._bot.orders.living() if wanted and order.client_order_id.startswith(wanted)]
         if len(found) != 1:
             living = ", ".join(order.client_order_id for order in self._bot.orders.living())
             what = "no living order of this run" if not found else f"the beginning of {len(found)} orders"
             raise ConfigError(f"order {wanted!r}: {what}; {f'there are {living}' if living else 'none is alive'}")
-        order = found[0]
-        await self._bot.submitter.cancel(order, f"{WHO}: {reason}")
-        await EventBasedReconciler(self._bot.orders).until_settled(order, CANCEL_SECONDS)
-        return {"order": order.client_order_id, "state": order.state.value, "filled": str(order.filled)}
-
-    async def edit(self, arguments: Mapping[str, str]) -> Answer:
-        """Raises ConfigError."""
-        raise cannot_edit(self._bot.adapter, arguments)
+        return found[0]
 
 
 async def preview_order(adapter: ExchangeAdapter, arguments: Mapping[str, str], now_ns: int) -> Answer:
     """The body that would leave, and the venue's own forecast. Raises ConfigError, Refused, ExchangeError."""
-    order = manual_order(arguments, key=str(now_ns), now_ns=now_ns, valid_seconds=1.0, reason="preview")
+    return await forecast(
+        adapter, manual_order(arguments, key=str(now_ns), now_ns=now_ns, valid_seconds=1.0, reason="preview")
+    )
+
+
+async def forecast(adapter: ExchangeAdapter, order: OrderRequest) -> Answer:
+    """Raises Refused, ExchangeError."""
     prepared = adapter.prepare(_ticket(order))
     answer: Answer = {"body": prepared.body.decode(), "digest": prepared.digest}
     if not adapter.capabilities.preview:
         return {**answer, "preview": f"{adapter.name} has no preview"}
     return {**answer, **preview_answer(await adapter.preview(prepared))}
-
-
-def cannot_edit(adapter: ExchangeAdapter, arguments: Mapping[str, str]) -> ConfigError:
-    """No venue that is built can do it."""
-    wanted = arguments.get("order", "")
-    return ConfigError(
-        f"order {wanted!r}: {adapter.name} cannot edit orders. Fix: orders cancel {wanted}, then orders place"
-    )
 
 
 def manual_order(
@@ -159,6 +196,59 @@ def manual_order(
     )
 
 
+def edited_order(
+    old: ManagedOrder, arguments: Mapping[str, str], *, key: str, now_ns: int, valid_seconds: float, reason: str
+) -> OrderRequest:
+    """What is to stand in the place of a resting order: another price, another whole quantity, or both. Raises
+    ConfigError naming what cannot be changed so."""
+    submitted, name = old.submitted, old.client_order_id
+    _check_editable(old)
+    limit = _number(arguments, "limit") or submitted.limit_price
+    whole = _number(arguments, "quantity") or submitted.quantity
+    if (limit, whole) == (submitted.limit_price, submitted.quantity):
+        raise ConfigError(f"order {name}: nothing to change. Fix: --limit or --quantity other than they are")
+    if whole <= old.filled:
+        raise ConfigError(
+            f"quantity = {whole}: order {name} has filled {old.filled} already; the quantity is that of the whole "
+            f"order. Fix: more than that, or orders cancel {name}"
+        )
+    return OrderRequest(
+        intent_id=intent_id(WHO, submitted.symbol, key, submitted.side.value.lower()),
+        strategy=WHO,
+        symbol=submitted.symbol,
+        side=submitted.side,
+        quantity=whole - old.filled,
+        order_type=OrderType.LIMIT,
+        time_in_force=submitted.time_in_force,
+        limit_price=limit,
+        expire_ns=submitted.expire_ns,
+        post_only=submitted.post_only,
+        reduce_only=submitted.reduce_only,
+        created_ns=now_ns,
+        valid_until_ns=now_ns + round(valid_seconds * NS),
+        replaces=Replaced(client_order_id=name, filled=old.filled),
+        reason=reason,
+    )
+
+
+def _check_editable(old: ManagedOrder) -> None:
+    """Whoever else owns an order decides its price himself. Raises ConfigError."""
+    submitted, name = old.submitted, old.client_order_id
+    why = ""
+    if submitted.strategy != WHO:
+        why = f"it is {submitted.strategy}'s, which decides its price itself"
+    elif submitted.tactic != AS_ASKED:
+        why = f"the tactic {submitted.tactic} works it, and decides its price itself"
+    elif submitted.order_type is not OrderType.LIMIT:
+        why = f"it is a {submitted.order_type.value} order; only resting limit orders can be changed"
+    elif old.state not in EDITABLE:
+        why = f"it is {old.state.value}: what became of it is not known yet"
+    elif old.cancel_requested:
+        why = f"its cancel was asked for ({old.cancel_requested})"
+    if why:
+        raise ConfigError(f"order {name}: {why}. Fix: orders cancel {name}, then orders place")
+
+
 def _ticket(order: OrderRequest) -> OrderTicket:
     return OrderTicket(
         client_order_id="gt-preview",
@@ -169,6 +259,7 @@ def _ticket(order: OrderRequest) -> OrderTicket:
         order_type=order.order_type,
         time_in_force=order.time_in_force,
         limit_price=order.limit_price,
+        expire_ns=order.expire_ns,
         post_only=order.post_only,
         reduce_only=order.reduce_only,
         purpose=order.purpose,

@@ -31,7 +31,7 @@ from gpt_trader.ops.account_answers import (
     product_answer,
     venue_order_answer,
 )
-from gpt_trader.ops.account_desk import WHO, AccountDesk, cannot_edit, preview_order
+from gpt_trader.ops.account_desk import WHO, AccountDesk, preview_order
 from gpt_trader.ops.live import check_switches, held_account, live_run, sends_real_orders
 from gpt_trader.records.opening import open_store
 from gpt_trader.strategies.base import Strategy
@@ -39,7 +39,7 @@ from gpt_trader.strategies.base import Strategy
 __all__ = ["act", "check_credentials", "look"]
 
 REAL: Final = frozenset({VenueKind.COINBASE, VenueKind.CCXT})
-SENDS: Final = frozenset({"place"})
+SENDS: Final = frozenset({"place", "edit"})
 """Commands that may let a new order leave; a cancel may always."""
 Prove = Callable[[ExchangeAdapter], Awaitable[PreflightPassed]]
 
@@ -69,7 +69,8 @@ async def act(
     live: bool,
     prove: Prove,
 ) -> Answer:
-    """Place or cancel as a boot of the run; preview and edit beside it. A refusal is an answer.
+    """Place, edit or cancel as a boot of the run, also preview an edit, whose order only the log knows; preview a new
+    order beside it. A refusal is an answer.
 
     Raises GptTraderError.
     """
@@ -83,8 +84,6 @@ async def act(
     try:
         adapter = exchanges.adapter(used)
         await adapter.connect()
-        if command == "edit":
-            raise cannot_edit(adapter, arguments)
         if command == "preview":
             return await preview_order(adapter, arguments, clock.now_ns())
         check_buildable(used, adapter)
@@ -108,8 +107,7 @@ async def act(
                 Steering(built, loaded, lambda: loaded).recall(recorded.event for recorded in store.read())
             await built.bot.start(proof)
             try:
-                desk = AccountDesk(built)
-                return await (desk.place(arguments, reason) if sends else desk.cancel(arguments, reason))
+                return await _DEEDS[command](AccountDesk(built), arguments, reason)
             finally:
                 await built.bot.stop(f"{WHO}: {command} is done")
     finally:
@@ -188,6 +186,12 @@ async def _fees(adapter: ExchangeAdapter, config: BotConfig, _: Clock) -> Answer
     return {"fees": [fee_answer(listed[symbol]) for symbol in config.symbols if symbol in listed]}
 
 
+_DEEDS: Final[Mapping[str, Callable[[AccountDesk, Mapping[str, str], str], Awaitable[Answer]]]] = {
+    "place": lambda desk, arguments, reason: desk.place(arguments, reason),
+    "edit": lambda desk, arguments, reason: desk.edit(arguments, reason),
+    "cancel": lambda desk, arguments, reason: desk.cancel(arguments, reason),
+    "preview_edit": lambda desk, arguments, _: desk.preview_edit(arguments),
+}
 _ANSWERS: Final = {
     "account": _account,
     "positions": _positions,

@@ -80,7 +80,8 @@ class ControlDesk:
             "place": lambda command: self._account.place(command.arguments, command.reason),
             "preview": lambda command: self._account.preview(command.arguments),
             "cancel": lambda command: self._account.cancel(command.arguments, command.reason),
-            "edit": lambda command: self._account.edit(command.arguments),
+            "edit": lambda command: self._account.edit(command.arguments, command.reason),
+            "preview_edit": lambda command: self._account.preview_edit(command.arguments),
         }
 
     def is_question(self, name: str) -> bool:

@@ -160,13 +160,15 @@ class OrderManager:
         planned = self._planned.symbols() if self._planned is not None else ()
         return tuple(dict.fromkeys((*living, *planned))) if planned else living
 
-    def open_quantities(self, symbol: str) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-        """What living and planned orders may still fill: entry buys, entry sells, closing buys, closing sells.
-        Base units."""
+    def open_quantities(self, symbol: str, but: str = "") -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """What living orders other than `but` and planned ones may still fill: entry buys, entry sells, closing buys,
+        closing sells. Base units."""
         entry_buy = entry_sell = closing_buy = closing_sell = ZERO
         orders = self._living.get(symbol)
         if orders:
-            for order in orders.values():
+            for name, order in orders.items():
+                if name == but:
+                    continue
                 quantity = order.may_still_fill
                 if order.submitted.side is Side.BUY:
                     if order.submitted.reduce_only:

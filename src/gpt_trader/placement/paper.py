@@ -26,7 +26,9 @@ from gpt_trader.core.values import (
     OrderType,
     PaperCost,
     PlacedOrder,
+    ProductSpec,
     Purpose,
+    Replaced,
     Side,
     TimeInForce,
     Value,
@@ -152,6 +154,10 @@ class PaperDesk:
         if ticket.order_type in WAITS_FOR_TRIGGER:
             self.waits_for_trigger = True
         return self._write(ticket)
+
+    async def replace(self, replaced: Replaced, ticket: OrderTicket, product: ProductSpec) -> PaperOrder:  # noqa: ARG002
+        """What is to be replaced stands elsewhere, and the decision was taken as if it were gone."""
+        return await self.place(ticket)
 
     def _write(self, ticket: OrderTicket) -> PaperOrder:
         self._side = ticket.side

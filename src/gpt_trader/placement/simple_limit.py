@@ -1,9 +1,11 @@
-"""One patient attempt: a limit order near the touch that is cancelled when its time is over."""
+"""One patient attempt: a limit order near the touch that is cancelled when its time is over; or one exactly as asked."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Final
+
+import msgspec
 
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import Number
@@ -12,7 +14,7 @@ from gpt_trader.placement.base import placed
 from gpt_trader.placement.tickets import make_ticket, touch_price
 from gpt_trader.placement.working import Action, Moment, Place, Rests, Work, Works, rest_until
 
-__all__ = ["RestingExecutionStrategy", "SimpleLimitExecutionStrategy"]
+__all__ = ["AS_ASKED", "RestingExecutionStrategy", "SimpleLimitExecutionStrategy"]
 
 
 class SimpleLimitExecutionStrategy:
@@ -49,10 +51,14 @@ class SimpleLimitExecutionStrategy:
         return rest_until(work, work.until_ns, moment)
 
 
-class RestingExecutionStrategy:
-    """Places the order exactly as asked and leaves it at the venue: resting limits, stops, IOC and FOK with a price."""
+AS_ASKED: Final = "as_asked"
 
-    name: Final = "as_asked"
+
+class RestingExecutionStrategy:
+    """Places the order exactly as asked and leaves it at the venue: resting limits, stops, IOC and FOK with a price.
+    One that is to stand in the place of another leaves when that one is proven to be gone."""
+
+    name: Final = AS_ASKED
 
     def __init__(self, rests: Rests, run_tag: str) -> None:
         self._rests = rests
@@ -68,4 +74,8 @@ class RestingExecutionStrategy:
             time_in_force=order.time_in_force,
             limit_price=order.limit_price,
         )
-        return placed(approved, (await self._rests.place(ticket),))
+        if order.replaces is None:
+            return placed(approved, (await self._rests.place(ticket),))
+        made = await self._rests.replace(order.replaces, ticket, approved.snapshot.product)
+        left = msgspec.structs.replace(order, quantity=made.submitted.quantity)
+        return placed(msgspec.structs.replace(approved, order=left), (made,))

@@ -1,4 +1,4 @@
-"""Is it written down? The one door through which orders, cancels and edits leave the house.
+"""Is it written down? The one door through which orders and cancels leave the house.
 
 The order is durable before its first byte leaves. The body is frozen: every attempt sends the same bytes under the
 same client order id. What surely did not arrive may be tried again; what may have arrived is UNKNOWN, and sending it
@@ -105,12 +105,7 @@ class OrderSubmitter:
 
         Raises Refused (nothing was written, nothing left) or StoreError (nothing left).
         """
-        self._check_door(ticket)
-        prepared = self._adapter.prepare(ticket)
-        if self._orders.find(ticket.client_order_id) is not None:
-            raise Refused(Stage.SUBMISSION, Refusal.DUPLICATE_INTENT, client_order_id=ticket.client_order_id)
-        if self._dry_run:
-            raise Refused(Stage.SUBMISSION, Refusal.DRY_RUN, body_digest=prepared.digest)
+        prepared = self.examine(ticket)
         self._bus.publish(self._fact(prepared))
         try:
             await self._bus.commit()
@@ -124,6 +119,17 @@ class OrderSubmitter:
         order = self._orders.find(ticket.client_order_id)
         assert order is not None, "a submitted order is known until it is closed and long past"
         return order
+
+    def examine(self, ticket: OrderTicket, instead_of: str = "") -> PreparedOrder:
+        """The order in the venue's words, if it could leave now; `instead_of` is an order that would be gone by then.
+        Nothing is written, nothing leaves. Raises Refused."""
+        self._check_door(ticket, instead_of)
+        prepared = self._adapter.prepare(ticket)
+        if self._orders.find(ticket.client_order_id) is not None:
+            raise Refused(Stage.SUBMISSION, Refusal.DUPLICATE_INTENT, client_order_id=ticket.client_order_id)
+        if self._dry_run:
+            raise Refused(Stage.SUBMISSION, Refusal.DRY_RUN, body_digest=prepared.digest)
+        return prepared
 
     def _leave(self, ticket: OrderTicket) -> None:
         """Whoever waited for the answer is gone; the order is not, and from now on it is read."""
@@ -178,7 +184,7 @@ class OrderSubmitter:
         """The account is ours for longer than a request can take."""
         return self._lease_left_seconds() > self._lease_needed_seconds
 
-    def _check_door(self, ticket: OrderTicket) -> None:
+    def _check_door(self, ticket: OrderTicket, instead_of: str = "") -> None:
         if not self.may_ask:
             raise Refused(
                 Stage.SUBMISSION,
@@ -200,14 +206,14 @@ class OrderSubmitter:
                 now_ns=self._clock.now_ns(),
             )
         if ticket.reduce_only:
-            self._check_reduction(ticket)
+            self._check_reduction(ticket, instead_of or ticket.client_order_id)
         elif product := self._adapter.products().get(ticket.symbol):
             check_status(ticket, product, Stage.SUBMISSION)
 
-    def _check_reduction(self, ticket: OrderTicket) -> None:
+    def _check_reduction(self, ticket: OrderTicket, but: str) -> None:
         """The position may have shrunk or turned since the exit was decided; a venue's own flag is not relied on."""
         position = self._position(ticket.symbol)
-        closable = self._orders.closable(ticket.side, ticket.symbol, position, but=ticket.client_order_id)
+        closable = self._orders.closable(ticket.side, ticket.symbol, position, but=but)
         if ticket.quantity > closable:
             raise Refused(
                 Stage.SUBMISSION,

@@ -24,6 +24,7 @@ from gpt_trader.core.values import (
     PlacedOrder,
     ProductSpec,
     Purpose,
+    Replaced,
     Side,
     TimeInForce,
     Value,
@@ -270,6 +271,11 @@ class Rests(Protocol):
     """Whoever places one order that may rest."""
 
     async def place(self, ticket: OrderTicket) -> Attempt: ...
+
+    async def replace(self, replaced: Replaced, ticket: OrderTicket, product: ProductSpec) -> Attempt:
+        """The same in the place of another, which is taken back first; what that one traded meanwhile is taken off.
+        Raises Refused when nothing new was sent."""
+        ...
 
 
 def begun(

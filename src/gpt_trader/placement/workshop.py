@@ -64,7 +64,7 @@ def furnish_workshop(
         unknown_read_seconds=execution.unknown_read_seconds,
     )
     waiter = OrderConfirmationWaiter(stream, reconciler, clock, poll_seconds=execution.fill_poll_seconds)
-    limit = LimitOrderExecutor(submitter)
+    limit = LimitOrderExecutor(submitter, orders, waiter)
     tracker = OrderTracker(
         executor=limit,
         orders=orders,

@@ -12,11 +12,12 @@ from tests.house_under_test import House, a_config, a_house, steady_market
 from tests.steered import Configuration
 
 from gpt_trader.core.errors import ConfigError, Refused
-from gpt_trader.core.events import OperatorCommanded, OrderSubmitted
-from gpt_trader.core.values import OrderType, Side, TimeInForce
+from gpt_trader.core.events import OperatorCommanded, OrderCancelRequested, OrderSubmitted
+from gpt_trader.core.values import OrderState, OrderType, Side, TimeInForce
 from gpt_trader.ops.account_answers import Answer
-from gpt_trader.ops.account_desk import AccountDesk, manual_order
+from gpt_trader.ops.account_desk import AccountDesk, edited_order, manual_order
 from gpt_trader.ops.desk import Command, ControlDesk
+from gpt_trader.placement.order_manager import ManagedOrder
 
 RESTING = {"side": "buy", "quantity": "0.1", "symbol": "BTC-PERP", "limit": "59500"}
 
@@ -75,6 +76,121 @@ def test_a_resting_order_is_listed_and_cancelled_by_the_beginning_of_its_id(tmp_
     with_desk(tmp_path, work)
 
 
+def test_an_edited_order_is_another_one_in_its_place(tmp_path: Path) -> None:
+    """The old one is taken back first, and its cancel says by which it is replaced; what is not named stays."""
+
+    async def work(desk: ControlDesk, house: House) -> None:
+        first = (await told(desk, "place", **RESTING))["orders"][0]  # type: ignore[index]
+        answer = await told(desk, "edit", order=first[:12], limit="59400", quantity="0.2")
+        assert answer["replaced"] == {"order": first, "state": "CANCELLED", "filled": "0"}
+        assert (answer["outcome"], answer["quantity"]) == ("RESTING", "0.20")
+        (row,) = rows(desk, "orders")
+        assert (row["order"], row["limit"], row["quantity"]) == (answer["orders"][0], "59400", "0.20")  # type: ignore[index]
+        assert house.of(OrderCancelRequested)[0].reason == f"replaced by {row['order']}"
+        kinds = house.kinds()
+        assert kinds.index("OrderCancelled") < len(kinds) - 1 - kinds[::-1].index("OrderSubmitted")
+
+    with_desk(tmp_path, work)
+
+
+def test_an_edit_that_a_rule_refuses_leaves_the_order_as_it_is(tmp_path: Path) -> None:
+    """Judged before the old one is touched."""
+
+    async def work(desk: ControlDesk, house: House) -> None:
+        first = (await told(desk, "place", **RESTING))["orders"][0]  # type: ignore[index]
+        answer = await told(desk, "edit", order=first, limit="10000")
+        assert (answer["outcome"], answer["code"]) == ("REFUSED", "outside_price_band")
+        assert answer["replaced"] == {"order": first, "state": "ACTIVE", "filled": "0"}
+        assert not house.of(OrderCancelRequested)
+
+    with_desk(tmp_path, work)
+
+
+def test_an_edit_is_previewed(tmp_path: Path) -> None:
+    """What would be taken back and the body that would leave; nothing does."""
+
+    async def work(desk: ControlDesk, house: House) -> None:
+        first = (await told(desk, "place", **RESTING))["orders"][0]  # type: ignore[index]
+        answer = await told(desk, "preview_edit", order=first, limit="59400")
+        assert answer["replaced"]["limit"] == "59500"  # type: ignore[index]
+        assert "59400" in str(answer["body"])
+        assert len(house.of(OrderSubmitted)) == 1
+
+    with_desk(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("placed", "edited", "said"),
+    [
+        (RESTING, {}, "nothing to change. Fix: --limit or --quantity"),
+        (RESTING, {"limit": "59500"}, "nothing to change"),
+        (RESTING, {"quantity": "-1"}, "quantity = '-1': not a number above zero"),
+        ({**RESTING, "tactic": "simple_limit"}, {"limit": "59400"}, "the tactic simple_limit works it"),
+    ],
+)
+def test_what_cannot_be_edited_says_why(
+    tmp_path: Path, placed: dict[str, str], edited: dict[str, str], said: str
+) -> None:
+    """The order stays as it is."""
+
+    async def work(desk: ControlDesk, house: House) -> None:
+        await told(desk, "place", **placed)
+        (order,) = rows(desk, "orders")
+        with pytest.raises(ConfigError) as refused:
+            await told(desk, "edit", order=order["order"], **edited)
+        assert said in str(refused.value)
+        assert not house.of(OrderCancelRequested)
+
+    with_desk(tmp_path, work)
+
+
+def test_the_quantity_of_an_edit_is_that_of_the_whole_order() -> None:
+    """What has filled is taken off; to ask for no more than that is refused by name."""
+    old = a_resting(filled="0.04")
+    wish = {"key": "k", "now_ns": 1, "valid_seconds": 60.0, "reason": "r"}
+
+    assert edited_order(old, {"quantity": "0.3"}, **wish).quantity == D("0.26")  # type: ignore[arg-type]
+    assert edited_order(old, {"limit": "59400"}, **wish).quantity == D("0.06")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"has filled 0\.04 already"):
+        edited_order(old, {"quantity": "0.04"}, **wish)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"strategy": "ma_crossover"}, "it is ma_crossover's"),
+        ({"order_type": OrderType.STOP_LIMIT}, "it is a STOP_LIMIT order"),
+        ({"state": OrderState.UNKNOWN}, "what became of it is not known yet"),
+        ({"cancel_requested": "operator: why"}, "its cancel was asked for"),
+    ],
+)
+def test_an_order_of_somebody_else_is_not_edited(changes: dict[str, Any], said: str) -> None:
+    """Whoever owns it decides its price himself; one that may be gone is not replaced."""
+    with pytest.raises(ConfigError, match=said):
+        edited_order(a_resting(**changes), {"limit": "59400"}, key="k", now_ns=1, valid_seconds=60, reason="r")
+
+
+def a_resting(
+    *, filled: str = "0", state: OrderState = OrderState.ACTIVE, cancel_requested: str = "", **changes: Any
+) -> ManagedOrder:
+    fields: dict[str, Any] = {
+        "at_ns": 1,
+        "client_order_id": "gt-1",
+        "symbol": "BTC-PERP",
+        "side": Side.BUY,
+        "quantity": D("0.1"),
+        "order_type": OrderType.LIMIT,
+        "time_in_force": TimeInForce.GTC,
+        "limit_price": D(59_500),
+        "strategy": "operator",
+        "tactic": "as_asked",
+        "valid_until_ns": 2,
+        "body_digest": "",
+    }
+    submitted = OrderSubmitted(**fields | changes)
+    return ManagedOrder(submitted=submitted, state=state, filled=D(filled), cancel_requested=cancel_requested)
+
+
 def test_a_refusal_is_an_answer_with_its_numbers(tmp_path: Path) -> None:
     """The same codes as for a strategy's order."""
 
@@ -95,7 +211,7 @@ def test_a_refusal_is_an_answer_with_its_numbers(tmp_path: Path) -> None:
         ("place", {**RESTING, "post_only": "maybe"}, "post_only = 'maybe'. Fix: true or false"),
         ("cancel", {"order": "gt-none"}, "no living order of this run; none is alive"),
         ("cancel", {}, "no living order of this run"),
-        ("edit", {"order": "gt-1"}, "cannot edit orders. Fix: orders cancel gt-1"),
+        ("edit", {"order": "gt-1"}, "no living order of this run"),
     ],
 )
 def test_what_is_not_understood_names_the_field(

@@ -69,7 +69,7 @@ def test_an_account_is_read_without_a_bot(venue: tuple[ServedVenue, Path], state
 
 
 def test_orders_by_hand_are_boots_of_one_run(venue: tuple[ServedVenue, Path], state_home: Path) -> None:
-    """Placed in one process, found and cancelled in the next; the log has both, with who and why."""
+    """Placed in one process, found and edited in the next, cancelled in a third; the log has all, with who and why."""
     loaded = settings(venue)
     resting = {"side": "buy", "quantity": "0.01", "symbol": "BTC-PERP", "limit": "57000"}
 
@@ -78,15 +78,25 @@ def test_orders_by_hand_are_boots_of_one_run(venue: tuple[ServedVenue, Path], st
     found = asked(loaded, state_home, "orders")["orders"]
     assert len(found) == 1, (found, placed)
     listed = found[0]
-    assert listed["order"] == placed["orders"][0]  # type: ignore[index]
-    assert ordered(loaded, state_home, "cancel", {"order": listed["order"]}, live=False)["state"] == "CANCELLED"
+    first = placed["orders"][0]  # type: ignore[index]
+    assert listed["order"] == first
+    changed = {"order": first, "limit": "56000"}
+    preview = ordered(loaded, state_home, "preview_edit", changed, live=False)
+    assert Decimal(str(preview["commission"])) > 0
+    with pytest.raises(ConfigError, match="--live on the command line"):
+        ordered(loaded, state_home, "edit", changed, live=False)
+    edited = ordered(loaded, state_home, "edit", changed)
+    assert (edited["outcome"], edited["replaced"]["state"]) == ("RESTING", "CANCELLED"), edited  # type: ignore[index]
+    second = edited["orders"][0]  # type: ignore[index]
+    assert ordered(loaded, state_home, "cancel", {"order": second}, live=False)["state"] == "CANCELLED"
     assert asked(loaded, state_home, "orders") == {"orders": []}
 
     (store,) = state_home.glob("runs/*/events.sqlite")
     recorded = [*read_run(store)]
     names = [type(each.event).__name__ for each in recorded]
-    assert {each.boot for each in recorded} == {1, 2}
-    assert names.index("OrderSubmitted") < names.index("OrderCancelRequested") < names.index("OrderCancelled")
+    assert {each.boot for each in recorded} == {1, 2, 3, 4}
+    deeds = [name for name in names if name in ("OrderSubmitted", "OrderCancelRequested", "OrderCancelled")]
+    assert deeds == ["OrderSubmitted", *2 * ["OrderCancelRequested", "OrderCancelled", "OrderSubmitted"]][:-1]
     assert "TradingSignalGenerated" not in names
 
 
@@ -123,8 +133,6 @@ def test_a_preview_asks_the_venue_and_writes_nothing(venue: tuple[ServedVenue, P
 
     assert Decimal(str(answer["commission"])) > 0
     assert not (state_home / "runs").exists()
-    with pytest.raises(ConfigError, match="coinbase cannot edit orders"):
-        ordered(settings(venue), state_home, "edit", {"order": "gt-1"})
 
 
 def test_an_account_that_somebody_trades_is_left_alone(venue: tuple[ServedVenue, Path], state_home: Path) -> None:

@@ -366,9 +366,6 @@ class CcxtAdapter:
             update = await self._find(symbol, client_order_id, venue_order_id)
             raise InvalidOrderError(f"{client_order_id}: too late, the order is {update.state}", "not_open") from error
 
-    async def edit(self, prepared: PreparedOrder, venue_order_id: str) -> OrderUpdate:  # noqa: ARG002 - the port's
-        raise InvalidOrderError(f"{self.name}: cannot edit orders; cancel and send a new one", "not_supported")
-
     async def order(self, client_order_id: str, venue_order_id: str) -> OrderUpdate:
         """Every symbol is asked that it could be of: exchanges look orders up by symbol."""
         missing: OrderNotFoundError | None = None

@@ -26,7 +26,6 @@ FUTURES: Final = Capabilities(
     post_only=True,
     reduce_only=True,
     preview=False,
-    edit=False,
     idempotent_create=False,  # a client id is refused twice only while its order is open
     lookup_by_client_id=True,
     venue_stops=False,  # conditional orders are another resource there, with ids and states of its own

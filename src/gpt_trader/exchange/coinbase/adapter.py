@@ -17,7 +17,6 @@ from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.errors import (
     ConfigError,
     ExchangeError,
-    InvalidOrderError,
     OutcomeUnknownError,
     Refusal,
     Refused,
@@ -282,11 +281,6 @@ class CoinbaseExchange:
             found = (await self._record.order(client_order_id, "")).venue_order_id
         await self._rest.cancel(found)
         self._record.doubt(found)
-
-    async def edit(self, prepared: PreparedOrder, venue_order_id: str) -> OrderUpdate:  # noqa: ARG002
-        raise InvalidOrderError(
-            f"{self.name}: futures orders cannot be edited; cancel and send a new one", "not_supported"
-        )
 
     # --- questions ------------------------------------------------------------------------------------------------
     async def order(self, client_order_id: str, venue_order_id: str) -> OrderUpdate:

@@ -40,7 +40,6 @@ CAPABILITIES: Final = Capabilities(
     post_only=True,
     reduce_only=False,
     preview=True,
-    edit=False,  # the venue has it, but answers CANNOT_EDIT_FUTURES_ORDER
     idempotent_create=True,
     lookup_by_client_id=False,
     venue_stops=True,

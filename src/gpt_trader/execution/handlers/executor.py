@@ -45,6 +45,10 @@ class OrderExecutorHandler:
         """A tactic makes its own orders: what it cannot keep of the request is refused, never dropped."""
         if order.order_type not in (OrderType.MARKET, OrderType.LIMIT):
             raise Refused(Stage.PLACEMENT, Refusal.UNSUPPORTED_TACTIC, tactic=tactic, order_type=order.order_type.value)
+        if order.replaces is not None:
+            raise Refused(
+                Stage.PLACEMENT, Refusal.UNSUPPORTED_TACTIC, tactic=tactic, replaces=order.replaces.client_order_id
+            )
         if order.post_only and tactic != POST_ONLY:
             raise Refused(Stage.PLACEMENT, Refusal.UNSUPPORTED_TACTIC, tactic=tactic, post_only="true")
         own = TimeInForce.IOC if order.order_type is OrderType.MARKET else TimeInForce.GTC

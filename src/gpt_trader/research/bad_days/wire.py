@@ -228,9 +228,6 @@ class BadWire:
                 self.venue.cancel(number)
         raise await self._failure(fault)
 
-    async def edit(self, prepared: PreparedOrder, venue_order_id: str) -> OrderUpdate:
-        return await self._paper.edit(prepared, venue_order_id)
-
     # --- reads ----------------------------------------------------------------------------------------------------
     async def order(self, client_order_id: str, venue_order_id: str) -> OrderUpdate:
         fault = await self._read(Call.ORDER)

@@ -18,7 +18,6 @@ SPARSE = Capabilities(
     post_only=False,
     reduce_only=False,
     preview=False,
-    edit=False,
     idempotent_create=True,
     lookup_by_client_id=True,
     venue_stops=False,

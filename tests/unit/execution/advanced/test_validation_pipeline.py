@@ -25,7 +25,6 @@ ALL = Capabilities(
     post_only=True,
     reduce_only=True,
     preview=False,
-    edit=False,
     idempotent_create=True,
     lookup_by_client_id=True,
     venue_stops=True,
