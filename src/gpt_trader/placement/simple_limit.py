@@ -1,4 +1,4 @@
-"""One patient attempt: a limit order near the touch that is cancelled when its time is over; or one exactly as asked."""
+"""One patient attempt: a limit near the touch, cancelled when its time is over; or an order exactly as it was asked."""
 
 from __future__ import annotations
 
