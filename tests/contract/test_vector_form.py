@@ -8,18 +8,18 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from gpt_trader.bot.builder import make_strategy
 from gpt_trader.config.bot import StrategyConfig
 from gpt_trader.core.errors import Number
 from gpt_trader.core.values import Bar
 from gpt_trader.market.view import Floats, Ints
 from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
-from gpt_trader.strategies.ma_crossover import MovingAverageCrossover
+from gpt_trader.strategies.breakout import Breakout, BreakoutParameters
+from gpt_trader.strategies.catalogue import BUILT_IN, make_strategy
+from gpt_trader.strategies.ma_crossover import CrossoverParameters, MovingAverageCrossover
 from gpt_trader.strategies.vector_form import BarColumns, VectorStrategy, find_disagreement
 
-BUILT_IN = ("ma_crossover",)
-"""Every name that `strategy.name` takes."""
 COUNT = 800
+VECTORISED = [name for name in BUILT_IN if isinstance(make_strategy(StrategyConfig(name=name)), VectorStrategy)]
 
 
 def columns(seed: int, *, flat: bool, tick: float = 0.1) -> BarColumns:
@@ -40,16 +40,23 @@ def columns(seed: int, *, flat: bool, tick: float = 0.1) -> BarColumns:
 
 
 def crossover(**changes: object) -> MovingAverageCrossover:
-    settings: dict[str, object] = {"short_bars": 5, "long_bars": 20, "fraction": Decimal("0.1")}
-    return MovingAverageCrossover(**(settings | changes))  # type: ignore[arg-type]
+    settings: dict[str, object] = {
+        "short_ma": 5,
+        "long_ma": 20,
+        "position_fraction": Decimal("0.1"),
+        "allow_shorts": True,
+        "trailing_stop_pct": 0,
+    }
+    return MovingAverageCrossover(CrossoverParameters.model_validate(settings | changes))
 
 
 MAKERS: dict[str, Callable[[], Strategy]] = {
-    **{name: lambda name=name: make_strategy(StrategyConfig(name=name)) for name in BUILT_IN},  # type: ignore[misc]
-    "quick": lambda: crossover(short_bars=1, long_bars=2),
+    **{name: lambda name=name: make_strategy(StrategyConfig(name=name)) for name in VECTORISED},  # type: ignore[misc]
+    "breakout both ways": lambda: Breakout(BreakoutParameters(entry_bars=9, exit_bars=4, allow_shorts=True)),
+    "quick": lambda: crossover(short_ma=1, long_ma=2),
     "confirmed": lambda: crossover(confirmation_bars=3),
     "no shorts": lambda: crossover(allow_shorts=False),
-    "trailing": lambda: crossover(trailing_stop_share=Decimal("0.01")),
+    "trailing": lambda: crossover(trailing_stop_pct=Decimal("0.01")),
 }
 
 

@@ -44,7 +44,7 @@ from gpt_trader.placement.tracker import OrderTracker
 from gpt_trader.records.ledger import EquityTracker, Ledger
 from gpt_trader.records.mark_outs import MarkOutRecorder
 from gpt_trader.risk.quiet_bands import Band
-from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
+from gpt_trader.strategies.base import FundingStrategy, Signal, StopMove, Strategy, Want
 
 __all__ = ["BotSettings", "PerpsBot"]
 
@@ -126,6 +126,9 @@ class PerpsBot:
         self._caught_up = False
         """Until then bars are history: they may be seen and not acted upon."""
         self._strategies = strategies
+        self._funding_aware = {
+            symbol: strategy for symbol, strategy in strategies.items() if isinstance(strategy, FundingStrategy)
+        }
         self._memory = memory
         self._past: dict[str, list[Bar]] = {}
         """By symbol, while the bot starts: bars that had closed before."""
@@ -389,6 +392,11 @@ class PerpsBot:
 
     def _ask(self, strategy: Strategy, bar: Bar) -> Decision:
         position = float(self._position(bar.symbol))
+        if bar.symbol in self._funding_aware:
+            rate = float(self.adapter.market.funding_rate(bar.symbol))
+            told = _answer(lambda: self._funding_aware[bar.symbol].see_funding(rate))
+            if isinstance(told, Exception):
+                return told
         return _answer(lambda: strategy.decide(bar, position))
 
     def _save_state(self, symbol: str, strategy: Strategy) -> None:
@@ -401,7 +409,7 @@ class PerpsBot:
 
     def _look_ahead(self, ahead: BarsAhead) -> int:
         """Bars to come that need not be told one by one."""
-        if not self._quiet or not self._caught_up or not self._is_warm():
+        if self._funding_aware or not self._quiet or not self._caught_up or not self._is_warm():
             return 0
         if self._end_ns is not None and int(ahead.window.close_ns[ahead.end - 1]) >= self._end_ns:
             ahead = ahead.first(int((ahead.close_ns < self._end_ns).sum()))  # nobody is asked at the end any more

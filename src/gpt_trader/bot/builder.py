@@ -61,7 +61,7 @@ from gpt_trader.risk.edge import EdgeTracker
 from gpt_trader.risk.manager import LiveRiskManager
 from gpt_trader.risk.margin_windows import MarginWindows
 from gpt_trader.strategies.base import Strategy
-from gpt_trader.strategies.ma_crossover import MovingAverageCrossover
+from gpt_trader.strategies.catalogue import make_strategy
 
 __all__ = ["BuiltBot", "PerpsBotBuilder", "RunIdentity", "check_buildable"]
 
@@ -425,20 +425,3 @@ async def cancel_entries(tracker: OrderTracker, submitter: OrderSubmitter, reaso
     """No entry may fill any more, and no tactic may place another; True once that is proven. Raises ExchangeError."""
     worked = tracker.tell_to_end(reason)
     return await submitter.cancel_entries(reason) and not worked
-
-
-def make_strategy(config: StrategyConfig) -> Strategy:
-    """One instance for one symbol. Raises ConfigError for a name that is not there."""
-    if config.name != MovingAverageCrossover.name:
-        raise ConfigError(
-            f"strategy.name = {config.name!r}: no such strategy. Fix: set {MovingAverageCrossover.name!r}."
-        )
-    return MovingAverageCrossover(
-        short_bars=config.short_ma,
-        long_bars=config.long_ma,
-        fraction=config.position_fraction,
-        confirmation_bars=config.confirmation_bars,
-        trailing_stop_share=config.trailing_stop_pct,
-        allow_shorts=config.allow_shorts,
-        tactic=config.entry_tactic,
-    )

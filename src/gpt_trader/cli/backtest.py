@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpt_trader.cli.config import configuration_options, load_configuration
+from gpt_trader.cli.config import chosen_strategy, configuration_options, load_configuration, strategy_options
 from gpt_trader.cli.console import console_for_people
 from gpt_trader.cli.data_options import range_options
 
@@ -31,6 +31,7 @@ BOTH = "both"
 @configuration_options
 @click.option("--market", metavar="NAME|FILE", help="`synthetic`, a dataset of the catalog, or a recording.")
 @range_options
+@strategy_options
 @click.option("--symbols", metavar="LIST", help="For instance BTC-PERP,ETH-PERP.")
 @click.option("--seed", type=int, help="The same seed gives the same event log, byte for byte.")
 @click.option("--duration", metavar="TIME", help="Market time to trade, such as 6h, 90m or 30d.")
@@ -86,6 +87,7 @@ def backtest(
                 "venue.kind": "simulated",
                 "run.pace": "max",
                 "venue.market": given["market"],
+                **chosen_strategy(given),
                 "venue.starting_cash": given["cash"],
                 "symbols": given["symbols"],
                 "run.seed": given["seed"],

@@ -15,7 +15,14 @@ from gpt_trader.cli.console import console_for_people
 if TYPE_CHECKING:
     from gpt_trader.config.load import Loaded
 
-__all__ = ["config", "configuration_options", "load_configuration", "loader"]
+__all__ = [
+    "chosen_strategy",
+    "config",
+    "configuration_options",
+    "load_configuration",
+    "loader",
+    "strategy_options",
+]
 
 
 def configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,6 +34,26 @@ def configuration_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def strategy_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose a strategy: strategy, parameters, strategy_folder."""
+    for option in (
+        click.option("--strategy-folder", metavar="DIR", help="Folder with strategies of your own."),
+        click.option("--parameters", metavar="NAME:VALUE,...", help="Numbers of the strategy without a setting."),
+        click.option("--strategy", metavar="NAME", help="Which strategy; `gpt-trader strategy list` shows them."),
+    ):
+        command = option(command)
+    return command
+
+
+def chosen_strategy(given: Mapping[str, Any]) -> dict[str, object]:
+    """What those options say, by setting."""
+    return {
+        "strategy.name": given["strategy"],
+        "strategy.parameters": given["parameters"],
+        "strategy.folder": given["strategy_folder"],
+    }
 
 
 def load_configuration(

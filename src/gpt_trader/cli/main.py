@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "fees": ("gpt_trader.cli.account:fees", ""),
     "credentials": ("gpt_trader.cli.account:credentials", ""),
     "replay": ("gpt_trader.cli.replay:replay", ""),
+    "strategy": ("gpt_trader.cli.strategy:strategy", ""),
     "report": ("gpt_trader.cli.report:report", ""),
     "adr": ("gpt_trader.cli.adr:adr", ""),
     "simulate": ("gpt_trader.cli.simulate:simulate", ""),

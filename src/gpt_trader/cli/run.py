@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from typing import Any
 
 import click
 
-from gpt_trader.cli.config import configuration_options, loader
+from gpt_trader.cli.config import chosen_strategy, configuration_options, loader, strategy_options
 from gpt_trader.cli.console import console_for_people
 
 __all__ = ["run"]
@@ -18,6 +19,7 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 @click.command()
 @configuration_options
 @click.option("--market", metavar="NAME|FILE", help="`synthetic`, a dataset of the catalog, or a recording.")
+@strategy_options
 @click.option("--symbols", metavar="LIST", help="For instance BTC-PERP,ETH-PERP.")
 @click.option("--seed", type=int, help="The same seed gives the same event log, byte for byte.")
 @click.option("--duration", metavar="TIME", help="Market time to trade, such as 6h, 90m or 1d.")
@@ -50,6 +52,7 @@ def run(
     dry_run: bool | None,
     as_json: bool,
     no_panel: bool,
+    **choice: Any,
 ) -> int:
     """Trade by profile until the market ends, the duration is over, or Ctrl-C.
 
@@ -61,6 +64,7 @@ def run(
         risk_file,
         {
             "venue.market": market,
+            **chosen_strategy(choice),
             "venue.starting_cash": cash,
             "symbols": symbols,
             "run.seed": seed,

@@ -12,7 +12,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from gpt_trader.config.risk import (
     Amount,
@@ -74,6 +83,11 @@ def parse_duration(value: object) -> object:
         raise ValueError("not a duration such as 1d, 6h, 90m, 1h30m or 45s")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def as_text(value: object) -> object:
+    """Numbers and yes/no as their strategy will read them."""
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | Decimal) else value
 
 
 def split_symbols(value: object) -> object:
@@ -139,6 +153,10 @@ Milliseconds = Annotated[
 ]
 
 TacticName = Literal["market", "simple_limit", "aggressive_limit", "post_only_chase", "twap", "iceberg"]
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+ParameterTexts = Annotated[
+    Mapping[ParameterName, Annotated[str, BeforeValidator(as_text)]], BeforeValidator(parse_per_symbol)
+]
 TacticPerSymbol = Annotated[Mapping[Symbol, TacticName], BeforeValidator(parse_per_symbol)]
 
 
@@ -243,8 +261,14 @@ class VenueConfig(StrictModel):
 class StrategyConfig(StrictModel):
     """What is wanted of the market."""
 
-    name: Annotated[str, Setting("name", "PerpsBotBuilder")] = "ma_crossover"
-    """Which strategy; one instance serves one symbol."""
+    name: Annotated[str, Setting("name", "PerpsBotBuilder", option="--strategy")] = "ma_crossover"
+    """Which strategy, as `gpt-trader strategy list` names it; one instance serves one symbol."""
+    parameters: Annotated[
+        ParameterTexts, Setting("as the strategy says", "the strategy that is named", option="--parameters")
+    ] = Field(default_factory=dict)
+    """Its own numbers by name, where they have no setting of their own below. The strategy checks them."""
+    folder: Annotated[str, Setting("folder", "PerpsBotBuilder", option="--strategy-folder", in_digest=False)] = ""
+    """Folder with strategies of your own, one file each; it and they must be yours alone. Empty = none."""
     short_ma: Annotated[Count, Setting("bars", "strategy ma_crossover")] = Field(default=5, ge=1, le=10_000)
     """Length of the fast moving average."""
     long_ma: Annotated[Count, Setting("bars", "strategy ma_crossover")] = Field(default=20, ge=2, le=10_000)

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from gpt_trader.config.bot import BotConfig, sections
 from gpt_trader.config.risk import Setting, StrictModel
 
-__all__ = ["Known", "known_settings", "nearest", "plain"]
+__all__ = ["Known", "allowed_range", "known_settings", "nearest", "plain"]
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,11 +89,12 @@ def _rows(prefix: str, model: type[StrictModel]) -> Iterable[Known]:
             secret=setting.secret,
             in_digest=setting.in_digest,
             default=field.get_default(call_default_factory=True),
-            allowed=_allowed(field),
+            allowed=allowed_range(field),
         )
 
 
-def _allowed(field: FieldInfo) -> str:
+def allowed_range(field: FieldInfo) -> str:
+    """Range of a setting in words, such as `from 1 to 100`; empty where there is none."""
     ends = {type(item): item for item in field.metadata}
     low, high = ends.get(annotated_types.Ge), ends.get(annotated_types.Le)
     if low is not None and high is not None:

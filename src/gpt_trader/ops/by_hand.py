@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import structs
 
-from gpt_trader.bot.builder import PerpsBotBuilder, check_buildable, make_strategy
+from gpt_trader.bot.builder import PerpsBotBuilder, check_buildable
 from gpt_trader.bot.preflight import PreflightPassed
 from gpt_trader.bot.steering import Steering
 from gpt_trader.config.bot import BotConfig, StrategyConfig, VenueKind
@@ -35,6 +35,7 @@ from gpt_trader.ops.account_desk import WHO, AccountDesk, preview_order
 from gpt_trader.ops.live import check_switches, held_account, live_run, sends_real_orders
 from gpt_trader.records.opening import open_store
 from gpt_trader.strategies.base import Strategy
+from gpt_trader.strategies.catalogue import make_strategy
 
 __all__ = ["act", "check_credentials", "look"]
 

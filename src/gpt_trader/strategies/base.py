@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from gpt_trader.core.errors import Number
 from gpt_trader.core.values import Bar
 
-__all__ = ["Signal", "StopMove", "Strategy", "Want"]
+__all__ = ["FundingStrategy", "Signal", "StopMove", "Strategy", "Want"]
 
 
 class Want(StrEnum):
@@ -77,4 +77,14 @@ class Strategy(Protocol):
 
     def restore(self, state: Mapping[str, Number]) -> None:
         """Take back what `state` gave, or the part of it that is known; Decimals may come as text."""
+        ...
+
+
+@runtime_checkable
+class FundingStrategy(Strategy, Protocol):
+    """A strategy that also looks at funding. It is asked at every bar: nobody knows the rates of bars to come."""
+
+    def see_funding(self, rate: float) -> None:
+        """Told before each `decide` of a bar that is not history: the venue's current rate for one hour, as a share of
+        notional; above zero, longs pay shorts."""
         ...

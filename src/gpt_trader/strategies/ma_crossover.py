@@ -10,49 +10,64 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
+from gpt_trader.config.risk import Amount, Count, Setting
 from gpt_trader.core.errors import Number
 from gpt_trader.core.values import Bar
 from gpt_trader.market.view import Floats, Ints
 from gpt_trader.strategies.base import Signal, StopMove, Want
+from gpt_trader.strategies.kind import StrategyKind
+from gpt_trader.strategies.parameters import Search, StrategyParameters
 from gpt_trader.strategies.vector_form import BarColumns
 
-__all__ = ["MovingAverageCrossover"]
+__all__ = ["STRATEGY", "CrossoverParameters", "MovingAverageCrossover"]
+
+NAME: Final = "ma_crossover"
+
+
+class CrossoverParameters(StrategyParameters):
+    """All of them have settings of their own in the section `strategy`."""
+
+    short_ma: Annotated[Count, Setting("bars", NAME), Search(2, 60, 1)] = Field(default=5, ge=1, le=10_000)
+    """Length of the fast moving average."""
+    long_ma: Annotated[Count, Setting("bars", NAME), Search(10, 400, 5)] = Field(default=20, ge=2, le=10_000)
+    """Length of the slow moving average."""
+    confirmation_bars: Annotated[Count, Setting("bars", NAME), Search(0, 10, 1)] = Field(default=0, ge=0, le=1000)
+    """How many further bars a cross must hold before it counts."""
+    trailing_stop_pct: Annotated[
+        Amount, Setting("share of the best price", NAME), Search(Decimal(0), Decimal("0.05"), Decimal("0.005"))
+    ] = Field(default=Decimal("0.01"), ge=0, lt=1)
+    """Distance of the trailing stop. 0 = none."""
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if self.short_ma >= self.long_ma:
+            raise ValueError("short_ma must be shorter than long_ma")
+        return self
 
 
 class MovingAverageCrossover:
     """Long while the short average is above the long one, else short (or flat where shorts are not allowed).
 
     A cross counts once it has stood for `confirmation_bars` further bars. A trailing stop gives a position up when
-    the close falls `trailing_stop_share` below the best close since it was opened; the next cross opens again.
+    the close falls `trailing_stop_pct` below the best close since it was opened; the next cross opens again.
     """
 
-    name: Final = "ma_crossover"
+    name: Final = NAME
 
-    def __init__(
-        self,
-        *,
-        short_bars: int,
-        long_bars: int,
-        fraction: Decimal,
-        confirmation_bars: int = 0,
-        trailing_stop_share: Decimal = Decimal(0),
-        allow_shorts: bool = True,
-        tactic: str = "",
-    ) -> None:
-        if not 0 < short_bars < long_bars:
-            raise ValueError(f"short_bars={short_bars} must be above 0 and below long_bars={long_bars}")
-        self._short: deque[float] = deque(maxlen=short_bars)
-        self._long: deque[float] = deque(maxlen=long_bars)
-        self._fraction = fraction
-        self._confirmation_bars = confirmation_bars
-        self._trailing_stop = float(trailing_stop_share)
-        self._trailing_stop_share = trailing_stop_share
-        self._allow_shorts = allow_shorts
-        self._tactic = tactic
+    def __init__(self, parameters: CrossoverParameters) -> None:
+        self._short: deque[float] = deque(maxlen=parameters.short_ma)
+        self._long: deque[float] = deque(maxlen=parameters.long_ma)
+        self._fraction = parameters.position_fraction
+        self._confirmation_bars = parameters.confirmation_bars
+        self._trailing_stop = float(parameters.trailing_stop_pct)
+        self._trailing_stop_share = parameters.trailing_stop_pct
+        self._allow_shorts = parameters.allow_shorts
+        self._tactic = parameters.entry_tactic
         self._trend = 0
         self._standing_bars = 0
         self._acted = 0
@@ -191,3 +206,6 @@ class MovingAverageCrossover:
         self._long.extend(known)
         self._trend, self._standing_bars = int(trends[end - 1]), int(standing[end - 1])
         self._anchor = None
+
+
+STRATEGY: Final = StrategyKind(name=NAME, parameters=CrossoverParameters, make=MovingAverageCrossover)

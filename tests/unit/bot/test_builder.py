@@ -10,13 +10,14 @@ import pytest
 from tests.builders import D, a_product, some_bars
 from tests.house_under_test import a_config, a_house
 
-from gpt_trader.bot.builder import check_buildable, make_strategy
+from gpt_trader.bot.builder import check_buildable
 from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.core.clock import VirtualClock
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.events import BootStarted, EngineSelected, OrderRefused, RunStarted
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.memory import ArrayStream
+from gpt_trader.strategies.catalogue import make_strategy
 
 
 def an_exchange() -> PaperExchange:

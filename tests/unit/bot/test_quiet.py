@@ -18,7 +18,7 @@ from gpt_trader.core.values import Bar
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import BAR, CLEAR, FUNDING, INDEX, LEVEL, MONEY_SCALE, QUOTE, ROW, STATUS, TRADE
 from gpt_trader.strategies.base import Signal, StopMove, Strategy, Want
-from gpt_trader.strategies.ma_crossover import MovingAverageCrossover
+from gpt_trader.strategies.ma_crossover import CrossoverParameters, MovingAverageCrossover
 from gpt_trader.strategies.vector_form import BarColumns
 
 MINUTE_NS = 60 * NS
@@ -118,7 +118,16 @@ class Crosser:
 
 def an_average(_: object = None) -> MovingAverageCrossover:
     """Offers its signal in vectorised form too."""
-    return MovingAverageCrossover(short_bars=3, long_bars=9, fraction=D("0.8"), confirmation_bars=1)
+    return MovingAverageCrossover(
+        CrossoverParameters(
+            short_ma=3,
+            long_ma=9,
+            position_fraction=D("0.8"),
+            confirmation_bars=1,
+            allow_shorts=True,
+            trailing_stop_pct=D(0),
+        )
+    )
 
 
 class ByStepsOnly:
@@ -250,6 +259,10 @@ def test_fault_of_a_vectorised_signal_is_that_of_the_strategy(tmp_path: Path) ->
         tmp_path / "run",
         market,
         ahead=True,
-        strategy=lambda _: Misforeseeing(short_bars=3, long_bars=9, fraction=D("0.8")),
+        strategy=lambda _: Misforeseeing(
+            CrossoverParameters(
+                short_ma=3, long_ma=9, position_fraction=D("0.8"), allow_shorts=True, trailing_stop_pct=D(0)
+            )
+        ),
     )
     assert [event.reason for event in house.of(SymbolPaused)] == ["bot: strategy ma_crossover raised ValueError"]

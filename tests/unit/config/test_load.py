@@ -383,7 +383,16 @@ def test_nothing_is_written(folder: Path) -> None:
     assert before == sorted(folder.rglob("*"))
 
 
-FREE_TEXT = {"profile", "description", "risk_file", "venue.exchange", "venue.market", "venue.served", "strategy.name"}
+FREE_TEXT = {
+    "profile",
+    "description",
+    "risk_file",
+    "venue.exchange",
+    "venue.market",
+    "venue.served",
+    "strategy.name",
+    "strategy.folder",
+}
 CHECKED = [path for path in known_settings() if path not in FREE_TEXT and not path.startswith("credentials.")]
 
 

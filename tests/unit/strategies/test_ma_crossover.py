@@ -9,12 +9,18 @@ from tests.builders import D
 
 from gpt_trader.core.values import Bar
 from gpt_trader.strategies.base import Signal, StopMove, Want
-from gpt_trader.strategies.ma_crossover import MovingAverageCrossover
+from gpt_trader.strategies.ma_crossover import CrossoverParameters, MovingAverageCrossover
 
 
 def make(**changes: object) -> MovingAverageCrossover:
-    settings: dict[str, object] = {"short_bars": 2, "long_bars": 4, "fraction": D("0.1")}
-    return MovingAverageCrossover(**(settings | changes))  # type: ignore[arg-type]
+    settings: dict[str, object] = {
+        "short_ma": 2,
+        "long_ma": 4,
+        "position_fraction": D("0.1"),
+        "allow_shorts": True,
+        "trailing_stop_pct": 0,
+    }
+    return MovingAverageCrossover(CrossoverParameters.model_validate(settings | changes))
 
 
 def bars(closes: Sequence[float], *, history: bool = False) -> list[Bar]:
@@ -63,7 +69,7 @@ def test_a_cross_must_stand_for_the_confirmation_bars() -> None:
 
 def test_the_trailing_stop_follows_the_best_close_and_gives_up_below_it() -> None:
     """1 % under the best close since the position was opened."""
-    strategy = make(trailing_stop_share=D("0.01"))
+    strategy = make(trailing_stop_pct=D("0.01"))
     answers = [strategy.decide(bar, 1.0) for bar in bars([100, 110, 109.5, 108.8])]
     assert isinstance(answers[0], StopMove)
     assert answers[1] == StopMove(trigger_price=D("108.900"), anchor=D("110"))
@@ -74,7 +80,7 @@ def test_the_trailing_stop_follows_the_best_close_and_gives_up_below_it() -> Non
 
 def test_the_trailing_stop_of_a_short_follows_downwards() -> None:
     """A short gives up above its best close."""
-    strategy = make(trailing_stop_share=D("0.01"))
+    strategy = make(trailing_stop_pct=D("0.01"))
     answers = [strategy.decide(bar, -1.0) for bar in bars([100, 90, 91])]
     assert answers[1] == StopMove(trigger_price=D("90.90"), anchor=D("90"))
     assert isinstance(answers[2], Signal)
@@ -83,7 +89,7 @@ def test_the_trailing_stop_of_a_short_follows_downwards() -> None:
 def test_a_restarted_strategy_equals_an_unbroken_one() -> None:
     """Warm-up bars and the restored state give the same decisions from there on."""
     closes = [100 + (index * 7919 % 23) / 3 for index in range(80)]
-    unbroken, restarted = make(trailing_stop_share=D("0.02")), make(trailing_stop_share=D("0.02"))
+    unbroken, restarted = make(trailing_stop_pct=D("0.02")), make(trailing_stop_pct=D("0.02"))
     series = bars(closes)
     for bar in series[:60]:
         unbroken.decide(bar, 1.0)
@@ -112,5 +118,5 @@ def test_a_cross_that_waits_for_its_confirmation_survives_a_restart(cut: int) ->
 
 def test_averages_the_wrong_way_round_are_an_error() -> None:
     """The short one must be shorter."""
-    with pytest.raises(ValueError, match="short_bars=5"):
-        make(short_bars=5, long_bars=5)
+    with pytest.raises(ValueError, match="short_ma must be shorter"):
+        make(short_ma=5, long_ma=5)
