@@ -20,7 +20,7 @@ WINGS: Final = {
         *("venue/", "market/", "research/", "report/", "exchange/paper", "exchange/coinbase/", "exchange/ccxt/"),
         *("bot/quiet.py", "bot/foresight.py", "strategies/", "records/ledger.py"),  # many bars at once
     ),
-    "pydantic": ("config/",),
+    "pydantic": ("config/", "strategies/"),
     "pydantic_settings": ("config/",),
     "yaml": ("config/",),
     "pyarrow": ("market/parquet.py", "report/export.py"),
