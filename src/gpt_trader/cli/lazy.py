@@ -12,7 +12,7 @@ __all__ = ["LazyGroup"]
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are `name -> (module:attribute, help)`; listing them imports none."""
+    """A group whose commands are `name -> (module:attribute, section)`; listing them imports none."""
 
     def __init__(self, *, table: Mapping[str, tuple[str, str]], **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
@@ -43,8 +43,8 @@ class LazyGroup(click.Group):
         self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self._table.items() if text])
-            others = [name for name, (_, text) in self._table.items() if not text]
-            if others:
-                formatter.write_text(f"Also: {', '.join(others)}")
+        sections: dict[str, list[str]] = {}
+        for name, (_, section) in self._table.items():
+            sections.setdefault(section, []).append(name)
+        with formatter.section("Commands, each with a --help of its own"):
+            formatter.write_dl([(section, ", ".join(names)) for section, names in sections.items()])

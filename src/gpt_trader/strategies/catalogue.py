@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from gpt_trader.config.bot import StrategyConfig
 from gpt_trader.config.names import nearest
-from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.errors import ConfigError, GptTraderError
 from gpt_trader.strategies.base import Strategy
 from gpt_trader.strategies.kind import StrategyKind
 
@@ -32,6 +32,21 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "funding_carry": "gpt_trader.strategies.funding_carry",
 }
 ENTRY_POINTS: Final = "gpt_trader.strategies"
+BROKEN: Final = (
+    ImportError,
+    SyntaxError,
+    NameError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    OSError,
+    GptTraderError,
+)
+"""What loading the code of others may raise."""
 OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -97,7 +112,7 @@ def load_file(path: Path) -> Found:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except BROKEN as error:
         raise ConfigError(f"{path}: cannot be loaded: {type(error).__name__}: {error}. Fix: mend the file") from error
     return Found(_kind(module, path.stem), str(path))
 
@@ -106,7 +121,7 @@ def _from_package(point: Any) -> Found:
     package = point.dist.name if point.dist is not None else point.value
     try:
         kind = point.load()
-    except Exception as error:
+    except BROKEN as error:
         raise ConfigError(
             f"strategy {point.name} of package {package}: cannot be loaded: {type(error).__name__}: {error}. "
             "Fix: mend or uninstall the package"

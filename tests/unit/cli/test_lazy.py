@@ -7,7 +7,7 @@ import pytest
 
 from gpt_trader.cli.lazy import LazyGroup
 
-TABLE = {"first": ("gpt_trader.cli.config:config", "the first"), "broken": ("gpt_trader.cli.none:x", "not there")}
+TABLE = {"first": ("gpt_trader.cli.config:config", "Some"), "broken": ("gpt_trader.cli.none:x", "Other")}
 
 
 def test_listing_imports_no_command() -> None:
@@ -16,7 +16,7 @@ def test_listing_imports_no_command() -> None:
 
     text = group.get_help(click.Context(group))
 
-    assert "first   the first" in text
+    assert "Some   first" in text
     assert "gpt_trader.cli.none" not in sys.modules
 
 
