@@ -19,8 +19,8 @@ from tests.live_house import DIGEST, QUICK, NoWish
 
 from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.builder import PerpsBotBuilder, RunIdentity
-from gpt_trader.bot.invariants.watch import watch_over
 from gpt_trader.bot.preflight import PreflightPassed
+from gpt_trader.bot.watching import watch_over
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.core.clock import NS, SystemClock
 from gpt_trader.core.values import OrderRequest, Side

@@ -16,10 +16,10 @@ from tests.postgres_server import a_server
 
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import MissMarked
+from gpt_trader.core.journal import StoredSnapshot
 from gpt_trader.core.values import Side
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.records.reader import connect_reader
-from gpt_trader.records.shelf import SnapshotRow
 
 RUN = "test-run"
 A_MEASUREMENT = MissMarked(at_ns=START_NS, symbol="BTC-PERP", side=Side.BUY, unfilled=Decimal(1), mid=Decimal(60_000))
@@ -240,7 +240,7 @@ def test_the_newest_event_is_looked_at_before_anything_is_written(place: Place) 
 def test_the_two_newest_snapshots_are_kept(place: Place) -> None:
     """As they were given, newest first."""
     rows = [
-        SnapshotRow(number, f"{number:064x}", "0.1", b'{"state":%d}' % number, hashlib.sha256(b"x").hexdigest())
+        StoredSnapshot(number, f"{number:064x}", "0.1", b'{"state":%d}' % number, hashlib.sha256(b"x").hexdigest())
         for number in (1, 2, 3)
     ]
     with place.open(1) as store:

@@ -14,7 +14,7 @@ import pytest
 from tests.builders import D, an_order
 
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
-from gpt_trader.bot.invariants.watch import watch_over
+from gpt_trader.bot.watching import watch_over
 from gpt_trader.core.clock import NS, VirtualClock, run_virtual
 from gpt_trader.core.values import Side
 from gpt_trader.exchange.paper import PaperExchange

@@ -14,12 +14,12 @@ from typing import Final
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock
 from gpt_trader.core.events import Event, FundingApplied, RunStarted, TransferObserved
-from gpt_trader.core.values import ZERO, Account, Position
+from gpt_trader.core.values import ZERO, Account, Position, Value
 from gpt_trader.exchange.base import ExchangeAdapter, FillUpdate, FundingUpdate, OrderUpdate
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.records.ledger import Ledger, to_grid
 
-__all__ = ["AccountFeed", "CashWatch"]
+__all__ = ["AccountFeed", "CashState", "CashWatch", "FundingState"]
 
 LATE_NS: Final = 120 * NS
 """A venue that has not booked funding so long after it was due is late."""
@@ -30,6 +30,21 @@ STANDS_NS: Final = 60 * NS
 EQUITY_SHARE_MAX: Final = Decimal("0.25")
 """How far, as a share of the difference, equity may have moved otherwise: a venue that settles profit daily moves cash
 and not equity."""
+
+
+class FundingState(Value, frozen=True, kw_only=True):
+    """What was counted of funding, as a snapshot keeps it."""
+
+    seen: tuple[tuple[str, int], ...]
+    began_ns: int
+
+
+class CashState(Value, frozen=True, kw_only=True):
+    """What is known of a venue that tells sums, as a snapshot keeps it."""
+
+    funding_before: Decimal | None
+    told_ns: tuple[tuple[str, int], ...]
+    estimated: bool
 
 
 class AccountFeed:
@@ -81,6 +96,14 @@ class AccountFeed:
         """Know again what was counted before a restart."""
         self._funding_seen[event.symbol] = max(event.funding_ns, self._funding_seen.get(event.symbol, 0))
 
+    def state(self) -> FundingState:
+        """For a snapshot, of what a replay made."""
+        return FundingState(seen=tuple(self._funding_seen.items()), began_ns=self._began_ns)
+
+    def load(self, state: FundingState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._funding_seen, self._began_ns = dict(state.seen), state.began_ns
+
 
 class CashWatch:
     """Listens to account updates and sweeps of one account. Publishes FundingApplied and TransferObserved."""
@@ -110,6 +133,17 @@ class CashWatch:
         elif isinstance(event, FundingApplied):
             self._told_ns[event.symbol] = max(event.funding_ns, self._told_ns.get(event.symbol, 0))
             self._estimated = event.kind == "ESTIMATE" or (self._estimated and event.kind == "PAID")
+
+    def state(self) -> CashState:
+        """For a snapshot, of what a replay made."""
+        return CashState(
+            funding_before=self._funding_before, told_ns=tuple(self._told_ns.items()), estimated=self._estimated
+        )
+
+    def load(self, state: CashState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._funding_before, self._told_ns = state.funding_before, dict(state.told_ns)
+        self._estimated = state.estimated
 
     def begin(self, funding: Decimal | None) -> None:
         """A run begins with this sum at the venue."""

@@ -14,6 +14,7 @@ from gpt_trader.bot.bars_seen import BarCounter
 from gpt_trader.bot.preflight import PreflightPassed, check_preflight
 from gpt_trader.bot.quiet import Decision, NotAsked, QuietStretch
 from gpt_trader.bot.recovery import Recovery
+from gpt_trader.bot.snapshots import Snapshots
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock, until_woken
@@ -31,7 +32,7 @@ from gpt_trader.core.events import (
 from gpt_trader.core.ids import intent_id
 from gpt_trader.core.journal import Journal
 from gpt_trader.core.lease import Lease
-from gpt_trader.core.values import ZERO, Bar, ExecutionReport, OrderRequest, Side
+from gpt_trader.core.values import ZERO, Bar, ExecutionReport, Mode, OrderRequest, Side
 from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged, ReadsAhead, StreamChanged
 from gpt_trader.execution.engine import ExecutionEngine
 from gpt_trader.execution.guards import GuardManager
@@ -104,6 +105,7 @@ class PerpsBot:
         strategies: Mapping[str, Strategy],
         memory: StrategyMemory,
         statistics: Mapping[str, BarStatistics],
+        snapshots: Snapshots | None = None,
         mark_outs: MarkOutRecorder | None = None,
     ) -> None:
         self.settings = settings
@@ -122,7 +124,7 @@ class PerpsBot:
         self.ledger = ledger
         self.equity = equity
         self._account_feed = account_feed
-        self._recovery = recovery
+        self.recovery = recovery
         self._caught_up = False
         """Until then bars are history: they may be seen and not acted upon."""
         self._strategies = strategies
@@ -134,6 +136,8 @@ class PerpsBot:
         """By symbol, while the bot starts: bars that had closed before."""
         self._peak_told = ZERO
         self._statistics = statistics
+        self._snapshots = snapshots
+        self._snapshot_taken: asyncio.Task[None] | None = None
         self._mark_outs = mark_outs
         self._bars_seen = dict.fromkeys(strategies, 0)
         self._cold = list(strategies)
@@ -187,7 +191,10 @@ class PerpsBot:
         if isinstance(self.adapter, ReadsAhead):  # asked once: looking a protocol up takes as long as a guard
             self._reads_ahead = True
             self.adapter.read_ahead(self._look_ahead, self._stretch.passed)
-        await self._recovery.catch_up()
+        if self._snapshots is not None:
+            for problem in self._snapshots.unusable:
+                self.bus.report("snapshot", problem, "an older one is used, or the whole log is replayed")
+        await self.recovery.catch_up()
         self._caught_up = True
         self._say_products()
         await self.bus.commit()
@@ -293,6 +300,7 @@ class PerpsBot:
                 await self._end_in_phases(within_seconds or self.settings.stop_timeout_seconds)
             self._say_ended(reason)
             await self.bus.commit()
+            await self._keep_last_snapshot()
         finally:
             await self.adapter.close()
             self._give_lease_back()
@@ -338,6 +346,50 @@ class PerpsBot:
                 },
             )
         )
+
+    # --- snapshots ------------------------------------------------------------------------------------------------
+    def _look_after_the_log(self) -> None:
+        """Keep the next restart short, and go on verifying what this one did not read."""
+        if self._snapshots is None or self._snapshot_taken is not None:
+            return
+        if self._snapshots.is_due:
+            self._snapshot_taken = asyncio.get_running_loop().create_task(self._snapshot(), name="snapshot")
+        elif self._snapshots.unverified:
+            try:
+                self._snapshots.look_back()
+            except StoreError as error:
+                self._log_damaged(error)
+
+    async def _snapshot(self) -> None:
+        assert self._snapshots is not None, "only where snapshots are kept"
+        try:
+            if self.adapter.simulated:
+                self._snapshots.take()  # virtual time would not wait for a thread
+            else:
+                await self._snapshots.take_beside()
+        except StoreError as error:
+            self._log_damaged(error)
+        finally:
+            self._snapshot_taken = None
+
+    def _log_damaged(self, error: StoreError) -> None:
+        """What lies on the disk is not what was written. Memory is still right: exits go on, and nothing is entered."""
+        self._snapshots = None
+        if self.bus.store_failed:
+            return  # nothing is sent at all
+        self._report("event store", error)
+        self.guards.set_mode(
+            max(self.guards.mode, Mode.REDUCE_ONLY, key=tuple(Mode).index),
+            "event store",
+            f"the log is damaged: {error}",
+        )
+
+    async def _keep_last_snapshot(self) -> None:
+        """The next start reads nothing but this."""
+        if self._snapshot_taken is not None:
+            await asyncio.wait([self._snapshot_taken])
+        if self._snapshots is not None and self._snapshots.wanted_at_end:
+            self._snapshots.take()
 
     # --- what the market says -------------------------------------------------------------------------------------
     def on_market(self, item: Bar | ProductChanged | StreamChanged) -> None:
@@ -595,6 +647,7 @@ class PerpsBot:
         self._watch_due_ns = now_ns + round(seconds * NS)
         self._quiet = self._quiet_bands(now_ns) if self._reads_ahead else {}
         await self.bus.commit()
+        self._look_after_the_log()
 
     def _tell_peak(self, step: Decimal) -> None:
         """The highest equity, once it has risen by this share since it was last told."""

@@ -18,6 +18,7 @@ from gpt_trader.bot.bot import BotSettings, PerpsBot
 from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.bot.foreign import ForeignOrders
 from gpt_trader.bot.recovery import Recovery
+from gpt_trader.bot.snapshots import Snapshots
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.config.bot import BotConfig, StrategyConfig, VenueKind
 from gpt_trader.config.load import applied_settings
@@ -35,7 +36,7 @@ from gpt_trader.core.events import (
     SlippageExceeded,
 )
 from gpt_trader.core.ids import run_tag
-from gpt_trader.core.journal import Journal
+from gpt_trader.core.journal import SnapshotJournal
 from gpt_trader.core.lease import Lease
 from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import Value
@@ -98,11 +99,17 @@ class BuiltBot:
     profile: str
     selection: EngineSelection
     figures: AccountFigures
-    replayed: int
-    """Events of earlier boots."""
+    recovery: Recovery
+    cash: CashWatch | None
+    """Where the venue tells sums of money instead of payments."""
     metrics: OrderMetricsReporter
     parts: SharedParts
     """What an engine is furnished from; another one built from them takes over at once."""
+
+    @property
+    def replayed(self) -> int:
+        """Events of earlier boots."""
+        return self.recovery.replayed
 
 
 class PerpsBotBuilder:
@@ -114,14 +121,16 @@ class PerpsBotBuilder:
         *,
         adapter: ExchangeAdapter,
         clock: Clock,
-        journal: Journal,
+        journal: SnapshotJournal,
         identity: RunIdentity,
         bar_seconds: int,
         strategy: Callable[[StrategyConfig], Strategy] | None = None,
         lease: Lease | None = None,
+        snapshot_events: int = 0,
     ) -> None:
         """`strategy` makes the one of each symbol; None takes the one that the configuration names. `lease` keeps other
-        bots off the account; a simulated one has no others."""
+        bots off the account; a simulated one has no others. Every `snapshot_events` events the state is kept beside the
+        log; zero keeps none, and looks at none."""
         self._config = config
         self._make_strategy = strategy or make_strategy
         self._journal = journal
@@ -131,15 +140,33 @@ class PerpsBotBuilder:
         self._clock = clock
         self._identity = identity
         self._run_tag = run_tag(identity.run_id)
-        self._bus = EventBus(journal, clock)
+        self._snapshot_events = snapshot_events
         # Seeded by the run, so that a simulated run draws the same jitter each time.
         self._random = random.Random(f"{identity.run_id}:{identity.boot}")
 
     def build(self) -> BuiltBot:
         """Wire everything. Raises ConfigError when the configuration asks for what is not there; nothing is sent."""
-        config, bus, clock, adapter = self._config, self._bus, self._clock, self._adapter
-        selection = check_buildable(config, adapter)
+        selection, bus = check_buildable(self._config, self._adapter), EventBus(self._journal, self._clock)
+        snapshots = Snapshots(
+            self._journal,
+            every=self._snapshot_events,
+            again=lambda: self._furnish(selection, EventBus(self._journal, self._clock)).recovery,
+        )
+        built = self._furnish(selection, bus, snapshots)
+        recovery, cash = built.recovery, built.cash
+        snapshots.begin(recovery)
+        if cash is not None and not recovery.replayed:
+            cash.begin(self._adapter.account().funding)
+        is_new = not recovery.has_begun
+        if is_new:
+            recovery.begin(self._clock.now_ns())
+        self._begin(bus, built, snapshots.sequence, is_new=is_new)
+        return built
 
+    def _furnish(self, selection: EngineSelection, bus: EventBus, snapshots: Snapshots | None = None) -> BuiltBot:
+        """Every part, wired, before anything is known. On a bus that nobody publishes on it is a house that only
+        remembers."""
+        config, clock, adapter = self._config, self._clock, self._adapter
         ledger = Ledger(publish=bus.publish)
         ledger.follow(bus)
         metrics = OrderMetricsReporter()
@@ -319,6 +346,7 @@ class PerpsBotBuilder:
             strategies=strategies,
             memory=memory,
             statistics=statistics,
+            snapshots=snapshots,
             mark_outs=MarkOutRecorder(bus, clock, adapter.market.touch) if config.run.mark_outs else None,
         )
         bus.subscribe(OrderFilled, "guards after fills", bot.on_money_moved)
@@ -326,19 +354,13 @@ class PerpsBotBuilder:
         bus.subscribe(OrderRejected, "guards after rejects", bot.on_money_moved)
         bus.subscribe(SlippageExceeded, "guards after slippage", bot.on_money_moved)
         bus.subscribe(OrderFilled, "fills that are not ours", guards.on_fill)
-        replayed = recovery.replay(self._journal)
-        if cash is not None and not replayed:
-            cash.begin(adapter.account().funding)
-        is_new = not recovery.has_begun
-        if is_new:
-            recovery.begin(self._clock.now_ns())
-        self._begin(engine.name, selection, replayed, is_new=is_new)
         return BuiltBot(
             bot=bot,
             profile=config.profile,
             selection=selection,
             figures=figures,
-            replayed=replayed,
+            recovery=recovery,
+            cash=cash,
             metrics=metrics,
             parts=parts,
         )
@@ -363,17 +385,19 @@ class PerpsBotBuilder:
             jitter_share=float(execution.retry_jitter_pct),
         )
 
-    def _begin(self, engine: str, selection: EngineSelection, replayed: int, *, is_new: bool) -> None:
+    def _begin(self, bus: EventBus, built: BuiltBot, from_snapshot: int, *, is_new: bool) -> None:
         """The first events of the run, or of another boot of it."""
-        now_ns, identity = self._clock.now_ns(), self._identity
+        now_ns, identity, selection = self._clock.now_ns(), self._identity, built.selection
         if is_new:
-            self._bus.publish(self._run_started(now_ns))
-        self._bus.publish(BootStarted(at_ns=now_ns, boot=identity.boot, replayed_events=replayed))
-        self._bus.publish(SettingsApplied(at_ns=now_ns, values=applied_settings(self._config)))
-        self._bus.publish(
+            bus.publish(self._run_started(now_ns))
+        bus.publish(
+            BootStarted(at_ns=now_ns, boot=identity.boot, replayed_events=built.replayed, from_snapshot=from_snapshot)
+        )
+        bus.publish(SettingsApplied(at_ns=now_ns, values=applied_settings(self._config)))
+        bus.publish(
             EngineSelected(
                 at_ns=now_ns,
-                engine=engine,
+                engine=built.bot.engine.name,
                 reason=selection.reason,
                 dynamic_sizing=selection.dynamic_sizing,
                 impact_guard=selection.impact_guard,

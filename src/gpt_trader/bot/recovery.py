@@ -7,11 +7,13 @@ not find stays as the log has it, and counts. What nobody here did is EXTERNAL: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from gpt_trader.bot.account import AccountFeed, CashWatch
 from gpt_trader.bot.foreign import EXTERNAL, WHO, ForeignOrders
+from gpt_trader.bot.invariants.log import LogWatch
+from gpt_trader.bot.snapshots import HouseState
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock
@@ -24,6 +26,8 @@ from gpt_trader.core.events import (
     Event,
     ExternalClaimed,
     ExternalPositionSeen,
+    FlagCleared,
+    FlagSet,
     FundingApplied,
     GuardCleared,
     GuardTripped,
@@ -50,11 +54,12 @@ from gpt_trader.core.events import (
     StopPlanned,
     StopReleased,
     StopTriggered,
+    StrategyStateSaved,
     SymbolPaused,
     TacticEnded,
     TacticStarted,
 )
-from gpt_trader.core.journal import Journal
+from gpt_trader.core.journal import Recorded
 from gpt_trader.core.values import ZERO, OrderState, Position
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.execution.guards import GuardManager
@@ -109,8 +114,13 @@ HEARD_BY: Final[Mapping[str, frozenset[type[Event]]]] = {
     ),
     "BreakerCounts.take": frozenset({OrderRejected, SlippageExceeded, PositionClosed, GuardTripped}),
     "LiveRiskManager.restore": frozenset({OrderApproved}),
+    "LastAnswers.restore": frozenset({OrderApproved, OrderSubmitted, OrderFilled, OrderReconciled, OrderRefused}),
+    "StrategyMemory.restore": frozenset({StrategyStateSaved}),
+    "CashWatch.restore": frozenset({RunStarted, FundingApplied}),
     "Recovery._note": frozenset(
         {
+            FlagSet,
+            FlagCleared,
             OrderFilled,
             OrderApproved,
             OrderRefused,
@@ -180,9 +190,12 @@ class Recovery:
         self._newest_fill_ns = 0
         self._repaired: LogRepaired | None = None
         """Set while no boot has asked the venue since."""
+        self._flags: dict[str, FlagSet] = {}
         self._told: dict[type[Event], tuple[Callable[[Event], None], ...]] = {}
+        self.log = LogWatch()
+        """What the promises of the log look at."""
         self.replayed = 0
-        """Events of earlier boots."""
+        """Events of earlier boots, read one by one or known from a snapshot."""
 
     @property
     def has_begun(self) -> bool:
@@ -193,22 +206,26 @@ class Recovery:
         """A new run begins: what was traded before is nobody's of ours."""
         self._began_ns = now_ns
 
-    def replay(self, journal: Journal) -> int:
-        """Take every stored event back in, in order; nothing is told. Returns how many there were."""
-        if journal.head.sequence:
-            self._ledger.replay(self._each(journal))
-        return self.replayed
+    @property
+    def flags(self) -> tuple[FlagSet, ...]:
+        """The newest word on each flag that was not taken back."""
+        return tuple(self._flags.values())
 
-    def _each(self, journal: Journal) -> Iterator[Event]:
+    def replay(self, recorded: Iterable[Recorded]) -> None:
+        """Take stored events back in, those after what is known already, in order; nothing is told."""
+        self._ledger.replay(self._each(recorded))
+        self.log.broken.clear()
+
+    def _each(self, recorded: Iterable[Recorded]) -> Iterator[Event]:
         """The ledger has each event first, as it has when they happen."""
-        for recorded in journal.read():
-            yield recorded.event
-            self._take(recorded.event)
+        told, hearers, look = self._told, self._hearers, self.log.take
+        for each in recorded:
+            event = each.event
+            yield event
+            for hear in told.get(type(event)) or hearers(type(event)):
+                hear(event)
+            look(event)
             self.replayed += 1
-
-    def _take(self, event: Event) -> None:
-        for hear in self._told.get(type(event)) or self._hearers(type(event)):
-            hear(event)
 
     def _hearers(self, kind: type[Event]) -> tuple[Callable[[Event], None], ...]:
         """Who takes events of this type back in, in the order in which they hear of it when it happens. A million
@@ -218,15 +235,15 @@ class Recovery:
             (self._tracker.restore, HEARD_BY["OrderTracker.restore"]),
             (self._guards.restore, HEARD_BY["GuardManager.restore"]),
             (self._stops.restore, HEARD_BY["StopRecord.restore"]),
-            (self._answers.restore, None),
+            (self._answers.restore, HEARD_BY["LastAnswers.restore"]),
             (self._metrics.on_event, None),
             (self._counts.take, HEARD_BY["BreakerCounts.take"]),
-            (self._memory.restore, None),
+            (self._memory.restore, HEARD_BY["StrategyMemory.restore"]),
             (self._risk.restore, HEARD_BY["LiveRiskManager.restore"]),
             (self._note, HEARD_BY["Recovery._note"]),
         ]
         if self._cash is not None:
-            parts.append((self._cash.restore, None))
+            parts.append((self._cash.restore, HEARD_BY["CashWatch.restore"]))
         self._told[kind] = tuple(hear for hear, kinds in parts if kinds is None or kind in kinds)
         return self._told[kind]
 
@@ -253,8 +270,63 @@ class Recovery:
                 self._repaired = event
             case BootStarted():
                 self._repaired = None
+            case FlagSet():
+                self._flags[event.flag] = event
+            case FlagCleared():
+                self._flags.pop(event.flag, None)
             case _:
                 pass
+
+    # --- snapshots ------------------------------------------------------------------------------------------------
+    def state(self) -> HouseState:
+        """All that came of the replay; before anything else has happened."""
+        return HouseState(
+            replayed=self.replayed,
+            began_ns=self._began_ns,
+            newest_fill_ns=self._newest_fill_ns,
+            repaired=self._repaired,
+            flags=self.flags,
+            ledger=self._ledger.state(),
+            orders=self._orders.state(),
+            works=self._tracker.state(),
+            guards=self._guards.state(),
+            stops=self._stops.state(),
+            answers=self._answers.state(),
+            metrics=self._metrics.state(),
+            counts=self._counts.state(),
+            strategies=self._memory.state(),
+            entries_ns=self._risk.state(),
+            intents=self._intents.state(),
+            edge=self._edge.state(),
+            equity=self._equity.state(),
+            funding=self._account_feed.state(),
+            cash=None if self._cash is None else self._cash.state(),
+            log=self.log.state(),
+        )
+
+    def begin_from(self, state: HouseState) -> None:
+        """Know this, instead of the events that it follows from; `replay` goes on from there. Raises ConfigError for a
+        tactic that is being worked and is no longer there."""
+        self.replayed, self._began_ns, self._newest_fill_ns = state.replayed, state.began_ns, state.newest_fill_ns
+        self._repaired = state.repaired
+        self._flags = {each.flag: each for each in state.flags}
+        self._ledger.load(state.ledger)
+        self._orders.load(state.orders)
+        self._tracker.load(state.works)
+        self._guards.load(state.guards)
+        self._stops.load(state.stops)
+        self._answers.load(state.answers)
+        self._metrics.load(state.metrics)
+        self._counts.load(state.counts)
+        self._memory.load(state.strategies)
+        self._risk.load(state.entries_ns)
+        self._intents.load(state.intents)
+        self._edge.load(state.edge)
+        self._equity.load(state.equity)
+        self._account_feed.load(state.funding)
+        if self._cash is not None and state.cash is not None:
+            self._cash.load(state.cash)
+        self.log.load(state.log)
 
     # --- the venue's word -----------------------------------------------------------------------------------------
     async def catch_up(self) -> None:

@@ -8,7 +8,7 @@ Everything is built before anything is changed; what cannot be built leaves all 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -170,7 +170,7 @@ class Steering:
         }
         self._adopt({**self._words, **latched}, self._files, who, reason, wanted={})
 
-    def recall(self, events: Iterator[Event]) -> None:
+    def recall(self, events: Iterable[Event]) -> None:
         """After a restart, before the start: what was said of flags in earlier boots still holds, unless the files say
         something new since."""
         words: dict[str, Word] = {}

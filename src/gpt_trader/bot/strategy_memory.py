@@ -35,6 +35,14 @@ class StrategyMemory:
         if isinstance(event, StrategyStateSaved):
             self._saved[event.symbol] = event
 
+    def state(self) -> tuple[StrategyStateSaved, ...]:
+        """For a snapshot."""
+        return tuple(self._saved.values())
+
+    def load(self, state: tuple[StrategyStateSaved, ...]) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._saved = {kept.symbol: kept for kept in state}
+
     def save(self, symbol: str, state: Mapping[str, Number]) -> None:
         """Write what its strategy knows down, if it is something else than was written last."""
         name, text = self._strategies[symbol].name, msgspec.json.encode(state, order="deterministic").decode()

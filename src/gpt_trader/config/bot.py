@@ -443,6 +443,10 @@ class RecordsConfig(StrictModel):
     """PostgreSQL server of logs and leases, for more than one machine; none keeps both on this host."""
     lease_seconds: Annotated[Seconds, Setting("seconds", "lease", in_digest=False)] = Field(default=30.0, ge=20, le=600)
     """How long a lease on a server runs without being renewed; so long a second bot waits after a crash."""
+    snapshot_events: Annotated[Count, Setting("events", "Snapshots", in_digest=False)] = Field(
+        default=50_000, ge=0, le=10_000_000
+    )
+    """So often the state is kept beside the log of a live run, and at a stop: a restart replays no more. 0 = never."""
     disk_free_gb_min: Annotated[Amount, Setting("GB", "EventStore; guard disk", in_digest=False)] = Field(
         default=Decimal("0.5"), ge=0, le=100_000
     )

@@ -119,6 +119,9 @@ class BootStarted(Event, frozen=True, kw_only=True):
 
     boot: int
     replayed_events: int
+    """How many are known, read one by one or from a snapshot."""
+    from_snapshot: int = 0
+    """Event that the snapshot follows from with which the replay began; zero began at the first."""
 
 
 class SettingsApplied(Event, frozen=True, kw_only=True):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Protocol
 
 import msgspec
 
 from gpt_trader.core.events import Event
 
-__all__ = ["Head", "Journal", "Recorded"]
+__all__ = ["Head", "Journal", "Recorded", "SnapshotJournal", "StoredSnapshot"]
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -25,6 +25,16 @@ class Recorded(msgspec.Struct, frozen=True):
     sequence: int
     boot: int
     event: Event
+    digest: str
+
+
+class StoredSnapshot(msgspec.Struct, frozen=True):
+    """State after `sequence`, as bytes; `digest` is SHA-256 of them, `hash` the chain's at that event."""
+
+    sequence: int
+    hash: str
+    code_version: str
+    state: bytes
     digest: str
 
 
@@ -49,6 +59,22 @@ class Journal(Protocol):
         """Room that is left where the log grows; None where that cannot be known from here. Raises StoreError."""
         ...
 
-    def read(self, after: int = 0) -> Iterator[Recorded]:
+    def read(self, after: int = 0) -> Generator[Recorded]:
         """Stored events in order, those after sequence number `after`; verifies the chain as it goes."""
+        ...
+
+
+class SnapshotJournal(Journal, Protocol):
+    """A log beside which state is kept."""
+
+    def hash_at(self, sequence: int) -> str:
+        """The chain's hash at a stored event; empty when there is none. Raises StoreError."""
+        ...
+
+    def keep_snapshot(self, row: StoredSnapshot) -> None:
+        """Keep state beside the log, after everything that it follows from. Raises StoreError."""
+        ...
+
+    def snapshots(self) -> tuple[StoredSnapshot, ...]:
+        """Those that are kept, the newest first; whether they are sound is for the reader to see. Raises StoreError."""
         ...

@@ -40,7 +40,7 @@ from gpt_trader.risk.guard_rules import (
 )
 from gpt_trader.risk.quiet_bands import QuietBands, quiet_bands
 
-__all__ = ["GuardManager"]
+__all__ = ["GuardManager", "GuardsState"]
 
 HOUR_NS: Final = 3600 * NS
 DAY_NS: Final = 24 * HOUR_NS
@@ -82,6 +82,17 @@ class Trip(msgspec.Struct):
     way_back: WayBack
     reason: str
     calm_since_ns: int | None = None
+
+
+class GuardsState(msgspec.Struct, frozen=True, kw_only=True):
+    """Trips, pauses, mode and baselines, as a snapshot keeps them. A cooldown begins anew, as it does in a replay."""
+
+    trips: tuple[tuple[str, str, Trip], ...]
+    held: tuple[tuple[str, str], ...]
+    pauses: tuple[tuple[str, str], ...]
+    marks: tuple[EquityMark, ...]
+    operator_mode: Mode
+    told_mode: Mode
 
 
 class GuardManager:
@@ -326,12 +337,14 @@ class GuardManager:
         self._remember_baseline(event)
 
     def _remember_baseline(self, event: EquityBaselineSet) -> None:
-        mark = EquityMark(at_ns=event.at_ns, equity=event.equity, cash_flows=event.cash_flows)
-        self._hour = event.at_ns // HOUR_NS
-        self._marks.append(mark)
-        while self._hour - self._marks[0].at_ns // HOUR_NS > BASELINE_HOURS:
+        self._marks.append(EquityMark(at_ns=event.at_ns, equity=event.equity, cash_flows=event.cash_flows))
+        while event.at_ns // HOUR_NS - self._marks[0].at_ns // HOUR_NS > BASELINE_HOURS:
             self._marks.popleft()
-        today = event.at_ns // DAY_NS
+        self._measure_from_marks()
+
+    def _measure_from_marks(self) -> None:
+        newest_ns = self._marks[-1].at_ns
+        self._hour, today = newest_ns // HOUR_NS, newest_ns // DAY_NS
         first = next(each for each in self._marks if each.at_ns // DAY_NS == today)
         self._baselines = Baselines(day=first, rolling=self._marks[0])
 
@@ -471,6 +484,29 @@ class GuardManager:
                 self._held.pop(event.symbol, None)
             case _:
                 return
+        self._mode = self._wanted_mode()[0]
+        self._cancel_due = any(trip.action in CANCELS for trip in self._trips.values())
+        self._changed = True
+
+    def state(self) -> GuardsState:
+        """For a snapshot, of what a replay made."""
+        return GuardsState(
+            trips=tuple((guard, symbol, trip) for (guard, symbol), trip in self._trips.items()),
+            held=tuple(self._held.items()),
+            pauses=tuple(self._pauses.items()),
+            marks=tuple(self._marks),
+            operator_mode=self._operator_mode,
+            told_mode=self._told_mode,
+        )
+
+    def load(self, state: GuardsState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._trips = {(guard, symbol): trip for guard, symbol, trip in state.trips}
+        self._held, self._pauses = dict(state.held), dict(state.pauses)
+        self._marks = deque(state.marks)
+        if self._marks:
+            self._measure_from_marks()
+        self._operator_mode, self._told_mode = state.operator_mode, state.told_mode
         self._mode = self._wanted_mode()[0]
         self._cancel_due = any(trip.action in CANCELS for trip in self._trips.values())
         self._changed = True

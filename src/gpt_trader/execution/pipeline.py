@@ -60,6 +60,14 @@ class IntentRegister:
         while len(self._decided) > DECIDED_INTENTS_MAX:
             self._decided.popitem(last=False)
 
+    def state(self) -> tuple[str, ...]:
+        """For a snapshot: what was decided, oldest first."""
+        return tuple(self._decided)
+
+    def load(self, state: tuple[str, ...]) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._decided = OrderedDict.fromkeys(state)
+
     @property
     def in_hallway(self) -> int:
         """Intents that are being decided right now."""

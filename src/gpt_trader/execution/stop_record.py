@@ -30,7 +30,7 @@ from gpt_trader.core.values import OPEN_OUTCOMES, ZERO, ApprovedOrder, Keeper, P
 from gpt_trader.records.ledger import Ledger
 from gpt_trader.risk.stops import StopTrigger, merged, rounded, stop_of, target_of
 
-__all__ = ["Leg", "StopRecord"]
+__all__ = ["Leg", "LegState", "StopRecord", "StopsState"]
 
 PLANS_MAX: Final = 1000
 """Plans of entries that have had their last answer; the oldest makes room. Those of living ones are all kept."""
@@ -82,6 +82,73 @@ class Leg(msgspec.Struct, kw_only=True, eq=False):
         """Look again now."""
         if self.nudged is not None and not self.nudged.done():
             self.nudged.set_result(True)
+
+
+class LegState(msgspec.Struct, frozen=True, kw_only=True):
+    """One leg in a snapshot."""
+
+    symbol: str
+    side: Side
+    since_ns: int
+    stop: StopTrigger | None
+    target: StopTrigger | None
+    fired: StopTrigger | None
+    fired_is: str
+    """`stop` or `target` where the one that fired is still it; else empty."""
+    attempt: int
+    changed: bool
+    intents: tuple[str, ...]
+    released: tuple[str, ...]
+    told_price: Decimal
+    at_venue: str
+
+
+class StopsState(msgspec.Struct, frozen=True, kw_only=True):
+    """Legs, plans and trailed stops, as a snapshot keeps them."""
+
+    plans: tuple[StopPlanned, ...]
+    ended: tuple[str, ...]
+    held: tuple[tuple[str, Decimal], ...]
+    legs: tuple[LegState, ...]
+    strategy_stops: tuple[StopKept, ...]
+
+
+def _state_of(leg: Leg) -> LegState:
+    fired_is = ""
+    if leg.fired is not None:
+        fired_is = "stop" if leg.fired is leg.stop else "target" if leg.fired is leg.target else ""
+    return LegState(
+        symbol=leg.symbol,
+        side=leg.side,
+        since_ns=leg.since_ns,
+        stop=leg.stop,
+        target=leg.target,
+        fired=leg.fired,
+        fired_is=fired_is,
+        attempt=leg.attempt,
+        changed=leg.changed,
+        intents=tuple(sorted(leg.intents)),
+        released=tuple(sorted(leg.released)),
+        told_price=leg.told_price,
+        at_venue=leg.at_venue,
+    )
+
+
+def _leg_of(kept: LegState) -> Leg:
+    return Leg(
+        symbol=kept.symbol,
+        side=kept.side,
+        since_ns=kept.since_ns,
+        stop=kept.stop,
+        target=kept.target,
+        fired={"stop": kept.stop, "target": kept.target}.get(kept.fired_is, kept.fired),
+        attempt=kept.attempt,
+        changed=kept.changed,
+        intents=set(kept.intents),
+        released=set(kept.released),
+        told_price=kept.told_price,
+        at_venue=kept.at_venue,
+    )
 
 
 class StopRecord:
@@ -262,6 +329,24 @@ class StopRecord:
                 self.strategy_stops.pop(event.symbol, None)
             case _:
                 pass
+
+    def state(self) -> StopsState:
+        """For a snapshot, of what a replay made."""
+        return StopsState(
+            plans=tuple(self._plans.values()),
+            ended=tuple(self._ended),
+            held=tuple(self._held.items()),
+            legs=tuple(_state_of(leg) for leg in self.legs.values()),
+            strategy_stops=tuple(self.strategy_stops.values()),
+        )
+
+    def load(self, state: StopsState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._plans = OrderedDict((plan.intent_id, plan) for plan in state.plans)
+        self._ended = OrderedDict.fromkeys(state.ended)
+        self._held = dict(state.held)
+        self.legs.update({kept.symbol: _leg_of(kept) for kept in state.legs})
+        self.strategy_stops.update({kept.symbol: kept for kept in state.strategy_stops})
 
     def _restore_kept(self, event: StopKept) -> None:
         if event.keeper == Keeper.STRATEGY:

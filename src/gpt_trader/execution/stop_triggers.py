@@ -38,7 +38,7 @@ from gpt_trader.core.values import (
     TimeInForce,
 )
 from gpt_trader.exchange.base import ExchangeAdapter, WatchesPrices
-from gpt_trader.execution.stop_record import Leg, StopRecord
+from gpt_trader.execution.stop_record import Leg, StopRecord, StopsState
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
 from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
 from gpt_trader.placement.submitter import OrderSubmitter
@@ -515,6 +515,15 @@ class StopTriggerManager:
             leg = self._legs[event.symbol]
             assert leg.stop is not None, "a stop that was kept is in its leg"
             leg.at_venue = self._venue_name(leg.stop)
+
+    def state(self) -> StopsState:
+        """For a snapshot, of what a replay made."""
+        return self._record.state()
+
+    def load(self, state: StopsState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._resumed = False
+        self._record.load(state)
 
     def resume(self) -> None:
         """After a restart, once orders and positions are those of the venue: watch again what is still open."""

@@ -103,9 +103,10 @@ async def act(
                 bar_seconds=used.run.bar_seconds or BAR_SECONDS,
                 strategy=_Idle,
                 lease=lease,
+                snapshot_events=used.records.snapshot_events,
             ).build()
             if built.replayed:  # a flag that was set in an earlier boot holds for an order by hand too
-                Steering(built, loaded, lambda: loaded).recall(recorded.event for recorded in store.read())
+                Steering(built, loaded, lambda: loaded).recall(built.recovery.flags)
             await built.bot.start(proof)
             try:
                 return await _DEEDS[command](AccountDesk(built), arguments, reason)

@@ -23,10 +23,10 @@ from rich.console import Console
 
 from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity, check_buildable
-from gpt_trader.bot.invariants.watch import watch_over
 from gpt_trader.bot.preflight import PreflightPassed
 from gpt_trader.bot.simulation import SimulatedRun, summarise
 from gpt_trader.bot.steering import Steering
+from gpt_trader.bot.watching import watch_over
 from gpt_trader.config.bot import BotConfig, VenueKind
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, Clock, SystemClock, iso
@@ -148,6 +148,7 @@ async def _run(
                 identity=msgspec.structs.replace(run.identity, boot=store.boot),
                 bar_seconds=config.run.bar_seconds or BAR_SECONDS,
                 lease=lease,
+                snapshot_events=config.records.snapshot_events,
             ).build()
             built.bot.bus.watch("run log", log.on_event)
             watch_over(built.bot, built.parts)
@@ -160,7 +161,7 @@ async def _run(
             market = LiveMarketName(name=run.identity.market, start_ns=clock.now_ns())
             steering = Steering(built, loaded, load)
             if built.replayed:
-                steering.recall(recorded.event for recorded in store.read())
+                steering.recall(built.recovery.flags)
             desk = ControlDesk(built, steering, run=run.store.parent.name)
             reason = await _trade(built, desk, market, run, console, config=config, proof=proof, panel=panel)
             return summarise(built, loaded, market, run, reason=reason, end_ns=clock.now_ns())

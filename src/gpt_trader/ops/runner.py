@@ -12,7 +12,6 @@ from typing import Final
 from rich.console import Console
 
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, check_buildable
-from gpt_trader.bot.invariants.watch import watch_over
 from gpt_trader.bot.simulation import (
     Watched,
     facts_of,
@@ -22,6 +21,7 @@ from gpt_trader.bot.simulation import (
     summarise,
 )
 from gpt_trader.bot.steering import Steering
+from gpt_trader.bot.watching import watch_over
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
 from gpt_trader.exchange.factory import ExchangeFactory
@@ -85,7 +85,7 @@ def run_simulated(
         )
         steering = Steering(built, loaded, load)
         if built.replayed:
-            steering.recall(recorded.event for recorded in store.read())
+            steering.recall(built.recovery.flags)
         desk = ControlDesk(built, steering, run=run.store.parent.name)
         shown = LivePanel(
             built,

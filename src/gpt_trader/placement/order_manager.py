@@ -41,6 +41,7 @@ __all__ = [
     "WATCH_NS",
     "ManagedOrder",
     "OrderManager",
+    "OrdersState",
     "PlannedOrders",
 ]
 
@@ -101,6 +102,17 @@ class ManagedOrder(msgspec.Struct, kw_only=True):
     def is_settled(self) -> bool:
         """At its end, with every trade the venue spoke of."""
         return self.state in TERMINAL and self.filled >= self.claimed
+
+
+class OrdersState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of orders, as a snapshot keeps it."""
+
+    orders: tuple[ManagedOrder, ...]
+    living: tuple[tuple[str, tuple[str, ...]], ...]
+    closed: tuple[str, ...]
+    watched: tuple[tuple[str, int], ...]
+    by_venue_id: tuple[tuple[str, str], ...]
+    foreign_trades: tuple[tuple[str, str], ...]
 
 
 class PlannedOrders(Protocol):
@@ -403,7 +415,7 @@ class OrderManager:
             case _:
                 return
         if order.state in TERMINAL:
-            self._close_if_settled(order)
+            self._close_if_settled(order, event.at_ns)
         listeners = self._listeners.get(event.client_order_id)
         if listeners:
             for listener in tuple(listeners):
@@ -427,8 +439,9 @@ class OrderManager:
             self._watched.pop(name, None)
             self._living.setdefault(order.submitted.symbol, {})[name] = order
 
-    def _close_if_settled(self, order: ManagedOrder) -> None:
-        """`order` is at an end; with every trade that the venue spoke of it is closed."""
+    def _close_if_settled(self, order: ManagedOrder, now_ns: int) -> None:
+        """`order` is at an end; with every trade that the venue spoke of it is closed. The time is that of the event,
+        so that a replay closes as was closed."""
         if order.filled < order.claimed:
             return
         name = order.submitted.client_order_id
@@ -436,24 +449,44 @@ class OrderManager:
             return
         self._living.get(order.submitted.symbol, {}).pop(name, None)
         if order.state is OrderState.FAILED and order.reason == UNSEEN:
-            self._watched[name] = self._clock.now_ns() + WATCH_NS
+            self._watched[name] = now_ns + WATCH_NS
         else:
             self._closed[name] = None
         if self._watched:
-            self._end_watches()
+            self._end_watches(now_ns)
         while len(self._closed) > CLOSED_ORDERS_MAX:
             forgotten, _ = self._closed.popitem(last=False)
             gone = self._orders.pop(forgotten)
             self._by_venue_id.pop(gone.venue_order_id, None)
 
-    def _end_watches(self) -> None:
+    def _end_watches(self, now_ns: int) -> None:
         """What was watched long enough is closed like any other order."""
         while self._watched:
             name, until_ns = next(iter(self._watched.items()))
-            if until_ns > self._clock.now_ns() and len(self._watched) <= WATCHED_ORDERS_MAX:
+            if until_ns > now_ns and len(self._watched) <= WATCHED_ORDERS_MAX:
                 return
             del self._watched[name]
             self._closed[name] = None
+
+    def state(self) -> OrdersState:
+        """For a snapshot."""
+        return OrdersState(
+            orders=tuple(self._orders.values()),
+            living=tuple((symbol, tuple(orders)) for symbol, orders in self._living.items()),
+            closed=tuple(self._closed),
+            watched=tuple(self._watched.items()),
+            by_venue_id=tuple(self._by_venue_id.items()),
+            foreign_trades=tuple(self._foreign_trades),
+        )
+
+    def load(self, state: OrdersState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._orders = {order.client_order_id: order for order in state.orders}
+        self._living = {symbol: {name: self._orders[name] for name in names} for symbol, names in state.living}
+        self._closed = OrderedDict.fromkeys(state.closed)
+        self._watched = OrderedDict(state.watched)
+        self._by_venue_id = dict(state.by_venue_id)
+        self._foreign_trades = OrderedDict.fromkeys(state.foreign_trades)
 
     def watched(self) -> tuple[str, ...]:
         """Client ids of unseen orders that would still be known again."""

@@ -38,8 +38,9 @@ from gpt_trader.placement.order_states import NEVER_PLACED
 from gpt_trader.placement.primitives import LimitOrderExecutor
 from gpt_trader.placement.reconcilers import EventBasedReconciler, OrderReconciler
 from gpt_trader.placement.working import Action, End, Moment, Place, Tactic, Wait, Withdraw, Work, begun
+from gpt_trader.records.schema import decode, encode
 
-__all__ = ["OrderTracker"]
+__all__ = ["OrderTracker", "WorkState"]
 
 CANCEL_AGAIN_NS: Final = 10 * NS
 """How long a cancel may stay unproven before it is asked for again."""
@@ -49,6 +50,14 @@ WIND_DOWN_SECONDS: Final = 30.0
 
 STEPS_MAX: Final = 1000
 """Orders and cancels of one tactic; more would be a tactic gone wild."""
+
+
+class WorkState(msgspec.Struct, frozen=True, kw_only=True):
+    """One tactic at work, as a snapshot keeps it."""
+
+    started: bytes
+    """Its TacticStarted, as it is stored."""
+    orders: tuple[ManagedOrder, ...]
 
 
 @dataclass(eq=False)
@@ -513,20 +522,38 @@ class OrderTracker:
         self._resumed = False
         match event:
             case TacticStarted():
-                tactic = self._tactics.get(event.tactic)
-                if tactic is None:
-                    raise ConfigError(
-                        f"tactic {event.tactic!r} of intent {event.intent_id} is being worked in this run, and this "
-                        f"version has no such tactic ({', '.join(sorted(self._tactics))}). Fix: use the version that "
-                        "started it until it has ended."
-                    )
-                self._working[event.intent_id] = working_on(tactic, event)
+                self._working[event.intent_id] = working_on(self._tactic_of(event), event)
             case TacticEnded():
                 self._working.pop(event.intent_id, None)
             case OrderSubmitted():
                 self._adopt(event)
             case _:
                 return
+
+    def _tactic_of(self, event: TacticStarted) -> Tactic:
+        tactic = self._tactics.get(event.tactic)
+        if tactic is None:
+            raise ConfigError(
+                f"tactic {event.tactic!r} of intent {event.intent_id} is being worked in this run, and this "
+                f"version has no such tactic ({', '.join(sorted(self._tactics))}). Fix: use the version that "
+                "started it until it has ended."
+            )
+        return tactic
+
+    def state(self) -> tuple[WorkState, ...]:
+        """For a snapshot."""
+        works = (working.work for working in self._working.values())
+        return tuple(WorkState(started=encode(work.started), orders=tuple(work.children)) for work in works)
+
+    def load(self, state: tuple[WorkState, ...]) -> None:
+        """Know what a snapshot kept, after the order manager does. Raises ConfigError like `restore`."""
+        self._resumed = False
+        for kept in state:
+            started = decode(kept.started)
+            assert isinstance(started, TacticStarted), "only what began is kept"
+            orders = [self._orders.find(order.client_order_id) or order for order in kept.orders]
+            work = Work(started=started, children=orders)
+            self._working[started.intent_id] = Working(self._tactic_of(started), work)
 
     def resume(self) -> None:
         """Go on with all that was being worked. Orders of theirs should have been read afresh before."""

@@ -11,7 +11,7 @@ waits or not; the rest goes with it, or when BLOCK_EVENTS have gathered. Where t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final, Self
 
@@ -28,10 +28,10 @@ from gpt_trader.core.events import (
     TacticProgressed,
     TradingSignalGenerated,
 )
-from gpt_trader.core.journal import Head, Recorded
+from gpt_trader.core.journal import Head, Recorded, StoredSnapshot
 from gpt_trader.records.chain import hash_lines, row_hash
 from gpt_trader.records.schema import decode, encode, encode_lines
-from gpt_trader.records.shelf import Block, Row, Shelf, SnapshotRow, Tail, Verification
+from gpt_trader.records.shelf import Block, Row, Shelf, Tail, Verification
 from gpt_trader.records.sqlite_shelf import SqliteShelf, check_room
 
 __all__ = ["BLOCK_EVENTS", "EventStore"]
@@ -206,7 +206,7 @@ class EventStore:
             self._shelf.abandon()
             raise
 
-    def read(self, after: int = 0) -> Iterator[Recorded]:
+    def read(self, after: int = 0) -> Generator[Recorded]:
         """Stored events after sequence `after`, this process's own included, verified as they are read."""
         self.flush()
         return self._shelf.read(after)
@@ -235,12 +235,16 @@ class EventStore:
         """Room that is left where the log grows; None where that cannot be known from here. Raises StoreError."""
         return self._shelf.free_bytes()
 
-    def keep_snapshot(self, row: SnapshotRow) -> None:
+    def hash_at(self, sequence: int) -> str:
+        """The chain's hash at a stored event; empty when there is none. Raises StoreError."""
+        return self._shelf.hash_at(sequence).hex()
+
+    def keep_snapshot(self, row: StoredSnapshot) -> None:
         """Keep state beside the log, after everything that it follows from. Raises StoreError."""
         self.flush()
         self._shelf.keep_snapshot(row)
 
-    def snapshots(self) -> tuple[SnapshotRow, ...]:
+    def snapshots(self) -> tuple[StoredSnapshot, ...]:
         """Those that are kept, the newest first. Raises StoreError."""
         return self._shelf.snapshots()
 

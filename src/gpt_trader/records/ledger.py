@@ -32,7 +32,7 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.values import ZERO, Position, Side, Value
 
-__all__ = ["GRAIN", "EquityTracker", "Ledger", "SymbolTotals", "notional_of", "share_of", "to_grid"]
+__all__ = ["GRAIN", "EquityTracker", "Ledger", "LedgerState", "SymbolTotals", "notional_of", "share_of", "to_grid"]
 
 GRAIN: Final = Decimal("1e-8")
 """Smallest amount of money that is kept."""
@@ -81,6 +81,32 @@ class _Money:
     realised: Decimal = ZERO
     fees: Decimal = ZERO
     funding: Decimal = ZERO
+
+
+class BookState(Value, frozen=True, kw_only=True):
+    """One symbol in a snapshot."""
+
+    symbol: str
+    quantity: Decimal
+    cost: Decimal
+    opened_ns: int
+    run: _Money
+    life: _Money
+
+
+class LedgerState(Value, frozen=True, kw_only=True):
+    """All that a ledger knows, as a snapshot keeps it."""
+
+    books: tuple[BookState, ...]
+    keys: tuple[tuple[str, ...], ...]
+    external: tuple[Position, ...]
+    started: bool
+    starting_cash: Decimal
+    realised: Decimal
+    fees: Decimal
+    funding: Decimal
+    transfers: Decimal
+    duplicates: int
 
 
 class _Book:
@@ -158,6 +184,43 @@ class Ledger:
                 self.apply(event)
         finally:
             self._publish = publish
+
+    def state(self) -> LedgerState:
+        """For a snapshot."""
+        return LedgerState(
+            books=tuple(
+                BookState(
+                    symbol=book.symbol,
+                    quantity=book.quantity,
+                    cost=book.cost,
+                    opened_ns=book.opened_ns,
+                    run=book.run,
+                    life=book.life,
+                )
+                for book in self._books.values()
+            ),
+            keys=tuple(self._keys),
+            external=tuple(self._external.values()),
+            started=self._started,
+            starting_cash=self.starting_cash,
+            realised=self.realised,
+            fees=self.fees,
+            funding=self.funding,
+            transfers=self.transfers,
+            duplicates=self.duplicates,
+        )
+
+    def load(self, state: LedgerState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        for kept in state.books:
+            book = self._book(kept.symbol)
+            book.quantity, book.cost, book.opened_ns = kept.quantity, kept.cost, kept.opened_ns
+            book.run, book.life = kept.run, kept.life
+        self._keys = OrderedDict.fromkeys(state.keys)
+        self._external = {position.symbol: position for position in state.external}
+        self._started, self.starting_cash = state.started, state.starting_cash
+        self.realised, self.fees, self.funding = state.realised, state.fees, state.funding
+        self.transfers, self.duplicates = state.transfers, state.duplicates
 
     # --- questions ------------------------------------------------------------------------------------------------
     def position(self, symbol: str) -> Position:
@@ -387,6 +450,14 @@ class EquityTracker:
         """Know again from where a fall is measured; the fall itself is known at the next sample."""
         self.high_water = max(self.high_water, high_water)
         self.sampled_ns = at_ns
+
+    def state(self) -> tuple[int, Decimal]:
+        """For a snapshot, of what a replay made."""
+        return self.sampled_ns, self.high_water
+
+    def load(self, state: tuple[int, Decimal]) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self.sampled_ns, self.high_water = state
 
     def sample(self, at_ns: int, equity: Decimal, transfers: Decimal = ZERO) -> None:
         """`transfers` is the sum of all so far: money carried in or out is neither profit nor loss."""

@@ -29,7 +29,7 @@ from gpt_trader.core.order_rules import BPS
 from gpt_trader.core.values import ZERO, Side
 from gpt_trader.records.orders import OrderLine
 
-__all__ = ["Cost", "OrderMetricsReporter", "Snapshot"]
+__all__ = ["Cost", "MetricsState", "OrderMetricsReporter", "Snapshot"]
 
 ENDED_MAX: Final = 1024
 """Ended orders that are remembered, so that a late fill is still told by order type and tactic."""
@@ -63,6 +63,42 @@ class Cost(msgspec.Struct):
 
     def snapshot(self) -> Snapshot:
         return {"amount": self.amount, "notional": self.notional, "bps": self.bps}
+
+
+Pairs = tuple[tuple[str, int], ...]
+Costs = tuple[tuple[str, Cost], ...]
+
+
+class MetricsState(msgspec.Struct, frozen=True, kw_only=True):
+    """All counts, as a snapshot of the whole bot keeps them."""
+
+    signals: int
+    approved: int
+    orders: int
+    fills: int
+    by_state: Pairs
+    by_engine: Pairs
+    by_tactic: Pairs
+    by_purpose: Pairs
+    by_order_type: Pairs
+    refusals: Pairs
+    refusals_by_engine: Pairs
+    venue_rejects: Pairs
+    fills_by_side: Pairs
+    fills_by_liquidity: Pairs
+    fills_by_cause: Pairs
+    guard_trips: Pairs
+    system_errors: int
+    traded: Decimal
+    fees: Decimal
+    unpriced_fills: int
+    cost: Cost
+    cost_by_order_type: Costs
+    cost_by_tactic: Costs
+    cost_by_engine: Costs
+    living: tuple[OrderLine, ...]
+    ended: tuple[OrderLine, ...]
+    engines: tuple[tuple[str, str], ...]
 
 
 class OrderMetricsReporter:
@@ -184,6 +220,57 @@ class OrderMetricsReporter:
             "guard_trips": dict(self.guard_trips),
             "system_errors": self.system_errors,
         }
+
+    # --- restart --------------------------------------------------------------------------------------------------
+    def state(self) -> MetricsState:
+        """For a snapshot of the whole bot."""
+        return MetricsState(
+            signals=self.signals,
+            approved=self.approved,
+            orders=self.orders,
+            fills=self.fills,
+            by_state=tuple(self.by_state.items()),
+            by_engine=tuple(self.by_engine.items()),
+            by_tactic=tuple(self.by_tactic.items()),
+            by_purpose=tuple(self.by_purpose.items()),
+            by_order_type=tuple(self.by_order_type.items()),
+            refusals=tuple(self.refusals.items()),
+            refusals_by_engine=tuple(self.refusals_by_engine.items()),
+            venue_rejects=tuple(self.venue_rejects.items()),
+            fills_by_side=tuple(self.fills_by_side.items()),
+            fills_by_liquidity=tuple(self.fills_by_liquidity.items()),
+            fills_by_cause=tuple(self.fills_by_cause.items()),
+            guard_trips=tuple(self.guard_trips.items()),
+            system_errors=self.system_errors,
+            traded=self.traded,
+            fees=self.fees,
+            unpriced_fills=self.unpriced_fills,
+            cost=self.cost,
+            cost_by_order_type=tuple(self.cost_by_order_type.items()),
+            cost_by_tactic=tuple(self.cost_by_tactic.items()),
+            cost_by_engine=tuple(self.cost_by_engine.items()),
+            living=tuple(self._living.values()),
+            ended=tuple(self._ended.values()),
+            engines=tuple(self._engines.items()),
+        )
+
+    def load(self, state: MetricsState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self.signals, self.approved, self.orders, self.fills = state.signals, state.approved, state.orders, state.fills
+        self.by_state, self.by_engine = Counter(dict(state.by_state)), Counter(dict(state.by_engine))
+        self.by_tactic, self.by_purpose = Counter(dict(state.by_tactic)), Counter(dict(state.by_purpose))
+        self.by_order_type, self.refusals = Counter(dict(state.by_order_type)), Counter(dict(state.refusals))
+        self.refusals_by_engine = Counter(dict(state.refusals_by_engine))
+        self.venue_rejects, self.fills_by_side = Counter(dict(state.venue_rejects)), Counter(dict(state.fills_by_side))
+        self.fills_by_liquidity = Counter(dict(state.fills_by_liquidity))
+        self.fills_by_cause, self.guard_trips = Counter(dict(state.fills_by_cause)), Counter(dict(state.guard_trips))
+        self.system_errors, self.unpriced_fills = state.system_errors, state.unpriced_fills
+        self.traded, self.fees, self.cost = state.traded, state.fees, state.cost
+        self.cost_by_order_type, self.cost_by_tactic = dict(state.cost_by_order_type), dict(state.cost_by_tactic)
+        self.cost_by_engine = dict(state.cost_by_engine)
+        self._living = {line.submitted.client_order_id: line for line in state.living}
+        self._ended = OrderedDict((line.submitted.client_order_id, line) for line in state.ended)
+        self._engines = OrderedDict(state.engines)
 
     # --- decisions ------------------------------------------------------------------------------------------------
     def _on_signal(self, _: TradingSignalGenerated) -> None:

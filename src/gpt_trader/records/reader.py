@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from gpt_trader.core.errors import StoreError
-from gpt_trader.core.journal import Head, Recorded
+from gpt_trader.core.journal import Head, Recorded, StoredSnapshot
 from gpt_trader.records.anchors import anchors_beside
 from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path
 from gpt_trader.records.segments import segment_rows
-from gpt_trader.records.shelf import Break, SnapshotRow, Verification
+from gpt_trader.records.shelf import Break, Verification
 from gpt_trader.records.sqlite_layout import check_identity, layout_of
 from gpt_trader.records.walk import StoredRow, Walk, hash_of, verified
 
@@ -192,13 +192,15 @@ def hash_at(connection: sqlite3.Connection, path: Path, sequence: int) -> bytes:
     return b""
 
 
-def read_snapshots(connection: sqlite3.Connection) -> tuple[SnapshotRow, ...]:
+def read_snapshots(connection: sqlite3.Connection) -> tuple[StoredSnapshot, ...]:
     """Those that are kept, the newest first; whether they are what they claim is for whoever uses them to check."""
     rows = connection.execute(
         "SELECT sequence, hash, CAST(code_version AS BLOB), state, digest FROM snapshots ORDER BY sequence DESC"
     )
     return tuple(
-        SnapshotRow(sequence, bytes(digest).hex(), bytes(code).decode(errors="replace"), bytes(state), bytes(own).hex())
+        StoredSnapshot(
+            sequence, bytes(digest).hex(), bytes(code).decode(errors="replace"), bytes(state), bytes(own).hex()
+        )
         for sequence, digest, code, state, own in rows
     )
 

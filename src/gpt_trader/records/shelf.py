@@ -5,14 +5,14 @@ The store makes the chain; a shelf keeps it, and proves that nobody else writes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
 import msgspec
 
-from gpt_trader.core.journal import Head, Recorded
+from gpt_trader.core.journal import Head, Recorded, StoredSnapshot
 
-__all__ = ["Block", "Break", "Row", "Shelf", "SnapshotRow", "Tail", "Verification"]
+__all__ = ["Block", "Break", "Row", "Shelf", "Tail", "Verification"]
 
 Row = tuple[int, str, int, int, str, int, str, str, bytes, bytes, bytes]
 """One event: sequence, run, boot, time, type, schema version, intent id, client order id, payload, previous hash,
@@ -53,16 +53,6 @@ class Tail(msgspec.Struct, frozen=True):
     digest: bytes
 
 
-class SnapshotRow(msgspec.Struct, frozen=True):
-    """State after `sequence`, as bytes; `digest` is SHA-256 of them, `hash` the chain's at that event."""
-
-    sequence: int
-    hash: str
-    code_version: str
-    state: bytes
-    digest: str
-
-
 class Shelf(Protocol):
     """Opened for one run and one boot; from then on nobody else writes there. Every call raises StoreError."""
 
@@ -93,21 +83,25 @@ class Shelf(Protocol):
         """After a failure: give back whatever is held half-way. Never raises."""
         ...
 
-    def read(self, after: int) -> Iterator[Recorded]:
+    def read(self, after: int) -> Generator[Recorded]:
         """Stored events after a sequence number, verified as they are read."""
         ...
 
     def verify(self, tell: Callable[[Recorded], None] | None = None) -> Verification: ...
 
+    def hash_at(self, sequence: int) -> bytes:
+        """Stored hash of one event; empty when there is none."""
+        ...
+
     def free_bytes(self) -> int | None:
         """Room that is left where the log grows; None where that cannot be known from here."""
         ...
 
-    def keep_snapshot(self, row: SnapshotRow) -> None:
+    def keep_snapshot(self, row: StoredSnapshot) -> None:
         """Keep it and the one before, durable."""
         ...
 
-    def snapshots(self) -> tuple[SnapshotRow, ...]:
+    def snapshots(self) -> tuple[StoredSnapshot, ...]:
         """Those that are kept, the newest first."""
         ...
 

@@ -10,12 +10,12 @@ import os
 import platform
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Final
 
 from gpt_trader.core.errors import StoreError
-from gpt_trader.core.journal import Recorded
+from gpt_trader.core.journal import Recorded, StoredSnapshot
 from gpt_trader.records.anchors import anchors_beside
 from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path, row_hash
 from gpt_trader.records.lock import take_lock
@@ -30,7 +30,7 @@ from gpt_trader.records.reader import (
     verify,
 )
 from gpt_trader.records.schema import decode
-from gpt_trader.records.shelf import Block, Row, SnapshotRow, Tail, Verification
+from gpt_trader.records.shelf import Block, Row, Tail, Verification
 from gpt_trader.records.sqlite_layout import APPLICATION_ID, SCHEMA, STORE_VERSION, check_identity, upgrade
 
 __all__ = ["SNAPSHOTS_KEPT", "SqliteShelf", "check_room", "sqlite_notes"]
@@ -120,17 +120,21 @@ class SqliteShelf:
         with contextlib.suppress(sqlite3.Error):
             self.connection.execute("ROLLBACK")
 
-    def read(self, after: int) -> Iterator[Recorded]:
+    def read(self, after: int) -> Generator[Recorded]:
         return read_run(self.path, after)
 
     def verify(self, tell: Callable[[Recorded], None] | None = None) -> Verification:
         return verify(self.path, tell)
 
+    def hash_at(self, sequence: int) -> bytes:
+        with store_errors(self.path):
+            return hash_at(self.connection, self.path, sequence)
+
     def free_bytes(self) -> int | None:
         with store_errors(self.path):
             return shutil.disk_usage(self.path.parent).free
 
-    def keep_snapshot(self, row: SnapshotRow) -> None:
+    def keep_snapshot(self, row: StoredSnapshot) -> None:
         with store_errors(self.path):
             execute = self.connection.execute
             execute("BEGIN IMMEDIATE")
@@ -145,7 +149,7 @@ class SqliteShelf:
             )
             execute("COMMIT")
 
-    def snapshots(self) -> tuple[SnapshotRow, ...]:
+    def snapshots(self) -> tuple[StoredSnapshot, ...]:
         with store_errors(self.path):
             return read_snapshots(self.connection)
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+import msgspec
+
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS
 from gpt_trader.core.events import Event, GuardTripped, OrderRejected, PositionClosed, SlippageExceeded
 
-__all__ = ["BreakerCounts"]
+__all__ = ["BreakerCounts", "CountsState"]
 
 KEPT_MAX: Final = 10_000
 """Times kept of each kind; no threshold can be set above it."""
 MINUTE_NS: Final = 60 * NS
+
+
+class CountsState(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted, as a snapshot keeps it."""
+
+    rejects: tuple[int, ...]
+    slippages: tuple[tuple[str, tuple[int, ...]], ...]
+    losses_in_a_row: int
 
 
 class BreakerCounts:
@@ -42,6 +52,20 @@ class BreakerCounts:
                 self.losses_in_a_row = 0
             case _:
                 pass
+
+    def state(self) -> CountsState:
+        """For a snapshot."""
+        return CountsState(
+            rejects=tuple(self._rejects),
+            slippages=tuple((symbol, tuple(times)) for symbol, times in self._slippages.items()),
+            losses_in_a_row=self.losses_in_a_row,
+        )
+
+    def load(self, state: CountsState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._rejects.extend(state.rejects)
+        self._slippages = {symbol: deque(times, maxlen=KEPT_MAX) for symbol, times in state.slippages}
+        self.losses_in_a_row = state.losses_in_a_row
 
     def rejects(self, now_ns: int, window_minutes: int) -> int:
         """Venue rejects within the window."""

@@ -26,6 +26,8 @@ from gpt_trader.risk.rules import Cap
 __all__ = ["Approved", "LiveRiskManager"]
 
 RATE_WINDOW_NS: Final = 60 * NS
+ENTRIES_MAX: Final = 100_000
+"""Times of entries that are kept; no cap can be set above it."""
 
 Trace = dict[str, Number]
 
@@ -46,17 +48,30 @@ class LiveRiskManager:
 
     def __init__(self, config: RiskConfig) -> None:
         self.config = config
-        self._entries_ns: deque[int] = deque(maxlen=config.order_rate_per_minute_max or 1)
+        self._entries_ns: deque[int] = deque(maxlen=ENTRIES_MAX)
+        """Those of the last minute, by the newest; whatever the cap is, so that a snapshot fits any."""
 
     def reload(self, config: RiskConfig) -> None:
         """Judge by other limits from now on; the order rate of the last minute still counts."""
         self.config = config
-        self._entries_ns = deque(self._entries_ns, maxlen=config.order_rate_per_minute_max or 1)
 
     def restore(self, event: Event) -> None:
         """Take one stored event back in after a restart: what was let through in the last minute still counts."""
         if isinstance(event, OrderApproved) and event.purpose is Purpose.ENTRY:
+            self._forget_entries(event.at_ns)
             self._entries_ns.append(event.at_ns)
+
+    def state(self) -> tuple[int, ...]:
+        """For a snapshot: when entries were let through, as far back as it counts."""
+        return tuple(self._entries_ns)
+
+    def load(self, state: tuple[int, ...]) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self._entries_ns.extend(state)
+
+    def _forget_entries(self, now_ns: int) -> None:
+        while self._entries_ns and now_ns - self._entries_ns[0] >= RATE_WINDOW_NS:
+            self._entries_ns.popleft()
 
     def approve(self, request: NormalizedOrderRequest, quantity: Decimal, now_ns: int) -> Approved:
         """Allow `quantity` base units (as sized by the engine) or less. Raises Refused at Stage.RISK."""
@@ -132,9 +147,9 @@ class LiveRiskManager:
 
     def _check_rate(self, now_ns: int, trace: Trace) -> None:
         """Fewer entries than allowed went through in the last minute; exits never count and are never held back."""
-        while self._entries_ns and now_ns - self._entries_ns[0] >= RATE_WINDOW_NS:
-            self._entries_ns.popleft()
-        recent, most = len(self._entries_ns), self.config.order_rate_per_minute_max
+        self._forget_entries(now_ns)
+        most = self.config.order_rate_per_minute_max
+        recent = min(len(self._entries_ns), most or 1)
         if most and recent >= most:
             raise Refused(
                 Stage.RISK, Refusal.ORDER_RATE_CAP, entries_last_minute=recent, order_rate_per_minute_max=most

@@ -15,7 +15,7 @@ from gpt_trader.bot.invariants.log import LogWatch
 from gpt_trader.bot.invariants.review import review, unseen
 from gpt_trader.bot.invariants.sending import SendingWorld, judge
 from gpt_trader.bot.invariants.table import INVARIANTS, Place, Policy
-from gpt_trader.bot.invariants.watch import watch_over
+from gpt_trader.bot.watching import watch_over
 from gpt_trader.cli.main import run_command_line
 from gpt_trader.core.events import (
     Event,

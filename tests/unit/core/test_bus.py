@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ class FullDisk:
     def free_bytes(self) -> int | None:
         return 0
 
-    def read(self, after: int = 0) -> Iterator[Recorded]:
-        return iter(())
+    def read(self, after: int = 0) -> Generator[Recorded]:
+        return (each for each in ())
 
 
 def a_boot(number: int = 1) -> BootStarted:

@@ -33,8 +33,9 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.values import ZERO, Keeper, OrderState
 from gpt_trader.placement.order_states import RANK
+from gpt_trader.records.schema import EVENT_TYPES, decode, encode
 
-__all__ = ["LogWatch", "OrderSeen"]
+__all__ = ["LogWatch", "LogWatchState", "OrderSeen"]
 
 NEVER_PLACED: Final = (OrderState.REJECTED, OrderState.FAILED)
 KEYS_MAX: Final = 65_536
@@ -59,11 +60,36 @@ class OrderSeen(msgspec.Struct, kw_only=True):
         return self.submitted.quantity - self.filled
 
 
+class LogWatchState(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen in the log, as a snapshot keeps it."""
+
+    orders: tuple[OrderSeen, ...]
+    living: tuple[str, ...]
+    outlived: tuple[OrderSeen, ...]
+    """Living ones that are no longer among `orders`."""
+    positions: tuple[tuple[str, Decimal], ...]
+    stops: tuple[StopKept, ...]
+    tripped: tuple[bytes, ...]
+    """Each GuardTripped, as it is stored."""
+    events: int
+    late_trades: int
+    newest_trade_ns: tuple[tuple[str, int], ...]
+    trades: tuple[tuple[str, ...], ...]
+    money: tuple[tuple[str, ...], ...]
+    bodies: tuple[tuple[str, ...], ...]
+    owed: tuple[tuple[str, tuple[str, ...]], ...]
+    """Openings and closings that a fill still owes, by symbol and name of the event."""
+    started: bool
+
+
 class _Window:
     """Keys that were seen, the newest KEYS_MAX of them."""
 
-    def __init__(self) -> None:
-        self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict()
+    def __init__(self, keys: tuple[tuple[str, ...], ...] = ()) -> None:
+        self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict.fromkeys(keys)
+
+    def state(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(self._keys)
 
     def holds(self, key: tuple[str, ...]) -> bool:
         """Whether it was there already; it is afterwards."""
@@ -129,6 +155,41 @@ class LogWatch:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
+
+    def state(self) -> LogWatchState:
+        """For a snapshot."""
+        return LogWatchState(
+            orders=tuple(self.orders.values()),
+            living=tuple(self.living),
+            outlived=tuple(order for name, order in self.living.items() if self.orders.get(name) is not order),
+            positions=tuple(self.positions.items()),
+            stops=tuple(self.stops.values()),
+            tripped=tuple(encode(event) for event in self.tripped.values()),
+            events=self.events,
+            late_trades=self.late_trades,
+            newest_trade_ns=tuple(self._newest_trade_ns.items()),
+            trades=self._trades.state(),
+            money=self._money.state(),
+            bodies=self._bodies.state(),
+            owed=tuple((symbol, tuple(kind.__name__ for kind in kinds)) for symbol, kinds in self._facts.items()),
+            started=self._started,
+        )
+
+    def load(self, state: LogWatchState) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        self.orders = {order.submitted.client_order_id: order for order in state.orders}
+        outlived = {order.submitted.client_order_id: order for order in state.outlived}
+        self.living = {name: outlived.get(name) or self.orders[name] for name in state.living}
+        self.positions = dict(state.positions)
+        self.stops = {(event.symbol, event.stop_id): event for event in state.stops}
+        for event in map(decode, state.tripped):
+            assert isinstance(event, GuardTripped), "only what tripped is kept"
+            self.tripped[event.guard, event.symbol] = event
+        self.events, self.late_trades = state.events, state.late_trades
+        self._newest_trade_ns = dict(state.newest_trade_ns)
+        self._trades, self._money, self._bodies = _Window(state.trades), _Window(state.money), _Window(state.bodies)
+        self._facts = {symbol: [EVENT_TYPES[name] for name in names] for symbol, names in state.owed}
+        self._started = state.started
 
     def _say(self, number: int, detail: str, symbol: str = "") -> None:
         self.broken.append(Broken(number=number, detail=detail, symbol=symbol))

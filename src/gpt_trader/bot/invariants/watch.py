@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
-from gpt_trader.bot.bot import PerpsBot
 from gpt_trader.bot.invariants.house import House, look
 from gpt_trader.bot.invariants.log import LogWatch
 from gpt_trader.bot.invariants.sending import SendingWorld, judge
@@ -20,9 +19,8 @@ from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS
 from gpt_trader.core.events import Event, InvariantBroken, OrderSubmitted
 from gpt_trader.core.values import ZERO, Mode, OrderTicket
-from gpt_trader.execution.engine import SharedParts
 
-__all__ = ["InvariantWatch", "watch_over"]
+__all__ = ["InvariantWatch"]
 
 LOOK_EVERY_NS: Final = 10 * NS
 """At most this often the whole house is looked at, after something has happened."""
@@ -33,12 +31,14 @@ BY_NUMBER: Final = {invariant.number: invariant for invariant in INVARIANTS}
 class InvariantWatch:
     """A listener of the bus. `house` is that of the bot, caught up before orders leave."""
 
-    def __init__(self, house: House, config: RiskConfig, caught_up: Callable[[], bool]) -> None:
-        """`caught_up`: log and memory are one, and orders may leave."""
+    def __init__(
+        self, house: House, config: RiskConfig, caught_up: Callable[[], bool], log: LogWatch | None = None
+    ) -> None:
+        """`caught_up`: log and memory are one, and orders may leave. `log` has seen what was replayed."""
         self._house = house
         self._caught_up = caught_up
         self._config = config
-        self._log = LogWatch()
+        self._log = log or LogWatch()
         self._told: set[tuple[int, str]] = set()
         self._looked_ns = 0
         self._looking = False
@@ -129,15 +129,6 @@ class InvariantWatch:
             account_age_seconds_max=Decimal(self._config.max_account_staleness_seconds),
             position_share_max=self._config.max_position_pct_per_symbol,
         )
-
-
-def watch_over(bot: PerpsBot, parts: SharedParts) -> InvariantWatch:
-    """Let the promises of a bot that was just built be looked after while it runs."""
-    watch = InvariantWatch(House.of(parts, bot.ledger), parts.config, lambda: bot.caught_up)
-    for recorded in bot.journal.read():
-        watch.restore(recorded.event)
-    bot.bus.watch("invariants", watch.on_event)
-    return watch
 
 
 def _stricter(now: Mode, wanted: Mode) -> Mode:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import Clock
 from gpt_trader.core.events import (
@@ -43,8 +45,9 @@ from gpt_trader.placement.base import placed as placed_now
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.placement.tickets import arrival_mid
+from gpt_trader.records.schema import decode, encode
 
-__all__ = ["LastAnswers", "ReconciliationHandler", "SlippageWatch", "reconciled"]
+__all__ = ["AnswerState", "LastAnswers", "ReconciliationHandler", "SlippageWatch", "reconciled"]
 
 IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 WORKING: Final = "WORKING"
@@ -130,6 +133,18 @@ def reconciled(report: ExecutionReport, at_ns: int) -> OrderReconciled:
     )
 
 
+class AnswerState(msgspec.Struct, frozen=True, kw_only=True):
+    """An intent whose last answer is not told, as a snapshot keeps it."""
+
+    approved: bytes
+    """Its OrderApproved, as it is stored."""
+    order: str
+    arrival: Decimal
+    filled: Decimal
+    value: Decimal
+    outcome: str
+
+
 @dataclass
 class _Open:
     """An approved intent whose last answer is not told."""
@@ -188,6 +203,28 @@ class LastAnswers:
                 del self._open[event.intent_id]
             case _:
                 pass
+
+    def state(self) -> tuple[AnswerState, ...]:
+        """For a snapshot."""
+        return tuple(
+            AnswerState(
+                approved=encode(known.approved),
+                order=known.order,
+                arrival=known.arrival,
+                filled=known.filled,
+                value=known.value,
+                outcome=known.outcome,
+            )
+            for known in self._open.values()
+        )
+
+    def load(self, state: tuple[AnswerState, ...]) -> None:
+        """Know what a snapshot kept, instead of the events before it."""
+        for kept in state:
+            approved = decode(kept.approved)
+            assert isinstance(approved, OrderApproved), "only what was approved is kept"
+            known = _Open(approved, kept.order, kept.arrival, kept.filled, kept.value, kept.outcome)
+            self._open[approved.intent_id] = known
 
     def resume(self, worked: Collection[str]) -> None:
         """After a restart: `worked` intents go on. Of all others nothing may live any more but what rests."""

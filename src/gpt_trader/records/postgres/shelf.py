@@ -8,17 +8,17 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Final
 
 import psycopg
 
 from gpt_trader.core.errors import StoreError
-from gpt_trader.core.journal import Head, Recorded
+from gpt_trader.core.journal import Head, Recorded, StoredSnapshot
 from gpt_trader.records.chain import GENESIS, row_hash
 from gpt_trader.records.postgres.connection import Connection, connect, migrate, place_of, server_errors
 from gpt_trader.records.schema import decode
-from gpt_trader.records.shelf import Block, Row, SnapshotRow, Tail, Verification
+from gpt_trader.records.shelf import Block, Row, Tail, Verification
 from gpt_trader.records.sqlite_shelf import SNAPSHOTS_KEPT
 from gpt_trader.records.walk import StoredRow, Walk, verified
 
@@ -81,16 +81,25 @@ class PostgresShelf:
     def abandon(self) -> None:
         """A failed transaction has been rolled back, or its connection is gone."""
 
-    def read(self, after: int) -> Iterator[Recorded]:
+    def read(self, after: int) -> Generator[Recorded]:
         return read_server(self._url, self._run, after)
 
     def verify(self, tell: Callable[[Recorded], None] | None = None) -> Verification:
         return verify_server(self._url, self._run, tell)
 
+    def hash_at(self, sequence: int) -> bytes:
+        if sequence == 0:
+            return GENESIS
+        with server_errors(self.place):
+            found = self.connection.execute(
+                "SELECT hash FROM gpt_trader.events WHERE run = %s AND sequence = %s", (self._run, sequence)
+            ).fetchone()
+        return b"" if found is None else bytes(found[0])
+
     def free_bytes(self) -> int | None:
         return None  # the server's disk is its own; PostgreSQL does not tell
 
-    def keep_snapshot(self, row: SnapshotRow) -> None:
+    def keep_snapshot(self, row: StoredSnapshot) -> None:
         with server_errors(self.place), self.connection.transaction():
             self.connection.execute(
                 "INSERT INTO gpt_trader.snapshots (run, sequence, hash, code_version, state, digest) "
@@ -112,7 +121,7 @@ class PostgresShelf:
                 (self._run, self._run, SNAPSHOTS_KEPT),
             )
 
-    def snapshots(self) -> tuple[SnapshotRow, ...]:
+    def snapshots(self) -> tuple[StoredSnapshot, ...]:
         with server_errors(self.place):
             rows = self.connection.execute(
                 "SELECT sequence, hash, code_version, state, digest FROM gpt_trader.snapshots "
@@ -120,7 +129,7 @@ class PostgresShelf:
                 (self._run,),
             ).fetchall()
         return tuple(
-            SnapshotRow(sequence, bytes(digest).hex(), code, bytes(state), bytes(own).hex())
+            StoredSnapshot(sequence, bytes(digest).hex(), code, bytes(state), bytes(own).hex())
             for sequence, digest, code, state, own in rows
         )
 
@@ -191,7 +200,7 @@ def _one(row: tuple[Any, ...] | None) -> tuple[Any, ...]:
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
-def read_server(url: str, run_id: str, after: int = 0) -> Iterator[Recorded]:
+def read_server(url: str, run_id: str, after: int = 0) -> Generator[Recorded]:
     """Stored events after a sequence number, verified as they are read. Raises StoreError at the first break."""
     place = place_of(url, run_id)
     with server_errors(place), connect(url, read_only=True) as connection:
