@@ -30,6 +30,9 @@ from gpt_trader.records.reader import last_boot
 
 ENGINES: Final[dict[str, dict[str, Any]]] = {"live": {}, "advanced": {"enable_market_impact_guard": True}}
 
+SNAPSHOT_EVENTS: Final = 100
+"""So that some processes die while one is made."""
+
 
 def config_of(engine: str) -> BotConfig:
     config = a_config(**ENGINES[engine])
@@ -60,6 +63,7 @@ async def main(ready: dict[str, Any], folder: Path, engine: str, seed: int) -> N
             bar_seconds=60,
             strategy=lambda _: NoWish(),
             lease=HostLease(folder, "coinbase:test"),
+            snapshot_events=SNAPSHOT_EVENTS,
         ).build()
         watch_over(built.bot, built.parts)
         proof = PreflightPassed(venue="coinbase", config_digest=DIGEST, passed_ns=clock.now_ns(), checks=("by a test",))

@@ -41,7 +41,7 @@ def bars(count: int) -> ArrayStream:
     return ArrayStream([product()], rows, bar_seconds=60, start_ns=int(rows["ts"][0]) - MINUTE_NS)
 
 
-def built(stream: ArrayStream, store: EventStore):
+def built(stream: ArrayStream, store: EventStore, snapshot_events: int = 0):
     clock = VirtualClock(stream.start_ns)
     adapter = PaperExchange(stream, clock=clock, cash=Decimal(100_000_000))
     config = BotConfig.model_validate({"profile": "bench", "risk": RISK, "run": {"mark_outs": False}})
@@ -56,6 +56,7 @@ def built(stream: ArrayStream, store: EventStore):
         identity=identity,
         bar_seconds=60,
         strategy=lambda _: Flip(),
+        snapshot_events=snapshot_events,
     ).build()
     return clock, adapter, bot
 
@@ -94,6 +95,10 @@ def main(count: int, folder: Path) -> None:
     assert not timed("verified", lambda: verify(path)).breaks
     with EventStore.open(path, "bench", last_boot(path) + 1, durable=True) as store:
         timed("replayed into a bot, verified as it is read", lambda: built(bars(10), store))
+    for what in ("the same, and a snapshot kept", "begun from the snapshot"):
+        with EventStore.open(path, "bench", last_boot(path) + 1, durable=True) as store:
+            _, _, bot = timed(what, lambda store=store: built(bars(10), store, 10_000))
+            print(f"  {bot.replayed} events known; the snapshot has {len(store.snapshots()[0].state) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -191,9 +191,8 @@ class PerpsBot:
         if isinstance(self.adapter, ReadsAhead):  # asked once: looking a protocol up takes as long as a guard
             self._reads_ahead = True
             self.adapter.read_ahead(self._look_ahead, self._stretch.passed)
-        if self._snapshots is not None:
-            for problem in self._snapshots.unusable:
-                self.bus.report("snapshot", problem, "an older one is used, or the whole log is replayed")
+        for problem in self.unusable_snapshots:
+            self.bus.report("snapshot", problem, "an older one is used, or the whole log is replayed")
         await self.recovery.catch_up()
         self._caught_up = True
         self._say_products()
@@ -348,17 +347,22 @@ class PerpsBot:
         )
 
     # --- snapshots ------------------------------------------------------------------------------------------------
+    @property
+    def unusable_snapshots(self) -> tuple[str, ...]:
+        """Why some that lie beside the log were not used."""
+        return () if self._snapshots is None else self._snapshots.unusable
+
     def _look_after_the_log(self) -> None:
         """Keep the next restart short, and go on verifying what this one did not read."""
         if self._snapshots is None or self._snapshot_taken is not None:
             return
-        if self._snapshots.is_due:
-            self._snapshot_taken = asyncio.get_running_loop().create_task(self._snapshot(), name="snapshot")
-        elif self._snapshots.unverified:
-            try:
-                self._snapshots.look_back()
-            except StoreError as error:
-                self._log_damaged(error)
+        try:
+            self._snapshots.look_back()
+        except StoreError as error:
+            self._log_damaged(error)
+        else:
+            if self._snapshots.is_due:
+                self._snapshot_taken = asyncio.get_running_loop().create_task(self._snapshot(), name="snapshot")
 
     async def _snapshot(self) -> None:
         assert self._snapshots is not None, "only where snapshots are kept"

@@ -150,7 +150,7 @@ class PerpsBotBuilder:
         snapshots = Snapshots(
             self._journal,
             every=self._snapshot_events,
-            again=lambda: self._furnish(selection, EventBus(self._journal, self._clock)).recovery,
+            again=self.remembering,
         )
         built = self._furnish(selection, bus, snapshots)
         recovery, cash = built.recovery, built.cash
@@ -160,8 +160,13 @@ class PerpsBotBuilder:
         is_new = not recovery.has_begun
         if is_new:
             recovery.begin(self._clock.now_ns())
-        self._begin(bus, built, snapshots.sequence, is_new=is_new)
+        self._begin(bus, built, snapshots.began_from, is_new=is_new)
         return built
+
+    def remembering(self) -> Recovery:
+        """A second house that takes a log in and never acts: what a snapshot is made by."""
+        selection = check_buildable(self._config, self._adapter)
+        return self._furnish(selection, EventBus(self._journal, self._clock)).recovery
 
     def _furnish(self, selection: EngineSelection, bus: EventBus, snapshots: Snapshots | None = None) -> BuiltBot:
         """Every part, wired, before anything is known. On a bus that nobody publishes on it is a house that only

@@ -112,7 +112,8 @@ class Snapshots:
         self._every = every
         self._again = again
         self._newest: StoredSnapshot | None = None
-        self._checked_until = 0
+        self.began_from = 0
+        """Event that the snapshot follows from with which this start began; zero began at the first."""
         self._looked_back = 0
         """How far the log before the snapshot has been verified since the start."""
         self.unusable: tuple[str, ...] = ()
@@ -136,7 +137,7 @@ class Snapshots:
     @property
     def unverified(self) -> int:
         """Events of before the snapshot that have not been looked at since the start."""
-        return max(0, self._checked_until - self._looked_back)
+        return max(0, self.began_from - self._looked_back)
 
     def _load(self, house: Replays) -> None:
         for row in self._journal.snapshots():
@@ -146,7 +147,7 @@ class Snapshots:
                 self.unusable += (f"the snapshot of event {row.sequence} is not used: {error}",)
                 continue
             house.begin_from(state)
-            self._newest, self._checked_until = row, row.sequence
+            self._newest, self.began_from = row, row.sequence
             return
 
     def _sound(self, row: StoredSnapshot) -> HouseState:

@@ -14,8 +14,10 @@ from tests.builders import START_NS, D
 from tests.house_under_test import BadWire, House, a_config
 from tests.killed_house import a_market, a_venue, an_entry, build, move, the_venue_again
 
+from gpt_trader.bot.account import CashWatch
 from gpt_trader.bot.claims import claim
 from gpt_trader.bot.recovery import HEARD_BY, Recovery
+from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.clock import NS, VirtualClock
 from gpt_trader.core.errors import ConfigError, VenueUnavailableError
 from gpt_trader.core.events import (
@@ -32,6 +34,7 @@ from gpt_trader.core.events import (
 from gpt_trader.core.values import Mode, OrderState, OrderType, Position, Side, TimeInForce
 from gpt_trader.exchange.base import OrderUpdate
 from gpt_trader.execution.guards import GuardManager
+from gpt_trader.execution.handlers.reconciliation import LastAnswers
 from gpt_trader.execution.stop_record import StopRecord
 from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.placement.order_manager import OrderManager
@@ -342,6 +345,9 @@ def types_in(part: Callable[..., object]) -> set[str]:
         StopRecord.restore,
         BreakerCounts.take,
         LiveRiskManager.restore,
+        LastAnswers.restore,
+        StrategyMemory.restore,
+        CashWatch.restore,
         Recovery._note,
     ],
     ids=lambda part: part.__qualname__,

@@ -31,7 +31,7 @@ class FullDisk:
         return 0
 
     def read(self, after: int = 0) -> Generator[Recorded]:
-        return (each for each in ())
+        yield from ()
 
 
 def a_boot(number: int = 1) -> BootStarted:
