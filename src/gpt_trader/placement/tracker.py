@@ -542,8 +542,10 @@ class OrderTracker:
 
     def state(self) -> tuple[WorkState, ...]:
         """For a snapshot."""
-        works = (working.work for working in self._working.values())
-        return tuple(WorkState(started=encode(work.started), orders=tuple(work.children)) for work in works)
+        return tuple(
+            WorkState(started=encode(working.work.started), orders=tuple(working.orders))
+            for working in self._working.values()
+        )
 
     def load(self, state: tuple[WorkState, ...]) -> None:
         """Know what a snapshot kept, after the order manager does. Raises ConfigError like `restore`."""
@@ -551,9 +553,8 @@ class OrderTracker:
         for kept in state:
             started = decode(kept.started)
             assert isinstance(started, TacticStarted), "only what began is kept"
-            orders = [self._orders.find(order.client_order_id) or order for order in kept.orders]
-            work = Work(started=started, children=orders)
-            self._working[started.intent_id] = Working(self._tactic_of(started), work)
+            working = self._working[started.intent_id] = working_on(self._tactic_of(started), started)
+            working.orders.extend(self._orders.find(order.client_order_id) or order for order in kept.orders)
 
     def resume(self) -> None:
         """Go on with all that was being worked. Orders of theirs should have been read afresh before."""
