@@ -23,6 +23,7 @@ from gpt_trader.core.errors import (
     VenueUnavailableError,
 )
 from gpt_trader.core.events import Event
+from gpt_trader.core.values import ProductSpec
 from gpt_trader.exchange.base import Capabilities, OrderUpdate, PreparedOrder
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.memory import ArrayStream
@@ -36,7 +37,11 @@ TICK = 5
 
 
 def steady_market(
-    prices: Sequence[int], *, seconds_each: float = 1.0, silence: tuple[int, float] = (0, 0.0)
+    prices: Sequence[int],
+    *,
+    seconds_each: float = 1.0,
+    silence: tuple[int, float] = (0, 0.0),
+    product: ProductSpec | None = None,
 ) -> ArrayStream:
     """A book of ten levels of one unit around each price in turn, and a trade of 0.01 at the price.
 
@@ -57,7 +62,7 @@ def steady_market(
         rows += [(at_ns, at_ns, LEVEL, side, 0, 0, tick, LOTS_PER_LEVEL, 0, 0, 0) for side, tick in new]
         rows.append((at_ns, at_ns, TRADE, 1, 0, 0, price // TICK, 1, 0, 0, 0))
         shown = wanted
-    return ArrayStream([a_product()], np.array(rows, dtype=ROW), name="steady", bar_seconds=60)
+    return ArrayStream([product or a_product()], np.array(rows, dtype=ROW), name="steady", bar_seconds=60)
 
 
 def a_config(**risk: Any) -> BotConfig:

@@ -244,6 +244,11 @@ class PerpsBot:
         """What happened since an earlier boot is known; nothing leaves before."""
         return self._caught_up
 
+    @property
+    def is_stopping(self) -> bool:
+        """The end was asked for, or has begun."""
+        return self.submitter.closing or (self._stop_reason is not None and self._stop_reason.done())
+
     def request_stop(self, reason: str) -> None:
         """Ask for an orderly end; the first reason is kept."""
         if self._stop_reason is not None and not self._stop_reason.done():
@@ -260,6 +265,11 @@ class PerpsBot:
                 self.request_stop(f"the lease is lost: {error}")
                 self._report("lease", error)
                 return
+
+    def wait_at_end(self, work: asyncio.Task[Any]) -> None:
+        """Let `stop` wait for this work too, as long as for an intent."""
+        self._intents.add(work)
+        work.add_done_callback(self._intents.discard)
 
     def _wake(self) -> None:
         if self._nudge is not None and not self._nudge.done():
@@ -599,7 +609,7 @@ class PerpsBot:
     def _valid_until(self, signal: TradingSignalGenerated) -> int:
         return signal.at_ns + round(self.settings.intent_valid_seconds * NS)
 
-    async def close_position(self, symbol: str, reason: str, key: str) -> ExecutionReport | None:
+    async def close_position(self, symbol: str, reason: str, key: str, *, tactic: str = "") -> ExecutionReport | None:
         """Close what is open in `symbol` through the front door. None when there is nothing to close."""
         position = self._position(symbol)
         if position == 0:
@@ -612,6 +622,7 @@ class PerpsBot:
                 side=Side.SELL if position > 0 else Side.BUY,
                 quantity=abs(position),
                 reduce_only=True,
+                tactic=tactic,
                 created_ns=self.clock.now_ns(),
                 valid_until_ns=self.clock.now_ns() + round(self.settings.intent_valid_seconds * NS),
                 reason=reason,

@@ -16,8 +16,12 @@ import click
 
 from gpt_trader.cli.account import asked, chosen_bot, place_options, print_answer
 from gpt_trader.cli.config import load_configuration
+from gpt_trader.cli.steer import confirmed
+from gpt_trader.core.errors import ConfigError
 
-__all__ = ["orders"]
+__all__ = ["cancel", "orders"]
+
+ALL = "all"
 
 OK, FAILED = 0, 1
 TOOK: frozenset[str] = frozenset({"FILLED", "PARTIALLY_FILLED", "RESTING", "WORKING"})
@@ -73,12 +77,16 @@ def place(side: str, quantity: str, symbol: str, *, reason: str, live: bool, **o
 
 
 @orders.command()
-@click.argument("order")
+@click.argument("order", metavar="ORDER|all")
 @click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the log.")
+@click.option("--confirm", metavar="RUN", help="With `all`: the run's name, which is asked for otherwise.")
 @place_options
-def cancel(order: str, *, reason: str, **options: Any) -> int:
-    """Ask for the cancellation of one order, by the beginning of its id. `orders list` says what became of it."""
-    return _do("cancel", {"order": order}, reason=reason, live=False, **options)
+def cancel(order: str, *, reason: str, confirm: str | None, **options: Any) -> int:
+    """Ask for the cancellation of one order, by the beginning of its id, or of all but stops.
+
+    `orders list` says what became of it. All are confirmed by the name of the run.
+    """
+    return _do("cancel", {"order": order}, reason=reason, live=False, confirm=confirm, **options)
 
 
 @orders.command()
@@ -123,9 +131,15 @@ def _do(
     served: str | None,
     run: str | None,
     as_json: bool,
+    confirm: str | None = None,
 ) -> int:
     loaded = load_configuration(profile, env_file, risk_file, {"venue.served": served})
     bot = chosen_bot(loaded, run, named=profile is not None)
+    if arguments.get("order") == ALL:
+        name = loaded.config.profile if bot is None else bot.name
+        arguments = {**arguments, "confirm": confirmed(f"Every order of {name} but stops is cancelled", name, confirm)}
+        if bot is None and arguments["confirm"] != name:
+            raise ConfigError(f"cancel all: confirmed by {arguments['confirm']!r}. Fix: the profile's name, {name}")
     if bot is not None:
         answer = bot.tell(command, arguments, reason)
     else:

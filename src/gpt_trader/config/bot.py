@@ -39,6 +39,7 @@ from gpt_trader.core.schedule import parse_weekly_hours
 
 __all__ = [
     "BotConfig",
+    "ControlConfig",
     "CredentialsConfig",
     "ExecutionConfig",
     "GuardsConfig",
@@ -491,6 +492,18 @@ class RunConfig(StrictModel):
         return 1.0 if self.pace == "realtime" else float(self.pace.removesuffix("x"))
 
 
+SignalCommand = Literal["kill", "reduce_only", "flatten"]
+
+
+class ControlConfig(StrictModel):
+    """What signals say to a running bot."""
+
+    sigusr1: Annotated[SignalCommand, Setting("command", "ops/signals", in_digest=False)] = "kill"
+    """What SIGUSR1 is: kill, reduce_only or flatten."""
+    sigusr2: Annotated[SignalCommand, Setting("command", "ops/signals", in_digest=False)] = "flatten"
+    """The same for SIGUSR2. Flatten goes by market, within its collar."""
+
+
 class CredentialsConfig(StrictModel):
     """Keys of a venue. From environment or env file only; never printed, never part of the digest."""
 
@@ -562,6 +575,7 @@ class BotConfig(StrictModel):
     guards: GuardsConfig = GuardsConfig()
     records: RecordsConfig = RecordsConfig()
     run: RunConfig = RunConfig()
+    control: ControlConfig = ControlConfig()
     credentials: CredentialsConfig = CredentialsConfig()
     risk: RiskConfig = RiskConfig()
 

@@ -41,6 +41,7 @@ __all__ = [
     "FillMarked",
     "FlagCleared",
     "FlagSet",
+    "FlattenEnded",
     "FundingApplied",
     "GuardCleared",
     "GuardTripped",
@@ -596,6 +597,24 @@ class OperatorCommandFailed(Event, frozen=True, kw_only=True):
     command: str
     who: str
     problem: str
+
+
+class FlattenEnded(Event, frozen=True, kw_only=True):
+    """What somebody told the bot to close is closed and proven so at the venue; or it is not, and these are the
+    reasons. Publisher: bot.way_out."""
+
+    symbols: tuple[str, ...]
+    tactic: str
+    flat: bool
+    positions: Mapping[str, Decimal] = {}
+    """Ours that the venue still holds; signed, base units."""
+    orders: tuple[str, ...] = ()
+    """Ours that may still fill."""
+    reasons: tuple[str, ...] = ()
+    """Why it is not flat, a sentence each."""
+    took_ms: int
+    limit_ms: int
+    """What the tactic may take, and five seconds."""
 
 
 # --- what watches -------------------------------------------------------------------------------------------------

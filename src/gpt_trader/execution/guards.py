@@ -182,8 +182,7 @@ class GuardManager:
         if self._sweep is not None and self._clock.now_ns() - self._swept_ns >= self._sweep_ns:
             await self._read_afresh(self._sweep)
         self._judge()
-        if self._cancel_due and not self._cancelling:
-            await self._cancel()
+        await self.cancel_now()
         for reading in self._readings:
             if reading.action is not Action.REDUCE:
                 continue
@@ -316,6 +315,11 @@ class GuardManager:
         self._bus.publish(GuardCleared(at_ns=now_ns, guard=guard, symbol=symbol, reason=reason))
         del self._trips[key]
         self._changed = True
+
+    async def cancel_now(self) -> None:
+        """What a trip or an operator wants cancelled, without the look at all figures before it."""
+        if self._cancel_due and not self._cancelling:
+            await self._cancel()
 
     async def _cancel(self) -> None:
         """Entries may no longer fill. Tried again at the next run until each is proven gone."""

@@ -6,12 +6,14 @@ refused by the same codes. Nothing here knows a venue.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Final, TypeVar
 
 from gpt_trader.bot.builder import BuiltBot
+from gpt_trader.bot.way_out import cancel_each
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.ids import intent_id
@@ -26,6 +28,7 @@ from gpt_trader.core.values import (
     TimeInForce,
 )
 from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.execution.stop_triggers import STOPS
 from gpt_trader.ops.account_answers import (
     Answer,
     account_answer,
@@ -40,11 +43,13 @@ from gpt_trader.placement.order_manager import ManagedOrder
 from gpt_trader.placement.reconcilers import EventBasedReconciler
 from gpt_trader.placement.simple_limit import AS_ASKED
 
-__all__ = ["WHO", "AccountDesk", "edited_order", "manual_order", "preview_order"]
+__all__ = ["ALL", "WHO", "AccountDesk", "edited_order", "manual_order", "preview_order"]
 
 T = TypeVar("T", bound=StrEnum)
 WHO: Final = "operator"
 """Strategy of an order that a person gave."""
+ALL: Final = "all"
+"""Stands where the name of an order or a symbol would."""
 CANCEL_SECONDS: Final = 5.0
 """How long a cancel is waited for; what it became afterwards is told by the list."""
 EDITABLE: Final = frozenset({OrderState.ACTIVE, OrderState.PARTIALLY_FILLED})
@@ -106,11 +111,27 @@ class AccountDesk:
         return await preview_order(self._bot.adapter, arguments, self._bot.clock.now_ns())
 
     async def cancel(self, arguments: Mapping[str, str], reason: str) -> Answer:
-        """One order by the beginning of its id. Raises ConfigError where none or several are meant."""
+        """One order by the beginning of its id, or `all` but stops. Raises ConfigError unless one is meant."""
+        if arguments.get("order") == ALL:
+            return await self._cancel_all(reason)
         order = self._living(arguments)
         await self._bot.submitter.cancel(order, f"{WHO}: {reason}")
         await EventBasedReconciler(self._bot.orders).until_settled(order, CANCEL_SECONDS)
         return {"order": order.client_order_id, "state": order.state.value, "filled": str(order.filled)}
+
+    async def _cancel_all(self, reason: str) -> Answer:
+        """Every living order but stops, which go on to protect; tactics end with what they got."""
+        bot, why = self._bot, f"{WHO}: {reason}"
+        bot.tracker.tell_to_end(why, exits=True)
+        orders = [order for order in bot.orders.living() if order.submitted.strategy != STOPS]
+        failed = await cancel_each(bot, orders, why)
+        settled = EventBasedReconciler(bot.orders)
+        await asyncio.gather(*(settled.until_settled(order, CANCEL_SECONDS) for order in orders))
+        return {
+            "orders": {order.client_order_id: f"{order.state.value}, {order.filled:f} filled" for order in orders},
+            "failed": list(failed),
+            "stops": [stop.stop_id for stop in bot.stops.kept()],
+        }
 
     async def edit(self, arguments: Mapping[str, str], reason: str) -> Answer:
         """Another order in the place of a resting one. Raises ConfigError for what cannot be changed so; what a rule

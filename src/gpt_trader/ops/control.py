@@ -1,8 +1,9 @@
 """How does a command reach a running bot? A unix socket of its own (0600) in the run's folder, a JSON object a line.
 
 A line is `{"name": ..., "arguments": {...}, "reason": ...}`. A question is answered by one line. A command is answered
-by two: `{"accepted": true}` when it is durable, then `{"answer": {...}}` or `{"error": ...}` when it is done. Who says
-it is what the system knows of the process at the other end, not what that process claims.
+by two: `{"accepted": true}` when it is durable, then `{"answer": {...}}` or `{"error": ...}` when it is done; one that
+takes long is accepted again now and then, as a sign of life. Who says it is what the system knows of the process at
+the other end, not what that process claims.
 
 Lines, connections and replies are bounded; a slow or mad client costs its own connection and nothing else.
 """
@@ -18,14 +19,15 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from gpt_trader.core.clock import until
 from gpt_trader.core.errors import ConfigError, GptTraderError, StoreError
-from gpt_trader.ops.desk import Command, ControlDesk
+from gpt_trader.ops.desk import Answer, Command, ControlDesk
 
 __all__ = ["ADDRESS_NAME", "LINE_BYTES_MAX", "SOCKET_NAME", "control_socket", "socket_of"]
 
@@ -36,6 +38,8 @@ SOCKET_PATH_BYTES_MAX: Final = 100
 """Systems allow 103 to 107 bytes in the name of a unix socket."""
 LINE_BYTES_MAX: Final = 65_536
 CONNECTIONS_MAX: Final = 16
+ALIVE_SECONDS: Final = 20.0
+"""So often a client is told that its command goes on."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,6 +104,7 @@ class ControlSocket:
     def __init__(self, desk: ControlDesk) -> None:
         self._desk = desk
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._work: set[asyncio.Task[Answer]] = set()
 
     async def close(self) -> None:
         """Hang up on everybody."""
@@ -115,6 +120,18 @@ class ControlSocket:
         client = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._clients[client] = writer
         client.add_done_callback(lambda done: self._clients.pop(done, None))
+
+    def _begin(self, command: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+        """Known here until it has ended, whoever hears of it."""
+        work = asyncio.get_running_loop().create_task(command)
+        self._work.add(work)
+        work.add_done_callback(self._ended)
+        return work
+
+    def _ended(self, work: asyncio.Task[Answer]) -> None:
+        self._work.discard(work)
+        if not work.cancelled():
+            work.exception()  # the desk has told it in the log
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -141,7 +158,11 @@ class ControlSocket:
             await self._answer(line, writer, who)
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter, who: str) -> None:
+        durable = False
+
         async def accepted() -> None:
+            nonlocal durable
+            durable = True
             with contextlib.suppress(ConnectionError):  # it is written down, so it is done whether heard or not
                 await _say(writer, {"accepted": True})
 
@@ -153,7 +174,11 @@ class ControlSocket:
                 return
             command = Command(name=said.name, arguments=said.arguments, who=who, reason=said.reason)
             # A command that has begun is brought to its end, also when the client hangs up meanwhile.
-            answer = await asyncio.shield(self._desk.take(command, accepted))
+            work = self._begin(self._desk.take(command, accepted))
+            while not await until(work, ALIVE_SECONDS):
+                if durable:
+                    await accepted()
+            answer = await work
         except msgspec.DecodeError as error:
             await _say(writer, {"error": f"not a command: {error}"})
         except StoreError as error:

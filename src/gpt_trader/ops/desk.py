@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -17,21 +17,28 @@ import msgspec
 from gpt_trader.bot.builder import BuiltBot
 from gpt_trader.bot.claims import claim
 from gpt_trader.bot.steering import Steering
+from gpt_trader.bot.way_out import WayOut
 from gpt_trader.config.flags import as_text, find_flag, parse_value
 from gpt_trader.core.clock import iso
 from gpt_trader.core.errors import ConfigError, GptTraderError, StoreError
 from gpt_trader.core.events import OperatorCommanded, OperatorCommandFailed
 from gpt_trader.core.values import Mode
 from gpt_trader.ops.account_answers import Answer
-from gpt_trader.ops.account_desk import AccountDesk
+from gpt_trader.ops.account_desk import ALL, AccountDesk
 from gpt_trader.ops.picture import answer_of, picture_of
 
-__all__ = ["STOP", "Answer", "Command", "ControlDesk"]
+__all__ = ["CONFIRM_CHARACTERS_MIN", "MARKET", "STOP", "Answer", "Command", "ControlDesk"]
 
 REASON_CHARACTERS_MAX: Final = 500
-ALL: Final = "all"
 GIGABYTE: Final = 1e9
 STOP: Final = "stop"
+MARKET: Final = "market"
+"""Tactic that closes where none is named."""
+CONFIRM_CHARACTERS_MIN: Final = 4
+"""The beginning of a run's name is enough to confirm by, but so much of it."""
+CLOSES: Final = frozenset({"flatten", "close"})
+LONG: Final = frozenset({"flatten", "close", "cancel", "place", "preview", "edit", "preview_edit", "kill"})
+"""Commands that wait for the venue: they do not hold up the ones after them."""
 LATCHED: Final = "yes"
 CONFIRMED: Final = "yes"
 FAILURE_CHARACTERS_MAX: Final = 2000
@@ -47,16 +54,19 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ControlDesk:
-    """Takes commands one after another; questions are answered at any time."""
+    """Takes commands one after another, but for those that wait for the venue; questions are answered at any time."""
 
-    def __init__(self, built: BuiltBot, steering: Steering, *, run: str) -> None:
-        """`run` is the name of the run's folder, by which people call it."""
+    def __init__(self, built: BuiltBot, steering: Steering, *, run: str, recorded: bool = False) -> None:
+        """`run` is the name of the run's folder, by which people call it. `recorded`: commands come from a log, and
+        were confirmed when they were written into it."""
         self._steering = steering
         self._built = built
         self._bot = built.bot
         self._run = run
+        self._recorded = recorded
         self._turn = asyncio.Lock()
         self._account = AccountDesk(built)
+        self._way_out = WayOut(built.bot, built.parts.tactics)
         self._questions: Mapping[str, Callable[[], Answer]] = {
             "status": self._status,
             "picture": lambda: answer_of(picture_of(self._built, self._run)),
@@ -73,6 +83,8 @@ class ControlDesk:
             "resume": self._resume,
             "claim": self._claim,
             "kill": self._kill,
+            "flatten": self._flatten,
+            "close": self._close,
             "set_flag": self._set_flag,
             "unset_flag": self._unset_flag,
             "rollback": self._rollback,
@@ -108,22 +120,42 @@ class ControlDesk:
             raise ConfigError(f"command {command.name!r}: no such command. Fix: one of {known}")
         if not command.reason.strip():
             raise ConfigError(f"{command.name}: no reason given. Fix: --reason TEXT; it stands in the log")
+        if not self._recorded:
+            self._check_confirmed(command)
+        if command.name in CLOSES and not command.arguments.get("tactic"):
+            command = msgspec.structs.replace(command, arguments={**command.arguments, "tactic": MARKET})
         async with self._turn:
             await self._write_down(command)
             if accepted is not None:
                 await accepted()
-            try:
-                answer = await work(command)
-            except GptTraderError as error:
-                self._write_failure(command, error)
-                raise
-            finally:
-                await self._bot.bus.commit()
-        return answer
+            if command.name not in LONG:
+                return await self._do(work, command)
+        return await self._do(work, command)
+
+    async def _do(self, work: Callable[[Command], Awaitable[Answer]], command: Command) -> Answer:
+        try:
+            return await work(command)
+        except GptTraderError as error:
+            self._write_failure(command, error)
+            raise
+        finally:
+            await self._bot.bus.commit()
 
     def stopped(self, reason: str) -> None:
         """A signal ended the run: a command like any other, written down as the bot begins to stop."""
         self._publish(Command(name=STOP, who="signal", reason=reason))
+
+    def _check_confirmed(self, command: Command) -> None:
+        """What cannot be taken back needs the name of what it is about: of the symbol, or of the run."""
+        said, about = command.arguments.get("confirm", ""), command.arguments.get("symbol", "")
+        if command.name == "close" and said != about:
+            raise ConfigError(f"close {about}: not confirmed, so nothing was done. Fix: confirm it by {about}")
+        everything = command.name == "flatten" or (command.name == "cancel" and command.arguments.get("order") == ALL)
+        if everything and (len(said) < CONFIRM_CHARACTERS_MIN or not self._run.startswith(said)):
+            raise ConfigError(
+                f"{command.name}: not confirmed, so nothing was done. Fix: confirm it by the run's name, {self._run}, "
+                "or its beginning"
+            )
 
     async def _write_down(self, command: Command) -> None:
         self._publish(command)
@@ -208,10 +240,45 @@ class ControlDesk:
         return {"mode": self._bot.guards.mode.value}
 
     async def _kill(self, command: Command) -> Answer:
-        """No entries, and those that live are cancelled at the guards' next look, which is now."""
+        """No entries, and those that live are cancelled now; what is not proven gone, at the guards' next looks."""
         self._bot.guards.kill(command.who, command.reason)
+        await self._bot.guards.cancel_now()
         self._bot.look_now()
         return {"mode": self._bot.guards.mode.value, "cancelling": self._bot.guards.is_cancelling}
+
+    async def _flatten(self, command: Command) -> Answer:
+        """As `kill`, and out of everything that is the bot's."""
+        tactic = _argument(command, "tactic")
+        self._way_out.check(tactic)
+        self._bot.guards.kill(command.who, command.reason)
+        _, answer = await asyncio.gather(
+            self._bot.guards.cancel_now(), self._get_out(self._way_out.everything(), tactic, command)
+        )
+        self._bot.look_now()
+        return {"mode": self._bot.guards.mode.value, **answer}
+
+    async def _close(self, command: Command) -> Answer:
+        """Out of one symbol, whose entries are paused."""
+        symbol, tactic = _argument(command, "symbol"), _argument(command, "tactic")
+        known = self._way_out.everything()
+        if symbol not in known:
+            raise ConfigError(f"symbol {symbol!r}: not traded here. Fix: one of {', '.join(known)}")
+        self._way_out.check(tactic)
+        self._bot.guards.pause(symbol, command.reason, command.who)
+        return {"paused": symbol, **await self._get_out((symbol,), tactic, command)}
+
+    async def _get_out(self, symbols: Sequence[str], tactic: str, command: Command) -> Answer:
+        ended = await self._way_out.out_of(symbols, tactic=tactic, reason=f"{command.name}: {command.reason}")
+        return {
+            "flat": ended.flat,
+            "tactic": ended.tactic,
+            "took_seconds": f"{ended.took_ms / 1000:.3f}",
+            "limit_seconds": f"{ended.limit_ms / 1000:.3f}",
+            "positions": {symbol: str(quantity) for symbol, quantity in ended.positions.items()},
+            "orders": list(ended.orders),
+            "reasons": list(ended.reasons),
+            "external": {symbol: str(each.quantity) for symbol, each in self._bot.ledger.externals().items()},
+        }
 
     async def _pause(self, command: Command) -> Answer:
         for symbol in self._symbols(command):

@@ -41,7 +41,7 @@ from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
 from gpt_trader.ops.runner import STOP_SECONDS, say_what_stopping_waits_for
-from gpt_trader.ops.signals import reload_on_hangup
+from gpt_trader.ops.signals import commands_of, obey_signals
 from gpt_trader.records.opening import open_store, take_lease
 from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.summary import END_OF_DURATION, STOPPED_BY, RunSummary
@@ -204,7 +204,8 @@ async def _trade(
         drawing = asyncio.ensure_future(_draw(shown)) if panel else None
         try:
             await built.bot.start(proof)
-            async with control_socket(desk, run.store.parent), reload_on_hangup(desk, listen=not panel):
+            signalled = commands_of(config.control, run.store.parent.name, hangup=not panel)
+            async with control_socket(desk, run.store.parent), obey_signals(desk, signalled):
                 reason = await built.bot.run_until_stopped(end_ns, END_OF_DURATION)
             if reason.startswith(STOPPED_BY):
                 desk.stopped(reason)

@@ -241,7 +241,7 @@ def _again(run: _Run, config: BotConfig, stream: MarketStream, until_ns: int | N
 async def _live(built: BuiltBot, run: _Run, config: BotConfig, *, end: tuple[int, str], until_ns: int | None) -> None:
     bot, (end_ns, at_end) = built.bot, end
     loaded = loaded_of(config)
-    desk = ControlDesk(built, Steering(built, loaded, lambda: loaded), run=run.started.run_id)
+    desk = ControlDesk(built, Steering(built, loaded, lambda: loaded), run=run.started.run_id, recorded=True)
     await bot.start()
     telling = asyncio.ensure_future(_tell(built, desk, tuple(run.commands())))
     cut = until_ns is not None and until_ns < end_ns
@@ -262,17 +262,23 @@ async def _stop_at(built: BuiltBot, until_ns: int) -> None:
 
 
 async def _tell(built: BuiltBot, desk: ControlDesk, commands: Sequence[OperatorCommanded]) -> None:
-    """Everything that people said, at its time."""
-    clock = built.bot.clock
+    """Everything that people said, at its time; some of it takes longer than until the next."""
+    clock, told = built.bot.clock, set()
     for command in commands:
         await clock.sleep((command.at_ns - clock.now_ns()) / NS)
         if command.command == STOP:
             built.bot.request_stop(command.reason)
             return
-        with contextlib.suppress(ConfigError):  # what was refused then is refused again, and told in the log
-            await desk.take(
-                Command(name=command.command, arguments=command.arguments, who=command.who, reason=command.reason)
-            )
+        task = asyncio.ensure_future(_tell_one(desk, command))
+        told.add(task)
+        task.add_done_callback(told.discard)
+
+
+async def _tell_one(desk: ControlDesk, command: OperatorCommanded) -> None:
+    with contextlib.suppress(ConfigError):  # what was refused then is refused again, and told in the log
+        await desk.take(
+            Command(name=command.command, arguments=command.arguments, who=command.who, reason=command.reason)
+        )
 
 
 # --- compared ---------------------------------------------------------------------------------------------------------

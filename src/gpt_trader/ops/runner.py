@@ -30,7 +30,7 @@ from gpt_trader.ops.control import control_socket
 from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
 from gpt_trader.ops.panel import LivePanel
-from gpt_trader.ops.signals import reload_on_hangup
+from gpt_trader.ops.signals import commands_of, obey_signals
 from gpt_trader.records.opening import open_store
 from gpt_trader.report.compiling import compile_with_progress
 from gpt_trader.report.facts import write_facts
@@ -97,13 +97,14 @@ def run_simulated(
         )
         # With a panel SIGHUP says that its terminal has gone; without one, that the configuration is to be read again.
         gone = (signal.SIGHUP,) if panel else ()
+        signalled = commands_of(config.control, run.store.parent.name, hangup=not panel)
         with stop_on_signal(built.bot, *gone), shown if panel else contextlib.nullcontext():
             world: World = Watched(adapter, shown.tick) if panel else adapter
             at_end = END_OF_MARKET if end_ns == stream.end_ns else END_OF_DURATION
 
             async def main() -> str:
                 await built.bot.start()
-                async with control_socket(desk, run.store.parent), reload_on_hangup(desk, listen=not panel):
+                async with control_socket(desk, run.store.parent), obey_signals(desk, signalled):
                     reason = await built.bot.run_until_stopped(end_ns, at_end)
                 if reason.startswith(STOPPED_BY):
                     desk.stopped(reason)

@@ -42,6 +42,10 @@ class AggressiveLimitExecutionStrategy:
         self._requotes_max = requotes_max
         self._timeout_seconds = timeout_seconds
 
+    @property
+    def seconds_max(self) -> float:
+        return self._timeout_seconds + self._finish.seconds
+
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         quotes = self._requotes_max + 1
         plan = {

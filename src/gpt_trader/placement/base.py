@@ -16,6 +16,11 @@ class ExecutionStrategy(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def seconds_max(self) -> float:
+        """How long it may work on one order, with its closing steps; inf where the order alone says when it ends."""
+        ...
+
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         """Raises Refused when nothing was sent, StoreError when nothing may be sent."""
         ...

@@ -43,6 +43,10 @@ class IcebergExecutionStrategy:
         self._display_share = display_share
         self._interval_seconds = interval_seconds
 
+    @property
+    def seconds_max(self) -> float:
+        return self._timeout_seconds + self._finish.seconds
+
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         order, product = approved.order, approved.snapshot.product
         largest = order.slice_quantity_max

@@ -26,15 +26,21 @@ class MarketExecutionStrategy:
         self,
         *,
         takes: Takes,
+        takes_seconds: float,
         fallback: SimpleLimitExecutionStrategy,
         run_tag: str,
         entry_collar_bps: Decimal,
         exit_collar_bps: Decimal,
     ) -> None:
         self._takes = takes
+        self._takes_seconds = takes_seconds
         self._fallback = fallback
         self._run_tag = run_tag
         self._collars_bps = {Purpose.ENTRY: entry_collar_bps, Purpose.EXIT: exit_collar_bps}
+
+    @property
+    def seconds_max(self) -> float:
+        return self._takes_seconds + self._fallback.seconds_max
 
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         limit_price = self._price(approved)

@@ -44,6 +44,10 @@ class PostOnlyChaseExecutionStrategy:
         self._requotes_max = requotes_max
         self._distance_max_bps = distance_max_bps
 
+    @property
+    def seconds_max(self) -> float:
+        return self._timeout_seconds + self._finish.seconds
+
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         side = approved.order.side
         furthest = arrival_mid(approved) * (1 + side.sign * self._distance_max_bps / BPS)

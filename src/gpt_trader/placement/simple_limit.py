@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import inf
 from typing import Final
 
 import msgspec
@@ -27,6 +28,10 @@ class SimpleLimitExecutionStrategy:
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._offset_share = offset_share
+
+    @property
+    def seconds_max(self) -> float:
+        return self._timeout_seconds
 
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         own = approved.order.limit_price
@@ -63,6 +68,10 @@ class RestingExecutionStrategy:
     def __init__(self, rests: Rests, run_tag: str) -> None:
         self._rests = rests
         self._run_tag = run_tag
+
+    @property
+    def seconds_max(self) -> float:
+        return inf
 
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         order = approved.order

@@ -156,18 +156,16 @@ class OrderSubmitter:
             await self._look(order)
 
     async def cancel_entries(self, reason: str) -> bool:
-        """Cancel every living order that could increase a position; True once none of them can fill any more.
+        """Cancel every living order that could increase a position, all at once; True once none can fill any more.
 
         One that cannot be cancelled does not save the others; then ExchangeError of the first such is raised.
         """
-        failed: list[ExchangeError] = []
-        for order in self._living_entries():
-            try:
-                await self.cancel(order, reason)
-            except ExchangeError as error:
-                failed.append(error)
-        if failed:
-            raise failed[0]
+        asked = await asyncio.gather(
+            *(self.cancel(order, reason) for order in self._living_entries()), return_exceptions=True
+        )
+        failed = [error for error in asked if error is not None]
+        if failed:  # whatever is no word of the venue's comes first
+            raise next((error for error in failed if not isinstance(error, ExchangeError)), failed[0])
         return not self._living_entries()
 
     def _living_entries(self) -> list[ManagedOrder]:

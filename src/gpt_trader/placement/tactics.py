@@ -54,6 +54,7 @@ def make_tactics(
     )
     market = MarketExecutionStrategy(
         takes=takes,
+        takes_seconds=execution.fill_wait_seconds,
         fallback=simple_limit,
         run_tag=run_tag,
         entry_collar_bps=risk.market_collar_bps,

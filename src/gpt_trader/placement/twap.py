@@ -44,6 +44,10 @@ class TwapExecutionStrategy:
         self._slices = slices
         self._patience_share = patience_share
 
+    @property
+    def seconds_max(self) -> float:
+        return self._duration_seconds + self._finish.seconds
+
     async def execute(self, approved: ApprovedOrder) -> PlacedOrder:
         order, product = approved.order, approved.snapshot.product
         largest = order.slice_quantity_max

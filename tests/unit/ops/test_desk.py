@@ -62,7 +62,7 @@ def test_f81_kill_cancels_entries_and_lets_none_leave(tmp_path: Path) -> None:
     """Within a second, told with who and why, and only NORMAL takes it back."""
     house, (answer,), status = play(tmp_path, ("kill", {}))
 
-    assert answer == {"mode": "REDUCE_ONLY", "cancelling": True}
+    assert answer == {"mode": "REDUCE_ONLY", "cancelling": False}, "proven by then"
     assert status["mode"] == "REDUCE_ONLY"
     assert status["orders"] == {}
     assert status["tripped"] == ["operator_kill: killed by ann: why"]
