@@ -33,7 +33,7 @@ def declared(*groups: str) -> set[str]:
     ("lock", "groups"),
     [
         ("requirements.lock", ("main", "build")),
-        ("requirements-dev.lock", ("main", "build", "dev", "research", "ccxt", "postgres")),
+        ("requirements-dev.lock", ("main", "build", "dev", "research", "ccxt", "postgres", "metrics", "alerts")),
         ("requirements-uv.lock", ("uv",)),
     ],
 )
