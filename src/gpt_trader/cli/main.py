@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "backtest": ("gpt_trader.cli.backtest:backtest", "Research"),
     "strategy": ("gpt_trader.cli.strategy:strategy", "Research"),
     "data": ("gpt_trader.cli.data:data", "Research"),
+    "luck": ("gpt_trader.cli.luck:luck", "Research"),
     "config": ("gpt_trader.cli.config:config", "Set up"),
     "risk": ("gpt_trader.cli.risk:risk", "Set up"),
     "venue": ("gpt_trader.cli.venue:venue", "Set up"),
