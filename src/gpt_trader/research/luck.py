@@ -131,7 +131,7 @@ def entries_beside_random(
     market gave to everybody who was long is so given to the random ones too.
     """
     series = {each.symbol: each for each in prices}
-    random = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     real, drawn = 0.0, np.zeros(draws)
     for symbol, path in series.items():
         own = [trip for trip in trips if trip.symbol == symbol]
@@ -139,7 +139,7 @@ def entries_beside_random(
             starts, bars, sides = _places(own, path)
             logs = np.log(path.last)
             real += float((sides * (logs[starts + bars] - logs[starts])).sum())
-            drawn += np.array([_elsewhere(logs, bars, sides, random) for _ in range(draws)])
+            drawn += np.array([_elsewhere(logs, bars, sides, generator) for _ in range(draws)])
     count = max(1, len(trips))
     chance = (1 + int((drawn >= real - 1e-12).sum())) / (draws + 1) if len(trips) >= TRIPS_MIN else None
     return RandomEntries(
@@ -160,11 +160,11 @@ def _places(trips: Sequence[RoundTrip], path: SymbolPrices) -> tuple[Ints, Ints,
     return starts.astype(np.int64), (ends - starts).astype(np.int64), sides
 
 
-def _elsewhere(logs: Floats, bars: Ints, sides: Ints, random: np.random.Generator) -> float:
+def _elsewhere(logs: Floats, bars: Ints, sides: Ints, generator: np.random.Generator) -> float:
     """Log return of all of them in another order with other pauses."""
-    order = random.permutation(len(bars))
+    order = generator.permutation(len(bars))
     held = bars[order]
     free = len(logs) - 1 - int(held.sum())
-    pauses = np.sort(random.integers(0, max(0, free) + 1, len(held)))
+    pauses = np.sort(generator.integers(0, max(0, free) + 1, len(held)))
     starts = pauses + np.concatenate(([0], np.cumsum(held)[:-1]))
     return float((sides[order] * (logs[starts + held] - logs[starts])).sum())

@@ -90,11 +90,11 @@ def trip(number: int, start: int, bars: int, side: Side) -> RoundTrip:
 
 def trips(path: SymbolPrices, seed: int, skill: float) -> list[RoundTrip]:
     """Every thirty bars one of ten; its side is right with a probability of (1 + skill) / 2."""
-    random = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     found = []
     for number, start in enumerate(range(0, len(path.last) - 40, 30)):
         rises = path.last[start + 10] > path.last[start]
-        right = random.random() < (1 + skill) / 2
+        right = generator.random() < (1 + skill) / 2
         found.append(trip(number, start, 10, Side.BUY if rises == right else Side.SELL))
     return found
 
