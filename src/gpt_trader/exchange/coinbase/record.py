@@ -54,8 +54,9 @@ class AccountRecord:
         self._clock = clock
         self._on_account: AccountListener | None = None
         self._account: Account | None = None
-        self._client_ids: OrderedDict[str, tuple[str, bool]] = OrderedDict()
-        """Venue order id -> (client order id, whether it is a liquidation)."""
+        self._client_ids: OrderedDict[str, tuple[str, bool | None]] = OrderedDict()
+        """Venue order id -> (client order id, whether it is a liquidation); None where only the channel spoke of it,
+        which does not say."""
         self._venue_ids: dict[str, str] = {}
         self._living: dict[str, str] = {}
         """Venue order id -> client order id of what may still change."""
@@ -149,9 +150,12 @@ class AccountRecord:
             self._claim(order.order_id, needed(order.cumulative_quantity, "cumulative_quantity"))
             self._tell(user_update(order, product, venue_ns))
 
-    def _note(self, venue_order_id: str, client_order_id: str, *, ended: bool, liquidation: bool = False) -> None:
-        known = self._client_ids.get(venue_order_id, ("", False))
-        self._client_ids[venue_order_id] = (client_order_id or known[0], liquidation or known[1])
+    def _note(self, venue_order_id: str, client_order_id: str, *, ended: bool, liquidation: bool | None = None) -> None:
+        known = self._client_ids.get(venue_order_id, ("", None))
+        self._client_ids[venue_order_id] = (
+            client_order_id or known[0],
+            known[1] if liquidation is None else liquidation,
+        )
         if client_order_id:
             self._venue_ids[client_order_id] = venue_order_id
         while len(self._client_ids) > KNOWN_MAX:
@@ -174,8 +178,9 @@ class AccountRecord:
     def placed(self, venue_order_id: str, client_order_id: str, *, immediate: bool) -> None:
         """A create was answered. It may have ended already, and the channel said so."""
         if venue_order_id in self._client_ids:
+            self._client_ids[venue_order_id] = (client_order_id, False)
             return
-        self._note(venue_order_id, client_order_id, ended=False)
+        self._note(venue_order_id, client_order_id, ended=False, liquidation=False)
         if immediate:
             self.doubt(venue_order_id)
 
@@ -256,10 +261,10 @@ class AccountRecord:
                 memory.popitem(last=False)
 
     async def _fill(self, fill: replies.Fill) -> FillUpdate:
-        """In our words. The record names no client order id: an order nobody spoke of is asked for."""
+        """In our words. The record names no client order id: an order that we did not send is asked for."""
         product = self._feed.product_of(fill.product_id)
         assert product is not None, "asked by whoever knows the product"
-        if fill.order_id not in self._client_ids:
+        if self._client_ids.get(fill.order_id, ("", None))[1] is None:
             await self.order("", fill.order_id)
         client_order_id, liquidation = self._client_ids[fill.order_id]
         return fill_update(fill, product, client_order_id, "LIQUIDATION" if liquidation else "OWN")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.exchange_places import CASH, PRICE, SYMBOL, CoinbasePlace, Place, coinbase_adapter, market
+from tests.exchange_places import CASH, PRICE, SYMBOL, CoinbasePlace, Place, coinbase_adapter, coinbase_place, market
 from tests.venue_server import PRODUCT, ServedVenue, served
 
 from gpt_trader.core.errors import ConfigError, VenueUnavailableError
@@ -166,3 +166,18 @@ def test_requests_after_the_close_are_refused(tmp_path: Path, venue: ServedVenue
         await adapter.close()
 
     asyncio.run(go())
+
+
+def test_a_liquidation_is_told_as_one(tmp_path: Path) -> None:
+    """The channel speaks of it first and does not say what it is; the record of the order does."""
+
+    async def scenario(place: Place) -> set[str]:
+        assert isinstance(place, CoinbasePlace)
+        await place.trade(Side.BUY, "5")
+        before = len(place.fills)
+        await meanwhile(place, "/market", {"do": "liquidate"})
+        await place.eventually(lambda: len(place.fills) > before, "the liquidation")
+        return {fill.cause for fill in place.fills[before:]}
+
+    with coinbase_place(tmp_path) as place:
+        assert place.run(scenario) == {"LIQUIDATION"}
