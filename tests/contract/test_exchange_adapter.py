@@ -143,7 +143,8 @@ def test_an_order_rests_is_found_and_is_cancelled(place: Place) -> None:
         name = prepared.ticket.client_order_id
         assert (placed.client_order_id, placed.symbol, placed.filled) == (name, SYMBOL, D(0))
         assert placed.venue_order_id
-        assert name in {order.client_order_id for order in await place.adapter.open_orders()}
+        (listed,) = [order for order in await place.adapter.open_orders() if order.client_order_id == name]
+        assert (listed.side, listed.quantity) == (prepared.ticket.side, prepared.ticket.quantity)
         found = await place.adapter.order(name, placed.venue_order_id)
         assert (found.client_order_id, found.state) == (name, OrderState.ACTIVE)
         await place.adapter.cancel(name, placed.venue_order_id, SYMBOL)

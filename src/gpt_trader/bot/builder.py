@@ -203,7 +203,7 @@ class PerpsBotBuilder:
         )
 
         async def sweep_account() -> None:
-            await workshop.reconciler.sweep()
+            foreign.swept(await workshop.reconciler.sweep())
             await figures.sweep()
 
         guards = GuardManager(
@@ -277,8 +277,7 @@ class PerpsBotBuilder:
         risk = LiveRiskManager(config.risk)
         memory = StrategyMemory(bus, clock, strategies)
         intents, edge, answers = IntentRegister(orders), EdgeTracker(bus), LastAnswers(bus, clock, orders)
-        foreign = ForeignOrders(bus=bus, clock=clock, guards=guards, run_tag=self._run_tag)
-        orders.on_foreign = foreign.seen
+        foreign = ForeignOrders(bus=bus, clock=clock, guards=guards, orders=orders, run_tag=self._run_tag)
         recovery = Recovery(
             adapter=adapter,
             bus=bus,

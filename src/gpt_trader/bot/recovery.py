@@ -202,6 +202,11 @@ class Recovery:
         """The log knows when the run began, and with how much."""
         return self._began_ns > 0
 
+    @property
+    def began_ns(self) -> int:
+        """When the run began; zero before that."""
+        return self._began_ns
+
     def begin(self, now_ns: int) -> None:
         """A new run begins: what was traded before is nobody's of ours."""
         self._began_ns = now_ns
@@ -423,6 +428,11 @@ class Recovery:
         elif self._guards.pause_reason(symbol).startswith(f"{WHO}: {EXTERNAL}"):
             self._guards.resume(symbol)
 
+    @property
+    def foreign(self) -> ForeignOrders:
+        """Orders of others on the account."""
+        return self._foreign
+
     def _resume_where_orders_are_gone(self) -> None:
         for symbol in self._symbols:
             paused = self._guards.pause_reason(symbol).startswith(f"{WHO}: {EXTERNAL} order")
@@ -444,7 +454,7 @@ class Recovery:
                 fills=fills,
                 orders_alive=len(living),
                 orders_unknown=sum(order.state is OrderState.UNKNOWN for order in living),
-                external_orders=len(self._foreign.symbols()),
+                external_orders=len(self._foreign.living()),
                 external_positions={symbol: each.quantity for symbol, each in self._ledger.externals().items()},
             )
         )

@@ -545,6 +545,10 @@ class ExternalOrderSeen(Event, frozen=True, kw_only=True):
     venue_order_id: str
     writer: str
     """BY HAND, ANOTHER BOT (its client id begins as ours do) or LOST (of this run, and not in its log)."""
+    side: Side | None = None
+    """None where the venue did not say it; so is `quantity`."""
+    quantity: Decimal | None = None
+    """What may still fill, base units."""
 
 
 class AccountReconciled(Event, frozen=True, kw_only=True):

@@ -59,6 +59,10 @@ class Journal(Protocol):
         """Room that is left where the log grows; None where that cannot be known from here. Raises StoreError."""
         ...
 
+    def stored_bytes(self) -> int | None:
+        """What the log takes there, archived parts included; None like `free_bytes`. Raises StoreError."""
+        ...
+
     def read(self, after: int = 0) -> Generator[Recorded]:
         """Stored events in order, those after sequence number `after`; verifies the chain as it goes."""
         ...

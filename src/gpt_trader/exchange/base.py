@@ -82,6 +82,10 @@ class OrderUpdate(Value, frozen=True, kw_only=True):
     average_price: Decimal | None = None
     reason: str = ""
     venue_ns: int = 0
+    side: Side | None = None
+    """None where the venue does not say it here; orders of ours are known without."""
+    quantity: Decimal | None = None
+    """All of it, base units; None like `side`."""
 
 
 class FillUpdate(Value, frozen=True, kw_only=True):

@@ -455,6 +455,8 @@ def _order_update(news: OrderNews) -> OrderUpdate:
         average_price=news.average_price,
         reason=news.reason,
         venue_ns=news.at_ns,
+        side=news.side,
+        quantity=news.quantity,
     )
 
 

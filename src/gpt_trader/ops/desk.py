@@ -26,11 +26,13 @@ from gpt_trader.core.values import Mode
 from gpt_trader.ops.account_answers import Answer
 from gpt_trader.ops.account_desk import ALL, AccountDesk
 from gpt_trader.ops.picture import answer_of, picture_of
+from gpt_trader.records.growth import growth_so_far
 
 __all__ = ["CONFIRM_CHARACTERS_MIN", "MARKET", "STOP", "Answer", "Command", "ControlDesk"]
 
 REASON_CHARACTERS_MAX: Final = 500
 GIGABYTE: Final = 1e9
+MEGABYTE: Final = 1_000_000
 STOP: Final = "stop"
 MARKET: Final = "market"
 """Tactic that closes where none is named."""
@@ -204,6 +206,10 @@ class ControlDesk:
             "equity": "unknown" if unpriced else _money(bot.ledger.equity(marks)),
             "positions": {symbol: str(quantity) for symbol, quantity in positions.items() if quantity},
             "external": {symbol: str(each.quantity) for symbol, each in bot.ledger.externals().items()},
+            "external_orders": {
+                name: f"{each.symbol} {each.side} {each.left}" if each.side else f"{each.symbol}, size unknown"
+                for name, each in bot.recovery.foreign.living().items()
+            },
             "orders": {order.client_order_id: order.state.value for order in bot.orders.living()},
             "tactics": list(bot.tracker.working()),
             "stops": [
@@ -211,7 +217,20 @@ class ControlDesk:
                 for stop in bot.stops.kept()
             ],
             "events": bot.journal.head.sequence,
-            "disk_free_gb": None if (free := bot.journal.free_bytes()) is None else round(free / GIGABYTE, 1),
+            **self._disk(),
+        }
+
+    def _disk(self) -> Answer:
+        """Room, what the log has taken since the run began, and how long the room lasts if it goes on so."""
+        bot = self._bot
+        growth = growth_so_far(bot.journal, bot.recovery.began_ns, bot.clock.now_ns())
+        if growth is None:
+            return {"disk_free_gb": None, "log_mb": None, "disk_days_left": None}
+        days = growth.days_left
+        return {
+            "disk_free_gb": round(growth.bytes_free / GIGABYTE, 1),
+            "log_mb": round(growth.bytes_stored / MEGABYTE, 1),
+            "disk_days_left": None if days is None else round(days),
         }
 
     def _flags(self) -> Answer:

@@ -116,7 +116,7 @@ class OrdersState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlannedOrders(Protocol):
-    """Work that has been approved and not been placed yet: it may become orders at any moment, so it counts."""
+    """What may still trade and is no order of ours: work that is approved and not placed yet, or orders of others."""
 
     def reserved(self, symbol: str) -> tuple[Decimal, Decimal, Decimal, Decimal]:
         """Entry buys, entry sells, closing buys, closing sells. Base units."""
@@ -143,13 +143,13 @@ class OrderManager:
         self.on_foreign: Callable[[OrderUpdate], None] | None = None
         """Told of every update of an order that is not in the log."""
         self._foreign_trades: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._planned: PlannedOrders | None = None
+        self._planned: tuple[PlannedOrders, ...] = ()
         bus.subscribe(OrderSubmitted, "order manager", self.on_event)
         bus.subscribe(OrderCancelRequested, "order manager", self.on_event)
 
     def count_in(self, planned: PlannedOrders) -> None:
         """Count its work as open from now on, in exposure and in slots."""
-        self._planned = planned
+        self._planned += (planned,)
 
     # --- questions ------------------------------------------------------------------------------------------------
     def find(self, client_order_id: str) -> ManagedOrder | None:
@@ -169,7 +169,7 @@ class OrderManager:
     def symbols(self) -> tuple[str, ...]:
         """Symbols with a living order, or with one that is planned."""
         living = tuple(symbol for symbol, orders in self._living.items() if orders)
-        planned = self._planned.symbols() if self._planned is not None else ()
+        planned = tuple(symbol for each in self._planned for symbol in each.symbols())
         return tuple(dict.fromkeys((*living, *planned))) if planned else living
 
     def open_quantities(self, symbol: str, but: str = "") -> tuple[Decimal, Decimal, Decimal, Decimal]:
@@ -191,10 +191,11 @@ class OrderManager:
                     closing_sell += quantity
                 else:
                     entry_sell += quantity
-        if self._planned is not None and self._planned.symbols():
-            planned = self._planned.reserved(symbol)
-            entry_buy, entry_sell = entry_buy + planned[0], entry_sell + planned[1]
-            closing_buy, closing_sell = closing_buy + planned[2], closing_sell + planned[3]
+        for each in self._planned:
+            if each.symbols():
+                planned = each.reserved(symbol)
+                entry_buy, entry_sell = entry_buy + planned[0], entry_sell + planned[1]
+                closing_buy, closing_sell = closing_buy + planned[2], closing_sell + planned[3]
         return entry_buy, entry_sell, closing_buy, closing_sell
 
     def closable(self, side: Side, symbol: str, position: Decimal, but: str = "") -> Decimal:
@@ -217,7 +218,7 @@ class OrderManager:
         for order in self._living.get(symbol, {}).values():
             if order.submitted.strategy == strategy and order.submitted.purpose is purpose:
                 return order.client_order_id
-        return self._planned.slot_busy(strategy, symbol, purpose) if self._planned is not None else ""
+        return next((busy for each in self._planned if (busy := each.slot_busy(strategy, symbol, purpose))), "")
 
     @property
     def kept(self) -> int:

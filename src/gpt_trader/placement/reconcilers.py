@@ -111,9 +111,10 @@ class OrderReconciler:
         self._cursor = page.cursor
 
     # --- all orders -----------------------------------------------------------------------------------------------
-    async def sweep(self) -> None:
+    async def sweep(self) -> tuple[OrderUpdate, ...]:
         """Whatever the streams have said: trades since the last read, and every order that should be open and is not
-        among the open ones. A stream may drop messages while it seems alive. Raises ExchangeError."""
+        among the open ones. A stream may drop messages while it seems alive. Returns the open ones; raises
+        ExchangeError."""
         expected = [order for order in self._orders.living() if order.venue_order_id and not order.state.is_terminal]
         open_orders = await self._adapter.open_orders()
         await self._read_fills()
@@ -124,6 +125,7 @@ class OrderReconciler:
         for order in expected:
             if order.client_order_id not in names and not order.is_settled:
                 await self.ask(order)
+        return open_orders
 
     # --- unknown outcomes -----------------------------------------------------------------------------------------
     def watch(self) -> None:

@@ -235,6 +235,10 @@ class EventStore:
         """Room that is left where the log grows; None where that cannot be known from here. Raises StoreError."""
         return self._shelf.free_bytes()
 
+    def stored_bytes(self) -> int | None:
+        """What the log takes there, archived parts included; None like `free_bytes`. Raises StoreError."""
+        return self._shelf.stored_bytes()
+
     def hash_at(self, sequence: int) -> str:
         """The chain's hash at a stored event; empty when there is none. Raises StoreError."""
         return self._shelf.hash_at(sequence).hex()

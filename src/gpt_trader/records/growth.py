@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from gpt_trader.core.clock import NS
-from gpt_trader.records.reader import last_sequence, read_run, store_errors
+from gpt_trader.core.journal import Journal
+from gpt_trader.records.reader import bytes_of, last_sequence, read_run, store_errors
 
-__all__ = ["Growth", "growth_of"]
+__all__ = ["Growth", "growth_of", "growth_so_far"]
 
 DAY_SECONDS: Final = 86_400
 
@@ -45,7 +46,13 @@ def growth_of(path: Path) -> Growth:
     last = next(read_run(path, newest - 1), None) if newest else None
     span_ns = last.event.at_ns - first.event.at_ns if first is not None and last is not None else 0
     with store_errors(path):
-        files = (path, path.with_name(f"{path.name}-wal"), *path.parent.glob("archive/*.gz"))
-        stored = sum(file.stat().st_size for file in files if file.exists())
         free = shutil.disk_usage(path.parent).free
-    return Growth(newest, stored, span_ns / NS / DAY_SECONDS, free)
+    return Growth(newest, bytes_of(path), span_ns / NS / DAY_SECONDS, free)
+
+
+def growth_so_far(journal: Journal, began_ns: int, now_ns: int) -> Growth | None:
+    """Of a log that is being written, since its run began; None where its disk is out of sight. Raises StoreError."""
+    stored, free = journal.stored_bytes(), journal.free_bytes()
+    if stored is None or free is None:
+        return None
+    return Growth(journal.head.sequence, stored, (now_ns - began_ns) / NS / DAY_SECONDS, free)

@@ -21,6 +21,7 @@ from gpt_trader.records.sqlite_layout import check_identity, layout_of
 from gpt_trader.records.walk import StoredRow, Walk, hash_of, verified
 
 __all__ = [
+    "bytes_of",
     "connect_reader",
     "hash_at",
     "last_boot",
@@ -96,6 +97,13 @@ _ROWS_AND_COLUMNS: Final = (
 def run_of(connection: sqlite3.Connection) -> str:
     """Run id that the store was made for."""
     return bytes(connection.execute("SELECT CAST(run AS BLOB) FROM run").fetchone()[0]).decode()
+
+
+def bytes_of(path: Path) -> int:
+    """Database, write-ahead log and archived segments. Raises StoreError."""
+    files = (path, path.with_name(f"{path.name}-wal"), *path.parent.glob("archive/*.gz"))
+    with store_errors(path):
+        return sum(file.stat().st_size for file in files if file.exists())
 
 
 def run_id_of(path: Path) -> str:

@@ -97,6 +97,10 @@ class Shelf(Protocol):
         """Room that is left where the log grows; None where that cannot be known from here."""
         ...
 
+    def stored_bytes(self) -> int | None:
+        """What the log takes there, archived parts included; None like `free_bytes`."""
+        ...
+
     def keep_snapshot(self, row: StoredSnapshot) -> None:
         """Keep it and the one before, durable."""
         ...

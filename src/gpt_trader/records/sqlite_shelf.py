@@ -20,6 +20,7 @@ from gpt_trader.records.anchors import anchors_beside
 from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path, row_hash
 from gpt_trader.records.lock import take_lock
 from gpt_trader.records.reader import (
+    bytes_of,
     hash_at,
     newest_sequence,
     read_run,
@@ -133,6 +134,9 @@ class SqliteShelf:
     def free_bytes(self) -> int | None:
         with store_errors(self.path):
             return shutil.disk_usage(self.path.parent).free
+
+    def stored_bytes(self) -> int | None:
+        return bytes_of(self.path)
 
     def keep_snapshot(self, row: StoredSnapshot) -> None:
         with store_errors(self.path):

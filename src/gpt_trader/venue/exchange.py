@@ -403,7 +403,9 @@ class SimulatedVenue:
         names = ("state", "filled", "value", "reason")
         state, filled, value, reason = (int(record[name]) for name in names)
         account, at_ns = int(record["account"]), self.now_ns
-        return self._order_news(OrderNewsKind.CHANGED, account, product, number, state, filled, value, reason, at_ns)
+        news = self._order_news(OrderNewsKind.CHANGED, account, product, number, state, filled, value, reason, at_ns)
+        side = Side.BUY if record["side"] > 0 else Side.SELL
+        return msgspec.structs.replace(news, side=side, quantity=int(record["lots"]) * product.lot)
 
     def open_orders(self, account: int = 0) -> tuple[OrderNews, ...]:
         """Orders at the venue that can still trade, oldest first; those on their way there are not among them."""

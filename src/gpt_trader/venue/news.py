@@ -57,6 +57,9 @@ class OrderNews(Value, frozen=True, kw_only=True):
     average_price: Decimal | None
     reason: str
     at_ns: int
+    side: Side | None = None
+    """Said where an order is asked for, and not in the news of it; so is `quantity`."""
+    quantity: Decimal | None = None
 
 
 class FillNews(Value, frozen=True, kw_only=True):

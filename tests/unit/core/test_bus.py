@@ -30,6 +30,9 @@ class FullDisk:
     def free_bytes(self) -> int | None:
         return 0
 
+    def stored_bytes(self) -> int | None:
+        return 0
+
     def read(self, after: int = 0) -> Generator[Recorded]:
         yield from ()
 

@@ -157,3 +157,13 @@ def test_status_tells_what_is_held(tmp_path: Path) -> None:
     assert status["positions"] == {"BTC-PERP": "0.10"}
     assert status["stops"] == ["BTC-PERP STOP at 59000 kept by VENUE"]
     assert float(str(status["equity"])) == pytest.approx(100_000, abs=20)
+
+
+def test_status_tells_how_long_the_disk_lasts(tmp_path: Path) -> None:
+    """Once an hour is known; before that the room alone. Orders of others stand beside ours."""
+    _, _, status = play(tmp_path, ("pause", {"symbol": "all"}))
+
+    assert status["disk_days_left"] is None, "some seconds of market time say nothing"
+    assert float(str(status["disk_free_gb"])) > 0
+    assert float(str(status["log_mb"])) >= 0
+    assert status["external_orders"] == {}

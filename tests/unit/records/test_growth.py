@@ -9,7 +9,7 @@ from tests.builders import START_NS, a_fill
 
 from gpt_trader.core.clock import NS
 from gpt_trader.records.event_store import EventStore
-from gpt_trader.records.growth import Growth, growth_of
+from gpt_trader.records.growth import Growth, growth_of, growth_so_far
 
 
 def a_store(path: Path, hours: float) -> Path:
@@ -40,3 +40,16 @@ def test_an_empty_store_has_not_grown(tmp_path: Path) -> None:
     found = growth_of(tmp_path / "events.sqlite")
     assert (found.events, found.days) == (0, 0.0)
     assert isinstance(found, Growth)
+
+
+def test_a_log_that_is_being_written_is_measured_from_its_run_s_beginning(tmp_path: Path) -> None:
+    """What `status` shows: the same figures, without reading the log."""
+    with EventStore.open(tmp_path / "events.sqlite", "test-run", 1, durable=True) as store:
+        store.append(a_fill(trade_id="a"))
+        store.flush()
+
+        found = growth_so_far(store, START_NS, START_NS + 12 * 3600 * NS)
+
+        assert found is not None
+        assert (found.events, found.days, found.bytes_stored) == (1, 0.5, store.stored_bytes())
+        assert found.days_left == pytest.approx(found.bytes_free / (found.bytes_stored * 2))

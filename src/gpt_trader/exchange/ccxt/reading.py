@@ -108,6 +108,7 @@ class Order(_Shape, frozen=True, kw_only=True):
     filled: Written = None
     amount: Written = None
     average: Written = None
+    side: str | None = None
     timestamp: int | None = None
     lastUpdateTimestamp: int | None = None  # noqa: N815 - CCXT's name
 

@@ -39,7 +39,7 @@ SIGNS: Final = {"long": 1, "short": -1}
 def order_update(order: Order, product: ProductSpec, client_order_id: str = "") -> OrderUpdate:
     """`client_order_id` is ours, where the answer does not say it."""
     filled = (number(order.filled) or ZERO) * product.contract_size
-    average = number(order.average)
+    average, amount = number(order.average), number(order.amount)
     return OrderUpdate(
         client_order_id=order.clientOrderId or client_order_id,
         venue_order_id=order.id or "",
@@ -49,6 +49,8 @@ def order_update(order: Order, product: ProductSpec, client_order_id: str = "") 
         average_price=average if filled and average else None,
         reason="" if order.status in {"open", "closed", None} else order.status,
         venue_ns=(order.lastUpdateTimestamp or order.timestamp or 0) * MS,
+        side=SIDES.get(order.side or ""),
+        quantity=None if amount is None else amount * product.contract_size,
     )
 
 

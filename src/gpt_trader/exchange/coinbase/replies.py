@@ -164,6 +164,12 @@ class TimeReply(_Wire, frozen=True, kw_only=True):
 # orders
 
 
+class OrderSize(_Wire, frozen=True, kw_only=True):
+    """What every configuration of an order has, one way or the other."""
+
+    base_size: Written = None
+
+
 class Order(_Wire, frozen=True, kw_only=True):
     order_id: str
     product_id: str
@@ -181,6 +187,7 @@ class Order(_Wire, frozen=True, kw_only=True):
     is_liquidation: bool | None = False
     order_type: str | None = None
     size_in_quote: bool | None = False
+    order_configuration: dict[str, OrderSize] | None = None
 
 
 class MarginSetting(_Wire, frozen=True, kw_only=True):

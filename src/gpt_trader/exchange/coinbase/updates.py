@@ -6,6 +6,7 @@ forgotten because the venue found a new word for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -26,6 +27,7 @@ ENDED: Final = {
 }
 NO_REASON: Final = frozenset({"REJECT_REASON_UNSPECIFIED", "UNKNOWN_FAILURE_REASON"})
 SIGNS: Final = {"LONG": 1, "SHORT": -1}
+SIDES: Final = {"BUY": Side.BUY, "SELL": Side.SELL}
 
 
 def order_state(status: str, filled: Decimal) -> OrderState:
@@ -52,7 +54,14 @@ def order_update(order: replies.Order, product: ProductSpec) -> OrderUpdate:
         average_price=_average(number(order.average_filled_price), filled),
         reason=_reason(order.reject_message, order.cancel_message, order.reject_reason),
         venue_ns=stamp_ns(order.last_update_time or order.last_fill_time or order.created_time),
+        side=SIDES.get(order.side),
+        quantity=_whole(product, [number(each.base_size) for each in (order.order_configuration or {}).values()]),
     )
+
+
+def _whole(product: ProductSpec, sizes: Sequence[Decimal | None]) -> Decimal | None:
+    """An order has exactly one configuration; None where it is left out, or sized otherwise."""
+    return quantity(product, sizes[0]) if len(sizes) == 1 and sizes[0] is not None else None
 
 
 def user_update(order: UserOrder, product: ProductSpec, venue_ns: int) -> OrderUpdate:
@@ -67,6 +76,8 @@ def user_update(order: UserOrder, product: ProductSpec, venue_ns: int) -> OrderU
         average_price=_average(number(order.avg_price), filled),
         reason=_reason(order.reject_reason, order.cancel_reason),
         venue_ns=venue_ns,
+        side=SIDES.get(order.order_side),
+        quantity=None if (leaves := number(order.leaves_quantity)) is None else filled + quantity(product, leaves),
     )
 
 

@@ -99,6 +99,9 @@ class PostgresShelf:
     def free_bytes(self) -> int | None:
         return None  # the server's disk is its own; PostgreSQL does not tell
 
+    def stored_bytes(self) -> int | None:
+        return None
+
     def keep_snapshot(self, row: StoredSnapshot) -> None:
         with server_errors(self.place), self.connection.transaction():
             self.connection.execute(

@@ -102,6 +102,20 @@ def test_the_reason_is_what_says_something(said: dict[str, Any], reason: str) ->
     assert order_update(an_order(**said), BTC).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("configuration", "whole"),
+    [
+        ({"limit_limit_gtc": replies.OrderSize(base_size="3")}, D("0.03")),
+        ({"market_market_ioc": replies.OrderSize()}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_how_much_an_order_is(configuration: dict[str, replies.OrderSize] | None, whole: Decimal | None) -> None:
+    """All of it, in base units, where the venue says it: an order of somebody else must be counted."""
+    assert order_update(an_order(order_configuration=configuration), BTC).quantity == whole
+
+
 def test_an_unfilled_order_has_no_price() -> None:
     """The venue writes 0."""
     assert order_update(an_order(filled_size="0", average_filled_price="0"), BTC).average_price is None
