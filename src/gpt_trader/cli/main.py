@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "replay": ("gpt_trader.cli.replay:replay", "Understand"),
     "invariants": ("gpt_trader.cli.invariants:invariants", "Understand"),
     "backtest": ("gpt_trader.cli.backtest:backtest", "Research"),
+    "optimize": ("gpt_trader.cli.optimize:optimize", "Research"),
     "strategy": ("gpt_trader.cli.strategy:strategy", "Research"),
     "data": ("gpt_trader.cli.data:data", "Research"),
     "luck": ("gpt_trader.cli.luck:luck", "Research"),

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,11 +23,22 @@ from gpt_trader.config.explain import explain
 from gpt_trader.config.files import Item, Problems, label, read_env_file, read_profile, read_risk_file
 from gpt_trader.config.home import config_home
 from gpt_trader.config.names import Known, known_settings, nearest, plain
-from gpt_trader.config.risk import RiskConfig
+from gpt_trader.config.risk import RiskConfig, StrictModel
 from gpt_trader.config.sources import Layer, Layers, Source
 from gpt_trader.core.errors import ConfigError, Number
 
-__all__ = ["DEFAULT_PROFILE", "Loaded", "applied_settings", "load", "profile_names", "value_at", "with_values"]
+__all__ = [
+    "DEFAULT_PROFILE",
+    "Loaded",
+    "applied_settings",
+    "load",
+    "profile_names",
+    "value_at",
+    "with_settings",
+    "with_values",
+]
+
+M = TypeVar("M", bound=StrictModel)
 
 DEFAULT_PROFILE: Final = "dev_entry"
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -148,6 +159,35 @@ def with_values(config: BotConfig, values: Mapping[str, object]) -> BotConfig:
         said = "; ".join(detail["msg"] for detail in error.errors())
         raise ConfigError(f"the tighter limits alone do not go together: {said}. Fix: confirm the reload") from error
     return config.model_copy(update={"risk": limits, "execution": config.execution.model_copy(update=execution)})
+
+
+def with_settings(config: BotConfig, values: Mapping[str, object]) -> BotConfig:
+    """The same configuration with other values at any paths, checked together. Raises ConfigError naming them."""
+    nested: dict[str, Any] = {}
+    for path, value in values.items():
+        *sections, leaf = path.split(".")
+        target = nested
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[leaf] = value
+    try:
+        return _changed(config, nested)
+    except ValidationError as error:
+        said = "; ".join(detail["msg"].removeprefix("Value error, ") for detail in error.errors())
+        told = ", ".join(f"{path} = {value}" for path, value in values.items())
+        raise ConfigError(f"{told}: {said}") from error
+
+
+def _changed(model: M, values: Mapping[str, Any]) -> M:
+    """A section may hold sections and tables, which are changed and not replaced."""
+    given = dict(model)
+    for name, value in values.items():
+        old = given.get(name)
+        if isinstance(old, StrictModel) and isinstance(value, Mapping):
+            given[name] = _changed(old, value)
+        else:
+            given[name] = {**old, **value} if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return type(model).model_validate(given)
 
 
 def _profile_path(home: Path, name: str) -> Path:

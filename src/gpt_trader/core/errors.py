@@ -4,6 +4,7 @@ GptTraderError
  |- ConfigError                 the user can mend it: names field, value, place and fix
  |- MarketDataError             a recording or stream that must not be traded on: names file, line and fix
  |- StoreError                  the event store cannot be trusted or written
+ |- ResearchError               a search of many runs cannot go on; what it has found is kept
  |- Refused                     expected: a rule said no; told as the event OrderRefused
  `- ExchangeError               the venue, or the way to it
      |- RateLimitError          told to wait; nothing was placed
@@ -33,6 +34,7 @@ __all__ = [
     "RateLimitError",
     "Refusal",
     "Refused",
+    "ResearchError",
     "Stage",
     "StoreError",
     "VenueUnavailableError",
@@ -143,6 +145,10 @@ class ConfigError(GptTraderError):
 
 class MarketDataError(GptTraderError):
     """A recording or stream that must not be traded on."""
+
+
+class ResearchError(GptTraderError):
+    """A search of many runs cannot go on; what it has found so far is kept."""
 
 
 class StoreError(GptTraderError):
