@@ -214,7 +214,10 @@ def _named(request: Request, loaded: Loaded, market: MarketStream, given: dict[s
     import hashlib
     from dataclasses import replace
 
-    parts = (loaded.digest, market.digest, repr(replace(request, resume=False, trials=0, harder=True)))
+    space = [f"{each.path}={each.choices or (each.low, each.high, each.step)}" for each in request.space]
+    how = (request.sampler, request.batch, request.seed, request.prune, request.folds, request.schemes)
+    sought = [measure.name for measure in request.measures]
+    parts = (loaded.digest, market.digest, *space, *sought, *map(str, how))
     digest = hashlib.sha256("|".join(parts).encode()).hexdigest()[:8]
     study = given["study"] or f"{loaded.config.strategy.name}-{digest}"
     storage = given["storage"] or f"sqlite:///{place / 'research' / study / 'study.sqlite'}"

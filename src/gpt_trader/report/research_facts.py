@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from gpt_trader.core.values import Value
 
-__all__ = ["CurveFacts", "FoldFacts", "HarderFacts", "MeasureFacts", "Neighbour", "ResearchFacts", "SetFacts"]
+__all__ = [
+    "CurveFacts",
+    "EvidenceFacts",
+    "FoldFacts",
+    "HarderFacts",
+    "MeasureFacts",
+    "Neighbour",
+    "ResearchFacts",
+    "SetFacts",
+]
 
 
 class MeasureFacts(Value, frozen=True, kw_only=True):
@@ -75,6 +84,23 @@ class Neighbour(Value, frozen=True, kw_only=True):
     """Of the first measure."""
 
 
+class EvidenceFacts(Value, frozen=True, kw_only=True):
+    """What the verdict rests on; ratios are a year's, of returns of days where there are enough of them."""
+
+    days: float
+    unseen_days: float
+    unseen_return: float
+    unseen_sharpe: float
+    unseen_sharpe_error: float
+    """One standard error."""
+    best_sharpe: float
+    best_sharpe_error: float
+    luck_chance: float
+    """How often as many sets without any edge have a best one as good."""
+    settled_days: float | None
+    """How many unseen days would settle it, if walk-forward's ratio were the true one; None where it is not above 0."""
+
+
 class ResearchFacts(Value, frozen=True, kw_only=True):
     """Everything that is shown of one search."""
 
@@ -113,6 +139,7 @@ class ResearchFacts(Value, frozen=True, kw_only=True):
     """The verdict in a word; empty where none was asked for."""
     headline: str
     reasons: tuple[str, ...]
+    evidence: EvidenceFacts | None
     folds: tuple[FoldFacts, ...]
     curves: tuple[CurveFacts, ...]
     harder: tuple[HarderFacts, ...]

@@ -11,6 +11,7 @@ from gpt_trader import __version__
 from gpt_trader.market.view import Floats
 from gpt_trader.report.research_facts import (
     CurveFacts,
+    EvidenceFacts,
     FoldFacts,
     HarderFacts,
     MeasureFacts,
@@ -21,7 +22,7 @@ from gpt_trader.report.research_facts import (
 from gpt_trader.research.search.optimize import Found, Prepared
 from gpt_trader.research.search.space import Dimension
 from gpt_trader.research.search.trial import Outcome, State
-from gpt_trader.research.search.verdict import annual_sharpe, period_returns
+from gpt_trader.research.search.verdict import annual_sharpe, days_to_settle, period_returns
 from gpt_trader.research.search.walk_forward import WalkForward
 
 __all__ = ["facts_of_search"]
@@ -64,11 +65,29 @@ def facts_of_search(prepared: Prepared, found: Found, engine: str) -> ResearchFa
         finding="" if verdict is None else verdict.finding.value,
         headline="" if verdict is None else verdict.headline,
         reasons=() if verdict is None else verdict.reasons,
+        evidence=_evidence(found),
         folds=tuple(fold for forward in found.forward for fold in _folds(prepared, forward)),
         curves=_curves(prepared, found),
         harder=_harder(prepared, found),
         neighbours=_neighbours(prepared, found),
         importance=found.importance,
+    )
+
+
+def _evidence(found: Found) -> EvidenceFacts | None:
+    evidence = found.evidence
+    if evidence is None:
+        return None
+    return EvidenceFacts(
+        days=evidence.days,
+        unseen_days=evidence.unseen_days,
+        unseen_return=evidence.unseen_return,
+        unseen_sharpe=evidence.unseen_sharpe,
+        unseen_sharpe_error=evidence.unseen_sharpe_error,
+        best_sharpe=evidence.best_sharpe,
+        best_sharpe_error=evidence.sharpe_error,
+        luck_chance=evidence.check.chance,
+        settled_days=days_to_settle(evidence.unseen_sharpe),
     )
 
 
