@@ -243,13 +243,14 @@ def _searched(prepared: Prepared, loaded: Loaded, console: Console, given: dict[
 
 
 def _workers(prepared: Prepared, given: dict[str, Any]) -> Workers:
-    from gpt_trader.research.search.workers import LocalWorkers
+    from gpt_trader.research.search.workers import InProcess, LocalWorkers
 
     if given["ray"]:
         from gpt_trader.research.search.ray_workers import RayWorkers
 
         return RayWorkers(prepared.setup, given["ray"], given["workers"])
-    return LocalWorkers(prepared.setup, given["workers"] or os.cpu_count() or 1)
+    count = given["workers"] or os.cpu_count() or 1
+    return InProcess(prepared.setup) if count == 1 else LocalWorkers(prepared.setup, count)
 
 
 @contextmanager

@@ -107,10 +107,11 @@ class Outcome:
 
 def config_of(base: BotConfig, values: Values, harder: Harder = Harder(), *, costs: bool = True) -> BotConfig:
     """The configuration of one trial. Raises ConfigError where the values do not go together."""
-    changed: dict[str, object] = dict(values)
-    # marks after a fill decide nothing; without costs nobody asks for them
-    changed["run.mark_outs"] = costs and base.run.mark_outs
-    venue = with_settings(base, changed).venue
+    changed: dict[str, object] = {}
+    chosen = with_settings(base, values)
+    venue = chosen.venue
+    if not costs:  # marks after a fill decide nothing
+        changed["run.mark_outs"] = False
     if harder.spread != 1:
         changed["venue.bar_half_spread_bps"] = venue.bar_half_spread_bps * harder.spread
     if harder.fees != 1 and venue.fee_tiers:
@@ -126,7 +127,7 @@ def config_of(base: BotConfig, values: Values, harder: Harder = Harder(), *, cos
             "venue.feed_latency_ms": venue.feed_latency_ms * harder.latency,
             "venue.feed_latency_p99_ms": venue.feed_latency_p99_ms * harder.latency,
         }
-    return with_settings(base, changed)
+    return with_settings(chosen, changed) if changed else chosen
 
 
 class Laboratory:

@@ -20,7 +20,7 @@ from gpt_trader.market.stream import Rows
 from gpt_trader.research.search.shared_market import MarketHead, read_rows
 from gpt_trader.research.search.trial import Laboratory, Outcome, Task
 
-__all__ = ["ATTEMPTS_MAX", "LocalWorkers", "Setup", "Workers", "too_many_deaths"]
+__all__ = ["ATTEMPTS_MAX", "InProcess", "LocalWorkers", "Setup", "Workers", "too_many_deaths"]
 
 ATTEMPTS_MAX: Final = 3
 """A trial whose worker died so often is not tried again: it is the trial that kills."""
@@ -54,6 +54,20 @@ class Workers(Protocol):
     def close(self) -> None:
         """End them; what they run is lost and can be run again."""
         ...
+
+
+class InProcess:
+    """Here, one trial after another: for one worker, where a process of its own would only copy."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._laboratory = setup.laboratory()
+
+    def results(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        for task in tasks:
+            yield self._laboratory.run(task)
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
 
 @dataclass
