@@ -42,7 +42,7 @@ def settings(**overrides: Any) -> Loaded:
 
 
 def a_request(home: Path, *space: str, **changes: Any) -> Request:
-    dimensions = parse_space(space or ("short_ma=2:3", "long_ma=8:10:2"))
+    dimensions = parse_space(space or ("short_ma=2:3", "long_ma=8:10:2"), settings().config.strategy)
     given: dict[str, Any] = {
         "study": "small",
         "space": dimensions,

@@ -37,6 +37,7 @@ TRIALS = 100
 @click.command()
 @configuration_options
 @click.option("--strategy", metavar="NAME", help="Which strategy [default: the profile's].")
+@click.option("--strategy-folder", metavar="DIR", help="Strategies of your own.")
 @click.option("--market", metavar="NAME|FILE", help="`synthetic`, a dataset of the catalog, or a recording.")
 @range_options
 @click.option("--symbols", metavar="LIST", help="For instance BTC-PERP,ETH-PERP.")
@@ -46,8 +47,8 @@ TRIALS = 100
     "--space",
     metavar="NAME=A:B[:STEP]",
     multiple=True,
-    required=True,
-    help="What varies: a range, or values as a|b|c. A setting's path, or the last part of it. Again for each.",
+    help="What varies: a range, or values as a|b|c; a parameter of the strategy or any setting. Again for each "
+    "[default: all for which the strategy proposes a range].",
 )
 @click.option(
     "--metric",
@@ -113,6 +114,7 @@ def optimize(
             "run.seed": given["seed"],
             "run.engine": given["engine"],
             "strategy.name": given["strategy"],
+            "strategy.folder": given["strategy_folder"],
         },
     )
     return search_and_tell(loaded, since, until, given, report=report, no_report=no_report, as_json=as_json)
@@ -182,7 +184,7 @@ def _request(loaded: Loaded, market: MarketStream, given: dict[str, Any], place:
     from gpt_trader.research.search.space import parse_space
     from gpt_trader.research.search.walk_forward import Scheme
 
-    space = parse_space(given["space"])
+    space = parse_space(given["space"], loaded.config.strategy)
     measures = tuple(find_measure(name) for name in dict.fromkeys(given["metric"]))
     sampler = given["sampler"] or choose_sampler(space, given["trials"])
     learns = sampler == "tpe" or given["prune"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from gpt_trader.core.events import Event
-from gpt_trader.core.journal import Head, Recorded
+from gpt_trader.core.journal import Head, Recorded, StoredSnapshot
 
 __all__ = ["UnkeptJournal"]
 
@@ -31,5 +31,14 @@ class UnkeptJournal:
     def free_bytes(self) -> int | None:
         return None
 
-    def read(self, after: int = 0) -> Iterator[Recorded]:  # noqa: ARG002 - the port's signature
-        return iter(())
+    def read(self, after: int = 0) -> Generator[Recorded]:  # noqa: ARG002 - the port's signature
+        yield from ()
+
+    def hash_at(self, sequence: int) -> str:  # noqa: ARG002 - the port's signature
+        return ""
+
+    def keep_snapshot(self, row: StoredSnapshot) -> None:
+        """Forgotten like the events."""
+
+    def snapshots(self) -> tuple[StoredSnapshot, ...]:
+        return ()

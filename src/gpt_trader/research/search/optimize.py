@@ -6,6 +6,7 @@ study's database, so whatever ends this process ends nothing else.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from gpt_trader.research.search.trial import Harder, Outcome, State, Task, confi
 from gpt_trader.research.search.verdict import Evidence, Verdict, judge, weigh
 from gpt_trader.research.search.walk_forward import Fold, Scheme, WalkForward, cut_folds, walk_forward
 from gpt_trader.research.search.workers import Setup, Workers
+from gpt_trader.strategies.catalogue import find_strategy, make_strategy
 
 __all__ = ["Found", "Request", "Scenario", "choose_sampler", "choose_step", "optimize", "prepare"]
 
@@ -137,7 +139,7 @@ def prepare(request: Request, loaded: Loaded, market: MarketStream, home: Path) 
     listed, refused = [], []
     for values in grid(request.space) if request.sampler == GRID else ():
         try:
-            config_of(base, values)
+            make_strategy(config_of(base, values).strategy)
         except ConfigError as error:
             refused.append(str(error))
         else:
@@ -152,10 +154,19 @@ def prepare(request: Request, loaded: Loaded, market: MarketStream, home: Path) 
     step = choose_step(market)
     rows = share_market(market, home / "research" / "markets")
     setup = Setup(base, MarketHead.of(market), rows, step)
-    prepared = Prepared(request, setup, loaded.digest, tuple(listed), len(refused), refused[0] if refused else "")
+    prepared = Prepared(
+        request, setup, _settings_digest(loaded), tuple(listed), len(refused), refused[0] if refused else ""
+    )
     for scheme in request.schemes:
         cut_folds(prepared.steps, scheme, request.folds)
     return prepared
+
+
+def _settings_digest(loaded: Loaded) -> str:
+    """With the code of a strategy of one's own: trials of two versions of it are not one search."""
+    source = find_strategy(loaded.config.strategy).source
+    code = Path(source).read_bytes() if Path(source).is_file() else source.encode()
+    return hashlib.sha256(loaded.digest.encode() + code).hexdigest()
 
 
 def optimize(prepared: Prepared, workers: Workers, stage: Callable[[str, int], Tell]) -> Found:

@@ -1,7 +1,7 @@
 """What may vary? Settings with a range or a list of values, as a person writes them: `short_ma=5:50:5`.
 
-A name is a setting's path, or the last part of one (`short_ma` is `strategy.short_ma`), so that the same words search
-a strategy, a tactic, a limit or the simulated venue.
+A name is a parameter of the strategy, a setting's path, or the last part of one, so that the same words search a
+strategy, a tactic, a limit or the simulated venue. A parameter alone is searched where its strategy proposes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from gpt_trader.config.bot import StrategyConfig
 from gpt_trader.config.names import known_settings, nearest
 from gpt_trader.core.errors import ConfigError
+from gpt_trader.strategies.catalogue import find_strategy
+from gpt_trader.strategies.parameters import Parameter
 
 __all__ = ["Dimension", "Values", "find_setting", "grid", "grid_size", "parse_space"]
 
@@ -72,9 +75,14 @@ class Dimension:
         return format(exact.normalize(), "f")
 
 
-def parse_space(words: Sequence[str]) -> tuple[Dimension, ...]:
-    """Dimensions from `name=low:high[:step]`, `name=a|b|c` or `name=value`. Raises ConfigError naming the word."""
-    found = tuple(_dimension(word) for word in words)
+def parse_space(words: Sequence[str], strategy: StrategyConfig) -> tuple[Dimension, ...]:
+    """Dimensions from `name=low:high[:step]`, `name=a|b|c`, `name=value` or `name`; without any word all for which
+    the strategy proposes a range. Raises ConfigError naming the word."""
+    parameters = {each.name: each for each in find_strategy(strategy).kind.declared()}
+    proposed = [each.name for each in parameters.values() if each.search is not None]
+    if not words and not proposed:
+        raise ConfigError(f"--space: the strategy {strategy.name} proposes nothing. Fix: --space NAME=A:B[:STEP]")
+    found = tuple(_dimension(word, parameters) for word in words or proposed)
     for path in {dimension.path for dimension in found}:
         same = [dimension.name for dimension in found if dimension.path == path]
         if len(same) > 1:
@@ -82,22 +90,26 @@ def parse_space(words: Sequence[str]) -> tuple[Dimension, ...]:
     return found
 
 
-def find_setting(name: str) -> str:
+def find_setting(name: str, parameters: Mapping[str, Parameter]) -> str:
     """The path of a setting that a person calls `name`. Raises ConfigError where there is none, or more than one."""
     known = known_settings()
-    if name in known:
+    settings = {each.setting for each in parameters.values()}
+    if name in known or name in settings:
         return name
-    if f"strategy.{name}" in known:
-        return f"strategy.{name}"
+    if name in parameters:
+        return parameters[name].setting
     found = [path for path in known if path.rpartition(".")[2] == name]
     if len(found) == 1:
         return found[0]
     if found:
         raise ConfigError(f"--space {name}: which one, {' or '.join(found)}? Fix: write the whole path")
     leaves = {path.rpartition(".")[2]: path for path in known}
-    close = nearest(name, [*known, *leaves])
+    close = nearest(name, [*parameters, *known, *leaves])
     hint = f"did you mean {close}? " if close else ""
-    raise ConfigError(f"--space {name}: no such setting. Fix: {hint}`gpt-trader config show` lists them all")
+    raise ConfigError(
+        f"--space {name}: no such setting. Fix: {hint}`gpt-trader strategy list` and `gpt-trader config show` list "
+        "them all"
+    )
 
 
 def grid_size(space: Sequence[Dimension]) -> int | None:
@@ -116,18 +128,30 @@ def grid(space: Sequence[Dimension]) -> Iterator[Values]:
         yield dict(zip((dimension.path for dimension in space), values, strict=True))
 
 
-def _dimension(word: str) -> Dimension:
+def _dimension(word: str, parameters: Mapping[str, Parameter]) -> Dimension:
     name, equals, values = word.partition("=")
     name, values = name.strip(), values.strip()
-    if not equals or not name or not values:
+    if not name or bool(equals) is not bool(values):
         raise _fault(word, "not of the form name=values")
-    path = find_setting(name)
+    path = find_setting(name, parameters)
+    if not values:
+        return _proposed(word, name, parameters)
     if ":" not in values:
         choices = tuple(part.strip() for part in values.split("|"))
         if not all(choices) or len(set(choices)) < len(choices):
             raise _fault(word, "an empty value, or one that is named twice")
         return Dimension(name=name, path=path, choices=choices)
     return _range(word, name, path, values.split(":"))
+
+
+def _proposed(word: str, name: str, parameters: Mapping[str, Parameter]) -> Dimension:
+    parameter = parameters.get(name.rpartition(".")[2])
+    if parameter is None or parameter.search is None:
+        raise _fault(word, "no range, and nothing that its strategy proposes")
+    search = parameter.search
+    low, high = Decimal(search.low), Decimal(search.high)
+    step = None if search.step is None else Decimal(search.step)
+    return Dimension(name=name, path=parameter.setting, low=low, high=high, step=step)
 
 
 def _range(word: str, name: str, path: str, parts: Sequence[str]) -> Dimension:

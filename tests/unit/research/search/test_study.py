@@ -58,7 +58,7 @@ def test_a_grid_tries_every_combination_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sampler", ["grid", "tpe"])
 def test_a_search_that_was_broken_off_comes_to_the_same_table(tmp_path: Path, sampler: str) -> None:
     """Twice, in the middle of a batch; nothing that had ended is run again."""
-    changes = {"sampler": sampler, "schemes": (), "trials": 6, "batch": 4}
+    changes: dict[str, Any] = {"sampler": sampler, "schemes": (), "trials": 6, "batch": 4}
     space = ("short_ma=2:7", "long_ma=9") if sampler == "grid" else ("short_ma=2:7", "long_ma=8:90")
 
     whole = searched(tmp_path / "whole", *space, **changes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.searches import a_market, prepared
 
-from gpt_trader.research.search.trial import Task
+from gpt_trader.research.search.trial import Outcome, Task
 from gpt_trader.research.search.workers import InProcess, LocalWorkers
 
 
@@ -21,7 +21,7 @@ def test_a_killed_worker_loses_nothing(state_home: Path) -> None:
     """Its trial is run again by another, and the outcomes are those of this process."""
     setup = prepared(state_home).setup
     with LocalWorkers(setup, 2) as workers:
-        found = []
+        found: list[Outcome] = []
         for outcome in workers.results(tasks()):
             if not found:
                 os.kill(workers.processes()[0], signal.SIGKILL)
