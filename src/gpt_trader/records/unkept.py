@@ -31,6 +31,9 @@ class UnkeptJournal:
     def free_bytes(self) -> int | None:
         return None
 
+    def stored_bytes(self) -> int | None:
+        return None
+
     def read(self, after: int = 0) -> Generator[Recorded]:  # noqa: ARG002 - the port's signature
         yield from ()
 
