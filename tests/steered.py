@@ -24,12 +24,14 @@ class Configuration:
         *,
         env: dict[str, str] | None = None,
         engine: str = "flags",
+        shadow: str = "none",
         strategy: dict[str, Any] | None = None,
         **risk: Any,
     ) -> None:
         self.env_file = folder / "env"
         self.env = env or {}
         self.engine = engine
+        self.shadow = shadow
         self.strategy = strategy or {}
         self.profile = folder / "test.yaml"
         self.write_profile(**risk)
@@ -44,7 +46,8 @@ class Configuration:
         self.env_file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
 
     def load(self) -> Loaded:
-        return load(str(self.profile), env=self.env, env_file=str(self.env_file), overrides={"run.engine": self.engine})
+        overrides = {"run.engine": self.engine, "run.shadow": self.shadow}
+        return load(str(self.profile), env=self.env, env_file=str(self.env_file), overrides=overrides)
 
     def steering(self, house: House) -> Steering:
         return Steering(house.built, self.load(), self.load)

@@ -14,6 +14,7 @@ from gpt_trader.bot.bars_seen import BarCounter
 from gpt_trader.bot.preflight import PreflightPassed, check_preflight
 from gpt_trader.bot.quiet import Decision, NotAsked, QuietStretch
 from gpt_trader.bot.recovery import Recovery
+from gpt_trader.bot.shadow import Shadow
 from gpt_trader.bot.snapshots import Snapshots
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
@@ -139,6 +140,8 @@ class PerpsBot:
         self._snapshots = snapshots
         self._snapshot_taken: asyncio.Task[None] | None = None
         self._mark_outs = mark_outs
+        self.shadow: Shadow | None = None
+        """Who looks on; set by whoever steers the bot."""
         self._bars_seen = dict.fromkeys(strategies, 0)
         self._cold = list(strategies)
         """Symbols whose strategy still warms up."""
@@ -343,6 +346,8 @@ class PerpsBot:
         self._tell_peak(ANY_RISE)
         if self._mark_outs is not None:
             self._mark_outs.finish()
+        if self.shadow is not None:
+            self.shadow.end(reason)
         self.bus.publish(
             RunEnded(
                 at_ns=self.clock.now_ns(),

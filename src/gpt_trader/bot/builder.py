@@ -15,6 +15,7 @@ from typing import Final
 from gpt_trader import __version__
 from gpt_trader.bot.account import AccountFeed, CashWatch
 from gpt_trader.bot.bot import BotSettings, PerpsBot
+from gpt_trader.bot.candidate import check_shadow
 from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.bot.foreign import ForeignOrders
 from gpt_trader.bot.recovery import Recovery
@@ -430,6 +431,7 @@ def check_buildable(config: BotConfig, adapter: ExchangeAdapter) -> EngineSelect
     Writes nothing and sends nothing, so that whoever opens a store can ask first.
     """
     selection = ExecutionEngineFactory.select(config.risk, EngineChoice(config.run.engine))
+    check_shadow(config, selection)
     make_strategy(config.strategy)
     if config.execution.order_preview_enabled and not adapter.capabilities.preview:
         raise ConfigError(

@@ -14,8 +14,10 @@ from typing import Final
 import msgspec
 
 from gpt_trader.bot.builder import BuiltBot
+from gpt_trader.bot.candidate import check_shadow, furnish_shadow, select_candidate
+from gpt_trader.bot.shadow import Shadow
 from gpt_trader.config.bot import BotConfig
-from gpt_trader.config.flags import ENGINE_FLAGS, FLAGS, YES_NO, Flag, as_text, find_flag
+from gpt_trader.config.flags import ENGINE_FLAGS, FLAGS, SHADOW, Flag, FlagValue, as_text, find_flag, parse_value
 from gpt_trader.config.load import Loaded, value_at, with_values
 from gpt_trader.config.names import plain
 from gpt_trader.config.sources import Layer, Source
@@ -29,7 +31,7 @@ from gpt_trader.core.events import (
     FlagSet,
     LimitsChanged,
 )
-from gpt_trader.execution.engine import ExecutionEngine
+from gpt_trader.execution.engine import ExecutionEngine, SharedParts
 from gpt_trader.execution.factory import EngineChoice, EngineSelection, ExecutionEngineFactory
 
 __all__ = ["LATCH", "RUNTIME", "FlagState", "Reloaded", "Steering"]
@@ -59,7 +61,7 @@ CANCEL_PENDING: Final = "CANCEL_PENDING"
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """What stands above the configuration of one flag."""
 
-    value: bool
+    value: FlagValue
     source: str
     at_ns: int
     beneath: str
@@ -71,7 +73,7 @@ class FlagState(msgspec.Struct, frozen=True, kw_only=True):
     """A flag as it is now."""
 
     flag: str
-    value: bool
+    value: FlagValue
     source: str
     since_ns: int | None
     """When the word was given or the file written; None for the environment, options and defaults of the start."""
@@ -110,7 +112,7 @@ class Steering:
     def flags(self) -> Iterator[FlagState]:
         """Every flag with its value and who said so."""
         for flag in FLAGS:
-            word, value = self._words.get(flag.name), bool(value_at(self._config, flag.path))
+            word, value = self._words.get(flag.name), _held(self._config, flag)
             if word is not None:
                 yield FlagState(
                     flag=flag.name,
@@ -125,7 +127,7 @@ class Steering:
                 yield FlagState(flag=flag.name, value=value, source=str(source), since_ns=source.since_ns)
 
     # --- flags ----------------------------------------------------------------------------------------------------
-    def set_flag(self, name: str, *, value: bool, who: str, reason: str, latch: bool = False) -> None:
+    def set_flag(self, name: str, *, value: FlagValue, who: str, reason: str, latch: bool = False) -> None:
         """Give a flag a value above every file, variable and option, over restarts, until `unset_flag` or a file that
         says something new of it. A latch is ended by `unset_flag` only. Raises ConfigError and changes nothing when
         the value would not take effect."""
@@ -178,7 +180,7 @@ class Steering:
             match event:
                 case FlagSet():
                     words[event.flag] = Word(
-                        value=event.value == as_text(value=True),
+                        value=parse_value(find_flag(event.flag), event.value),
                         source=event.source,
                         at_ns=event.at_ns,
                         beneath=event.beneath,
@@ -217,17 +219,17 @@ class Steering:
 
     def _words_after(
         self, fresh: Loaded, who: str, reason: str
-    ) -> tuple[dict[str, Word], dict[Flag, tuple[bool, str]]]:
+    ) -> tuple[dict[str, Word], dict[Flag, tuple[FlagValue, str]]]:
         """What stands above these files, and what they newly want. A file that says something new of a flag ends the
         word of the runtime; one that newly says `false` of an engine flag wins over every other source."""
         words: dict[str, Word] = {}
-        wanted: dict[Flag, tuple[bool, str]] = {}
+        wanted: dict[Flag, tuple[FlagValue, str]] = {}
         for flag in FLAGS:
             word = self._words.get(flag.name)
             if word is not None and self._still_counts(flag, word, fresh):
                 words[flag.name] = word
             source = _newly_said(self._files, fresh, flag)
-            said = None if source is None else _says(source)
+            said = None if source is None else _says(flag, source)
             if source is None or said is None:
                 continue
             wanted[flag] = (said, str(source))
@@ -258,13 +260,13 @@ class Steering:
             )
 
     def _check_wanted(
-        self, config: BotConfig, words: Mapping[str, Word], wanted: Mapping[Flag, tuple[bool, str]], files: Loaded
+        self, config: BotConfig, words: Mapping[str, Word], wanted: Mapping[Flag, tuple[FlagValue, str]], files: Loaded
     ) -> None:
         """A file that says one thing while another source wins is a rollback that did not happen."""
         missed = []
         for flag, (value, by) in wanted.items():
-            effective = bool(value_at(config, flag.path))
-            if effective is not value:
+            effective = _held(config, flag)
+            if effective != value:
                 word = words.get(flag.name)
                 winner = f"{word.source} ({word.who}: {word.reason})" if word else str(files.sources[flag.path])
                 missed.append(
@@ -304,7 +306,7 @@ class Steering:
         who: str,
         reason: str,
         *,
-        wanted: Mapping[Flag, tuple[bool, str]],
+        wanted: Mapping[Flag, tuple[FlagValue, str]],
         config: BotConfig | None = None,
         held_back: Mapping[str, Number] | None = None,
     ) -> None:
@@ -314,11 +316,13 @@ class Steering:
             config = with_values(self._config, {flag.path: _value(flag, words, files) for flag in changed})
         selection = self._select(config, words)
         self._check_effect(selection, config, wanted)
-        engine = self._build(config, selection, who)
+        asked_anew = words.get(SHADOW.name) != self._words.get(SHADOW.name)
+        engine, shadow = self._build(config, selection, who, asked_anew=asked_anew)
         self._tell_flags(words, config, who, reason)
         self._change_limits(config, who, reason, held_back or {})
         self._exchange(engine, selection, who, reason)
         self._words, self._files = dict(words), files
+        self._change_shadow(shadow, who, reason)
 
     def _select(self, config: BotConfig, words: Mapping[str, Word]) -> EngineSelection:
         """`--engine` holds until an engine flag is turned off: what takes an engine back wins over every source."""
@@ -327,15 +331,22 @@ class Steering:
         return ExecutionEngineFactory.select(config.risk, choice)
 
     @staticmethod
-    def _check_effect(selection: EngineSelection, config: BotConfig, wanted: Mapping[Flag, tuple[bool, str]]) -> None:
+    def _check_effect(
+        selection: EngineSelection, config: BotConfig, wanted: Mapping[Flag, tuple[FlagValue, str]]
+    ) -> None:
         for flag, (value, _) in wanted.items():
+            if flag is SHADOW:
+                check_shadow(config, selection)
             if flag.chooses_engine and value and not selection.advanced:
                 raise ConfigError(
                     f"{flag.name} = true has no effect: --engine {config.run.engine} overrides the flags. "
                     "Fix: start without --engine"
                 )
 
-    def _build(self, config: BotConfig, selection: EngineSelection, who: str) -> ExecutionEngine:
+    def _build(
+        self, config: BotConfig, selection: EngineSelection, who: str, *, asked_anew: bool
+    ) -> tuple[ExecutionEngine, Shadow | None]:
+        """The engine that trades, and who looks on; `asked_anew` is a new word about the latter."""
         parts = dataclasses.replace(
             self._built.parts,
             config=config.risk,
@@ -343,6 +354,8 @@ class Steering:
             slippage_multipliers=config.execution.slippage_multipliers,
         )
         try:
+            shadow = self._shadow_of(config, selection, parts, asked_anew=asked_anew)
+            parts = dataclasses.replace(parts, witness=shadow)
             if parts.preview_enabled and not parts.adapter.capabilities.preview:
                 raise ConfigError(f"the venue {parts.adapter.name} has no order preview")
             engine = ExecutionEngineFactory.create_engine(selection, parts)
@@ -355,7 +368,36 @@ class Steering:
                 f"{self._bot.engine.name} goes on, the other engine cannot be built: {problem}"
             ) from error
         self._built.parts = parts
-        return engine
+        return engine, shadow
+
+    def _shadow_of(
+        self, config: BotConfig, selection: EngineSelection, parts: SharedParts, *, asked_anew: bool
+    ) -> Shadow | None:
+        """The one that looks on already stays where it is the same candidate; one that failed waits for a new word."""
+        wanted, shadow = select_candidate(config, selection), self._bot.shadow
+        if wanted is None:
+            return None
+        if shadow is not None and shadow.features == wanted.features and not (shadow.ended and asked_anew):
+            return shadow
+        return furnish_shadow(config, wanted, parts)
+
+    def begin_shadow(self) -> None:
+        """Let the candidate look on that the configuration names, once the bot is built."""
+        if select_candidate(self._config, self._built.selection) is not None:
+            self._adopt(self._words, self._files, "", "", wanted={}, config=self._config)
+
+    def _change_shadow(self, shadow: Shadow | None, who: str, reason: str) -> None:
+        """Limits reach the candidate too. It is told who asked for it, or why it ended."""
+        before = self._bot.shadow
+        if shadow is before:
+            if shadow is not None:
+                shadow.reload(self._config.risk)
+            return
+        self._bot.shadow = shadow
+        if before is not None:
+            before.end(f"{self._bot.engine.name} trades; {reason}" if shadow is None else reason, who)
+        if shadow is not None:
+            shadow.begin(source=self._source_name(SHADOW), who=who, reason=reason)
 
     def _tell_flags(self, words: Mapping[str, Word], config: BotConfig, who: str, reason: str) -> None:
         now_ns = self._bot.clock.now_ns()
@@ -377,10 +419,11 @@ class Steering:
             self._bot.bus.publish(FlagCleared(at_ns=now_ns, flag=name, value=value, who=who, reason=reason))
 
     def _change_limits(self, config: BotConfig, who: str, reason: str, held_back: Mapping[str, Number]) -> None:
-        changed = changed_settings(self._config, config)
+        bot, before = self._bot, self._config
+        changed = [path for path in changed_settings(before, config) if path != SHADOW.path]  # no limit, and no matter
+        self._config = config  # of who trades: the guards need not look
         if not changed and not held_back:
             return
-        bot, before = self._bot, self._config
         bot.bus.publish(
             LimitsChanged(
                 at_ns=bot.clock.now_ns(),
@@ -391,7 +434,6 @@ class Steering:
                 reason=reason,
             )
         )
-        self._config = config
         self._built.parts.risk.reload(config.risk)
         self._built.figures.reload(config.risk)
         bot.settings = dataclasses.replace(bot.settings, default_fraction=config.risk.default_position_size_pct)
@@ -401,7 +443,7 @@ class Steering:
     def _exchange(self, engine: ExecutionEngine, selection: EngineSelection, who: str, reason: str) -> None:
         """The assignment. Where only limits changed it is the same engine with other furniture, and no swap."""
         bot, before = self._bot, self._built.selection
-        if _features(before) == _features(selection):
+        if before.features == selection.features:
             bot.engine = engine
             self._built.selection = selection
             return
@@ -435,17 +477,22 @@ class Steering:
             first=assign,
         )
 
+    def _source_name(self, flag: Flag) -> str:
+        return next(state.source for state in self.flags() if state.flag == flag.name)
+
     def _source_of(self, flag: Flag) -> str:
         return next(f"{as_text(state.value)} by {state.source}" for state in self.flags() if state.flag == flag.name)
 
 
-def _features(selection: EngineSelection) -> tuple[bool, bool, bool]:
-    return selection.advanced, selection.dynamic_sizing, selection.impact_guard
+def _held(config: BotConfig, flag: Flag) -> FlagValue:
+    """A flag as a configuration has it."""
+    value = value_at(config, flag.path)
+    return str(value) if flag.choices else bool(value)
 
 
-def _value(flag: Flag, words: Mapping[str, Word], files: Loaded) -> bool:
+def _value(flag: Flag, words: Mapping[str, Word], files: Loaded) -> FlagValue:
     word = words.get(flag.name)
-    return bool(value_at(files.config, flag.path)) if word is None else word.value
+    return _held(files.config, flag) if word is None else word.value
 
 
 def _text(config: BotConfig, path: str) -> str:
@@ -476,5 +523,9 @@ def _newly_said(before: Loaded, after: Loaded, flag: Flag) -> Source | None:
     )
 
 
-def _says(source: Source) -> bool | None:
-    return YES_NO.get(str(source.raw).lower())
+def _says(flag: Flag, source: Source) -> FlagValue | None:
+    """None where it says nothing that a flag could be; whoever reads the file refuses it."""
+    try:
+        return parse_value(flag, str(source.raw))
+    except ConfigError:
+        return None

@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "credentials": ("gpt_trader.cli.account:credentials", "Account"),
     "explain": ("gpt_trader.cli.explain:explain", "Understand"),
     "events": ("gpt_trader.cli.events:events", "Understand"),
+    "shadow": ("gpt_trader.cli.shadow:shadow", "Understand"),
     "tca": ("gpt_trader.cli.tca:tca", "Understand"),
     "report": ("gpt_trader.cli.report:report", "Understand"),
     "replay": ("gpt_trader.cli.replay:replay", "Understand"),

@@ -30,6 +30,11 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
     type=click.Choice(["flags", "live", "advanced"]),
     help="By the flags (default), or this engine whatever they say.",
 )
+@click.option(
+    "--shadow",
+    type=click.Choice(["none", "live", "advanced"]),
+    help="Let this engine decide beside the one that trades, on paper; `gpt-trader shadow report` compares them.",
+)
 @click.option("--served", metavar="FILE", help="What `venue serve` printed: that venue stands in for Coinbase.")
 @click.option("--live", is_flag=True, help="Let real orders leave; the second switch beside venue.live_trading.")
 @click.option("--dry-run", is_flag=True, default=None, help="Decide and record, send nothing, keep running.")
@@ -47,6 +52,7 @@ def run(
     pace: str | None,
     cash: str | None,
     engine: str | None,
+    shadow: str | None,
     served: str | None,
     live: bool,
     dry_run: bool | None,
@@ -71,6 +77,7 @@ def run(
             "run.duration": duration,
             "run.pace": pace,
             "run.engine": engine,
+            "run.shadow": shadow,
             "run.dry_run": dry_run,
             "venue.served": served,
         },

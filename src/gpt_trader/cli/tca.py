@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gpt_trader.cli.console import console_for_people
+from gpt_trader.cli.console import console_for_people, print_table
 
 if TYPE_CHECKING:
     from gpt_trader.records.tca import CostAnalysis
-    from gpt_trader.report.tca_tables import CostTable
 
 __all__ = ["tca"]
 
@@ -49,7 +48,7 @@ def tca(runs: tuple[str, ...], *, by: tuple[str, ...], symbol: str | None, as_js
         click.echo("nothing was approved, so nothing was traded")
         return
     for keys in wanted:
-        _print(cost_table(analysis, keys))
+        print_table(cost_table(analysis, keys))
     console_for_people().print(SIGNS, style="dim", highlight=False)
 
 
@@ -64,20 +63,3 @@ def _analysis_of(runs: tuple[str, ...], symbol: str | None) -> CostAnalysis:
         for recorded in read_run(find_store(home(os.environ), run)):
             analysis.take(recorded.event, run)
     return analysis
-
-
-def _print(table: CostTable) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False, title=table.title, title_justify="left", title_style="bold")
-    for number, header in enumerate(table.headers):
-        shown.add_column(header, justify="left" if number < table.text_columns else "right", no_wrap=True)
-    for row in table.rows:
-        shown.add_row(*(Text(cell) for cell in row), style="bold" if row[0] == "all" else "")
-    console = console_for_people()
-    console.print(shown)
-    for note in table.notes:
-        console.print(Text(note, "dim"))
-    console.print()

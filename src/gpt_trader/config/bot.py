@@ -484,6 +484,12 @@ class RunConfig(StrictModel):
     ] = "flags"
     """flags: the two flags choose. live or advanced: that engine, whatever the flags say."""
 
+    shadow: Annotated[
+        Literal["none", "live", "advanced"],
+        Setting("none, live or advanced", "Shadow", option="--shadow", in_digest=False),
+    ] = "none"
+    """Engine that decides beside the one that trades, on the same snapshots, and sends nothing."""
+
     @property
     def pace_factor(self) -> float | None:
         """Market seconds a real second; None means as fast as it computes."""

@@ -1,4 +1,4 @@
-"""Which flags are there? Every switch that changes how we trade, declared once, with who answers for it until when.
+"""Which flags are there? Every switch of how we trade, declared once, with who answers for it until when.
 
 What a flag is at this moment, and who said so, is `config.load`'s answer before the start and `bot.steering`'s after
 it. The two flags that choose the engine are read by ExecutionEngineFactory alone.
@@ -15,7 +15,10 @@ import msgspec
 from gpt_trader.config.names import nearest
 from gpt_trader.core.errors import ConfigError
 
-__all__ = ["ENGINE_FLAGS", "FLAGS", "YES_NO", "Flag", "as_text", "find_flag", "overdue", "parse_value"]
+__all__ = ["ENGINE_FLAGS", "FLAGS", "SHADOW", "Flag", "FlagValue", "as_text", "find_flag", "overdue", "parse_value"]
+
+FlagValue = bool | str
+"""Yes or no, or one of a flag's choices."""
 
 YES_NO: Final = {
     "true": True,
@@ -37,7 +40,9 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     """Its setting in the configuration."""
     env: str
     type: str = "yes/no"
-    default: bool
+    default: FlagValue
+    choices: tuple[str, ...] = ()
+    """What it may be; empty for yes and no."""
     adr: str
     """File in docs/adr that decided it."""
     owner: str
@@ -52,6 +57,19 @@ _ENGINES: Final = "ADR-001-dual-execution-engine-pattern.md"
 _GUARDS: Final = "ADR-012-guards-and-modes.md"
 _STOPS: Final = "ADR-028-stops-one-keeper-one-closer.md"
 _REVIEW_BY: Final = date(2027, 6, 30)
+
+SHADOW: Final = Flag(
+    name="shadow",
+    path="run.shadow",
+    env="GPT_TRADER_RUN__SHADOW",
+    type="none, live or advanced",
+    default="none",
+    choices=("none", "live", "advanced"),
+    adr="ADR-042-a-shadow-has-no-door.md",
+    owner="execution",
+    review_by=_REVIEW_BY,
+    changes="nothing that is traded; the named engine decides beside the one that trades, on paper",
+)
 
 FLAGS: Final = (
     Flag(
@@ -136,6 +154,7 @@ FLAGS: Final = (
         review_by=_REVIEW_BY,
         changes="only orders that reduce a position pass",
     ),
+    SHADOW,
 )
 """A yes/no setting of the sections risk and execution that is missing here fails a test."""
 
@@ -152,8 +171,12 @@ def find_flag(name: str) -> Flag:
     raise ConfigError(f"flag {name!r}: no such flag. Fix: {hint}")
 
 
-def parse_value(flag: Flag, text: str) -> bool:
+def parse_value(flag: Flag, text: str) -> FlagValue:
     """A value as a person writes it. Raises ConfigError that says what may be written."""
+    if flag.choices:
+        if text.lower() not in flag.choices:
+            raise ConfigError(f"{flag.name} = {text!r}: no such choice. Fix: write one of {', '.join(flag.choices)}.")
+        return text.lower()
     value = YES_NO.get(text.lower())
     if value is None:
         raise ConfigError(f"{flag.name} = {text!r}: neither yes nor no. Fix: write true or false.")
@@ -162,6 +185,8 @@ def parse_value(flag: Flag, text: str) -> bool:
 
 def as_text(value: object) -> str:
     """A flag's value as it is printed and stored."""
+    if isinstance(value, str):
+        return value
     return "true" if value else "false"
 
 

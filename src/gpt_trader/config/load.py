@@ -149,16 +149,22 @@ def applied_settings(config: BotConfig) -> dict[str, Number]:
 
 def with_values(config: BotConfig, values: Mapping[str, object]) -> BotConfig:
     """The same configuration with other values, checked together. Raises ConfigError."""
-    risk = {path.removeprefix("risk."): value for path, value in values.items() if path.startswith("risk.")}
-    execution = {
-        path.removeprefix("execution."): value for path, value in values.items() if path.startswith("execution.")
-    }
+    risk, execution, run = (
+        {path.removeprefix(section): value for path, value in values.items() if path.startswith(section)}
+        for section in ("risk.", "execution.", "run.")
+    )
     try:
         limits = RiskConfig.model_validate({**dict(config.risk), **risk})
     except ValidationError as error:
         said = "; ".join(detail["msg"] for detail in error.errors())
         raise ConfigError(f"the tighter limits alone do not go together: {said}. Fix: confirm the reload") from error
-    return config.model_copy(update={"risk": limits, "execution": config.execution.model_copy(update=execution)})
+    return config.model_copy(
+        update={
+            "risk": limits,
+            "execution": config.execution.model_copy(update=execution),
+            "run": config.run.model_copy(update=run),
+        }
+    )
 
 
 def with_settings(config: BotConfig, values: Mapping[str, object]) -> BotConfig:

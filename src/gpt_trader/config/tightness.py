@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from gpt_trader.config.bot import BotConfig
-from gpt_trader.config.flags import ENGINE_FLAGS
+from gpt_trader.config.flags import ENGINE_FLAGS, SHADOW
 from gpt_trader.config.names import known_settings
 from gpt_trader.config.risk import StrictModel
 
@@ -129,8 +129,8 @@ NEEDS_RESTART: Final = frozenset(
 """Limits that are built into parts which go on working through a reload: tactics under way, and statistics."""
 
 _ENGINES: Final = frozenset(flag.path for flag in ENGINE_FLAGS)
-_OTHERS: Final = frozenset({"execution.order_preview_enabled", "execution.slippage_multipliers"})
-"""What an engine is furnished with beside the limits."""
+_OTHERS: Final = frozenset({"execution.order_preview_enabled", "execution.slippage_multipliers", SHADOW.path})
+"""What an engine is furnished with beside the limits, and who looks on."""
 RELOADED: Final = frozenset(
     {f"risk.{name}" for name in _LOWER | _LOWER_OR_OFF | _HIGHER | _ON | _TABLES | _EITHER} | _OTHERS | _ENGINES
 )
@@ -164,6 +164,8 @@ def judge(path: str, before: object, after: object) -> Change:
 def _is_tighter(name: str, before: object, after: object) -> bool:
     if name in _ON or name == "execution.order_preview_enabled":
         return bool(after)
+    if name == SHADOW.path:
+        return True  # who only looks on loosens nothing
     if name in _TABLES and isinstance(before, Mapping) and isinstance(after, Mapping):
         return all(key in after and after[key] <= limit for key, limit in before.items())
     if isinstance(before, Decimal | int) and isinstance(after, Decimal | int):

@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol, TypeVar, TypeVarTuple
 __all__ = [
     "NS",
     "Clock",
+    "HeldClock",
     "ManualClock",
     "SystemClock",
     "VirtualClock",
@@ -105,6 +106,19 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
+
+
+class HeldClock:
+    """A clock that stands where it was put: for whoever decides again as of a moment that has passed."""
+
+    def __init__(self) -> None:
+        self.at_ns = 0
+
+    def now_ns(self) -> int:
+        return self.at_ns
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nobody waits {seconds} s in a moment that has passed")
 
 
 def call_after(seconds: float, callback: Callable[[], None]) -> Callable[[], None]:

@@ -15,10 +15,12 @@ import msgspec
 from gpt_trader.core.errors import Number
 from gpt_trader.core.values import (
     ZERO,
+    EngineDecision,
     Liquidity,
     Mode,
     OrderState,
     OrderType,
+    PaperCost,
     Purpose,
     Side,
     TimeInForce,
@@ -71,6 +73,10 @@ __all__ = [
     "RunEnded",
     "RunStarted",
     "SettingsApplied",
+    "ShadowDecided",
+    "ShadowEnded",
+    "ShadowPriced",
+    "ShadowStarted",
     "StopKept",
     "StopReleased",
     "StopTriggered",
@@ -580,6 +586,67 @@ class MissMarked(Event, frozen=True, kw_only=True):
     side: Side
     unfilled: Decimal
     mid: Decimal
+
+
+# --- what another engine would have done: all published by bot.shadow ----------------------------------------------
+class ShadowStarted(Event, frozen=True, kw_only=True):
+    """From here on a candidate engine decides beside the one that trades, and sends nothing. Publisher: bot.shadow."""
+
+    candidate: str
+    features: str = ""
+    """What is switched on in it."""
+    source: str
+    """Who asked for it: the place in the configuration, or the runtime."""
+    who: str = ""
+    reason: str = ""
+
+
+class ShadowDecided(Event, frozen=True, kw_only=True):
+    """What two engines made of the same intent and the same snapshot. Publisher: bot.shadow."""
+
+    strategy: str
+    symbol: str
+    side: Side
+    purpose: Purpose
+    asked: Decimal
+    taken_ns: int
+    """When the snapshot was taken."""
+    arrival_mid: Decimal = ZERO
+    """Middle of its book, else its mark; zero where it had neither."""
+    traded: EngineDecision
+    """By the engine that trades."""
+    candidate: EngineDecision
+    """By the one that looks on."""
+    numbers: Mapping[str, Number] = {}
+    """Those that the candidate used; of the engine that trades they stand in OrderApproved or OrderRefused."""
+    door: str = ""
+    """Why the approved order of the engine that trades did not leave after all; the candidate has no door."""
+    differs: tuple[str, ...] = ()
+    """Of refusal, size, price, tactic and cost, those that are not the same."""
+
+
+class ShadowPriced(Event, frozen=True, kw_only=True):
+    """What both orders of an intent cost on paper, beside the same market. Publisher: bot.shadow."""
+
+    symbol: str
+    traded: PaperCost | None = None
+    """None where nothing was approved, or the order waits for a trigger; so is `candidate`."""
+    candidate: PaperCost | None = None
+
+
+class ShadowEnded(Event, frozen=True, kw_only=True):
+    """The candidate looks on no more; trading goes on. Publisher: bot.shadow."""
+
+    candidate: str
+    reason: str
+    who: str = ""
+    failed: bool = False
+    """It ended by an error of its own."""
+    decided: int
+    """Intents that it decided."""
+    priced: int
+    left_out: int = 0
+    """Intents that came while too many were followed."""
 
 
 # --- what people say ---------------------------------------------------------------------------------------------

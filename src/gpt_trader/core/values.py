@@ -471,8 +471,6 @@ class EngineDecision(Value, frozen=True, kw_only=True):
     expected_bps: Decimal | None = None
     """Cost of the quantity before it is traded, fee included: by the book of the decision where it is taken at once,
     by the square-root law where it is worked. None where neither can say."""
-    numbers: Mapping[str, Number] = {}
-    """Those it used. Of the engine that trades they stand in OrderApproved or OrderRefused."""
 
     @property
     def is_approved(self) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from gpt_trader.config.bot import parse_multipliers
 from gpt_trader.config.risk import RiskConfig
+from gpt_trader.execution.deciding import Decider, DecidingParts
 from gpt_trader.execution.engine import ExecutionEngine, SharedParts
 
 __all__ = ["EngineChoice", "EngineSelection", "ExecutionEngineFactory"]
@@ -34,6 +35,11 @@ class EngineSelection(msgspec.Struct, frozen=True, kw_only=True):
     dynamic_sizing: bool
     impact_guard: bool
     reason: str
+
+    @property
+    def features(self) -> tuple[bool, bool, bool]:
+        """What tells two engines apart."""
+        return self.advanced, self.dynamic_sizing, self.impact_guard
 
 
 class ExecutionEngineFactory:
@@ -58,6 +64,33 @@ class ExecutionEngineFactory:
             dynamic_sizing=sizing and advanced,
             impact_guard=impact and advanced,
             reason=f"--engine {choice.value} overrides the flags ({flags})",
+        )
+
+    @classmethod
+    def select_shadow(cls, config: RiskConfig, candidate: EngineChoice) -> EngineSelection:
+        """What looks on: the advanced engine with the features that the flags switch on, or with both where none is."""
+        if candidate is EngineChoice.LIVE:
+            return cls.select(config, candidate)
+        sizing, impact = config.enable_dynamic_position_sizing, config.enable_market_impact_guard
+        neither = not (sizing or impact)
+        return EngineSelection(
+            advanced=True,
+            dynamic_sizing=sizing or neither,
+            impact_guard=impact or neither,
+            reason="no flag is on, so both features are" if neither else "with the features of the flags",
+        )
+
+    @staticmethod
+    def create_decider(selection: EngineSelection, parts: DecidingParts) -> Decider:
+        """What decides in that engine, without a door; the venue's preview is not asked."""
+        if not selection.advanced:
+            from gpt_trader.execution.live.engine import LiveExecutionEngine  # noqa: PLC0415 - as below
+
+            return LiveExecutionEngine.decider(parts)
+        from gpt_trader.execution.advanced.engine import AdvancedExecutionEngine  # noqa: PLC0415
+
+        return AdvancedExecutionEngine.decider(
+            parts, dynamic_sizing=selection.dynamic_sizing, impact_guard=selection.impact_guard
         )
 
     @staticmethod

@@ -162,6 +162,7 @@ async def _run(
             steering = Steering(built, loaded, load)
             if built.replayed:
                 steering.recall(built.recovery.flags)
+            steering.begin_shadow()
             desk = ControlDesk(built, steering, run=run.store.parent.name)
             reason = await _trade(built, desk, market, run, console, config=config, proof=proof, panel=panel)
             return summarise(built, loaded, market, run, reason=reason, end_ns=clock.now_ns())

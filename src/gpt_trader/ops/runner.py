@@ -86,6 +86,7 @@ def run_simulated(
         steering = Steering(built, loaded, load)
         if built.replayed:
             steering.recall(built.recovery.flags)
+        steering.begin_shadow()
         desk = ControlDesk(built, steering, run=run.store.parent.name)
         shown = LivePanel(
             built,

@@ -8,7 +8,7 @@ nothing of it moves the market or is taken away for others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -38,10 +38,12 @@ from gpt_trader.placement.base import placed
 from gpt_trader.placement.tickets import arrival_mid
 from gpt_trader.placement.working import Action, End, Moment, Place, Tactic, Wait, Withdraw, Work, begun
 
-__all__ = ["FOLLOWED_SECONDS_MAX", "PaperDesk"]
+__all__ = ["FOLLOWED_SECONDS_MAX", "PaperDesk", "follow"]
 
 BOOK_DEPTH: Final = 20
-"""Levels a side that an order on paper may take."""
+"""Levels a side that are asked for."""
+DEEP_LEVELS: Final = 500
+"""The same where these do not suffice."""
 LOOK_SECONDS: Final = 1.0
 """How often a resting order is held against the market."""
 FOLLOWED_SECONDS_MAX: Final = 3600.0
@@ -116,9 +118,13 @@ class PaperDesk:
         self._children: list[PaperOrder] = []
         self._tactic: Tactic | None = None
         self._approved: ApprovedOrder | None = None
+        self._gone: dict[Decimal, Decimal] = {}
+        """By price: what its orders have taken at this moment; no level is taken twice."""
         self._wait_ns = 0
+        self._last_mid: Decimal | None = None
         self._steps = 0
         self.waits_for_trigger = False
+        """An order of it waits for a trigger: nothing is followed."""
 
     # --- what tactics ask for -------------------------------------------------------------------------------------
     async def begin(
@@ -179,7 +185,7 @@ class PaperDesk:
         self.orders.append(order)
         if self.waits_for_trigger:
             return order
-        reachable = self._reachable(ticket.limit_price)
+        reachable = self._reachable(ticket.limit_price, ticket.quantity)
         if ticket.post_only:
             if reachable:
                 order.state = OrderState.REJECTED
@@ -188,24 +194,40 @@ class PaperDesk:
         if not whole or sum((available for _, available in reachable), ZERO) >= ticket.quantity:
             for price, available in reachable:
                 if order.left > 0:
-                    order.fill(min(order.left, available), price, taking=True)
+                    taken = min(order.left, available)
+                    order.fill(taken, price, taking=True)
+                    self._gone[price] = self._gone.get(price, ZERO) + taken
         if order.left > 0 and ticket.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
             order.state = OrderState.EXPIRED
         return order
 
-    def _reachable(self, limit: Decimal | None) -> list[tuple[Decimal, Decimal]]:
+    def _reachable(self, limit: Decimal | None, wanted: Decimal) -> list[tuple[Decimal, Decimal]]:
         """Levels of the other side that an order at this price may take, best first."""
-        book = self._book()
-        if book is None:
-            return []
         sign = self._side.sign
-        levels = book.asks if self._side is Side.BUY else book.bids
-        return [(price, size) for price, size in levels if limit is None or (price - limit) * sign <= 0]
+        return [
+            (price, size - self._gone.get(price, ZERO))
+            for price, size in self._opposite(wanted)
+            if (limit is None or (price - limit) * sign <= 0) and size > self._gone.get(price, ZERO)
+        ]
+
+    def _opposite(self, wanted: Decimal) -> Sequence[tuple[Decimal, Decimal]]:
+        """The other side of the book; where it does not show as much as is wanted, deeper levels of this moment."""
+        shown, sign = self._side_of(self._book()), self._side.sign
+        if sum((size for _, size in shown), ZERO) >= wanted:
+            return shown
+        deep = self._side_of(self._market.book(self._symbol, DEEP_LEVELS))
+        worst = shown[-1][0] if shown and self._first else None
+        return deep if worst is None else [*shown, *(level for level in deep if (level[0] - worst) * sign > 0)]
+
+    def _side_of(self, book: BookView | None) -> Sequence[tuple[Decimal, Decimal]]:
+        if book is None:
+            return ()
+        return book.asks if self._side is Side.BUY else book.bids
 
     def _book(self) -> BookView | None:
         return self._first_book if self._first else self._market.book(self._symbol, BOOK_DEPTH)
 
-    def _look(self) -> None:
+    def _fill_reached(self) -> None:
         """Whatever rests and is reached by the other side is filled, at its own price."""
         living = [order for order in self.orders if not order.is_settled]
         touch = self._market.touch(self._symbol) if living else None
@@ -278,32 +300,35 @@ class PaperDesk:
         """Nothing of it can fill any more."""
         return self._tactic is None and all(order.is_settled for order in self.orders)
 
-    async def follow(self) -> None:
-        """Go on with the market until it is over, at most `FOLLOWED_SECONDS_MAX`."""
-        deadline_ns = self._clock.now_ns() + round(FOLLOWED_SECONDS_MAX * NS)
-        while not (self.is_over or self.waits_for_trigger):
-            now_ns = self._clock.now_ns()
-            if now_ns >= deadline_ns:
-                return
-            due_ns = min(deadline_ns, now_ns + round(LOOK_SECONDS * NS))
-            if self._tactic is not None:
-                due_ns = min(due_ns, max(self._wait_ns, now_ns + 1))
-            await self._clock.sleep((due_ns - now_ns) / NS)
-            self._first = False
-            self._look()
-            if self._tactic is not None:
-                self._drive()
+    @property
+    def first_price(self) -> Decimal | None:
+        """Limit price of the first order; None where none was made."""
+        return self.orders[0].submitted.limit_price if self.orders else None
+
+    def due_ns(self, now_ns: int) -> int:
+        """When it wants to look again."""
+        look_ns = now_ns + round(LOOK_SECONDS * NS)
+        return look_ns if self._tactic is None else min(look_ns, max(self._wait_ns, now_ns + 1))
+
+    def look(self) -> None:
+        """Fill what the market has reached, and let the tactic go on."""
+        self._first = False
+        self._gone.clear()
+        self._fill_reached()
+        self._drive()
+        self._last_mid = self._mid()
 
     def cost(self, approved: ApprovedOrder) -> PaperCost:
-        """What it has cost by now: shortfall of what was filled, and the rest at the middle of this moment, both
-        against the arrival middle, in basis points of what was wanted. Above zero cost us."""
+        """What it has cost by now: shortfall of what was filled, and the rest at the middle when it was last looked
+        at, both against the arrival middle, in basis points of what was wanted. Above zero cost us."""
         wanted, product = approved.order.quantity, approved.snapshot.product
         arrival, sign = arrival_mid(approved), approved.order.side.sign
         filled = sum((order.filled for order in self.orders), ZERO)
         value = sum((order.value for order in self.orders), ZERO)
         taken = sum((order.taken_value for order in self.orders), ZERO)
         fees = taken * product.taker_fee_rate + (value - taken) * product.maker_fee_rate
-        missed = sign * (self._mid(arrival) - arrival) * max(ZERO, wanted - filled)
+        last_mid = arrival if self._last_mid is None else self._last_mid
+        missed = sign * (last_mid - arrival) * max(ZERO, wanted - filled)
         amount = sign * (value - filled * arrival) + fees + missed
         return PaperCost(
             filled=filled,
@@ -312,6 +337,19 @@ class PaperDesk:
             is_over=self.is_over,
         )
 
-    def _mid(self, otherwise: Decimal) -> Decimal:
-        touch = None if self._first else self._market.touch(self._symbol)
-        return otherwise if touch is None else (touch[0] + touch[1]) / 2
+    def _mid(self) -> Decimal | None:
+        touch = self._market.touch(self._symbol)
+        return self._last_mid if touch is None else (touch[0] + touch[1]) / 2
+
+
+async def follow(clock: Clock, *desks: PaperDesk) -> None:
+    """Go on with the market until all are over, at most `FOLLOWED_SECONDS_MAX`."""
+    deadline_ns = clock.now_ns() + round(FOLLOWED_SECONDS_MAX * NS)
+    while going := [desk for desk in desks if not (desk.is_over or desk.waits_for_trigger)]:
+        now_ns = clock.now_ns()
+        if now_ns >= deadline_ns:
+            return
+        due_ns = min(deadline_ns, *(desk.due_ns(now_ns) for desk in going))
+        await clock.sleep((due_ns - now_ns) / NS)
+        for desk in going:
+            desk.look()

@@ -14,6 +14,8 @@ from gpt_trader.core.events import (
     FlagCleared,
     FlagSet,
     LimitsChanged,
+    ShadowEnded,
+    ShadowStarted,
 )
 from gpt_trader.records.reader import read_run
 
@@ -46,6 +48,11 @@ def sentence_of(event: Event) -> str:
             return f"{event.engine} went on, wanted by {event.who}: {event.problem}"
         case LimitsChanged():
             return _limits(event)
+        case ShadowStarted():
+            by = f", by {event.who}: {event.reason}" if event.who else ""
+            return f"{event.candidate} looks on ({event.source}){by}"
+        case ShadowEnded():
+            return f"{event.candidate} looked on no more: {event.reason}"
         case _:
             return ""
 

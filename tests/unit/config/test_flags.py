@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from gpt_trader.config.flags import ENGINE_FLAGS, FLAGS, Flag, find_flag, overdue, parse_value
+from gpt_trader.config.flags import ENGINE_FLAGS, FLAGS, SHADOW, Flag, find_flag, overdue, parse_value
 from gpt_trader.config.names import known_settings
 from gpt_trader.core.errors import ConfigError
 
@@ -46,7 +46,7 @@ def test_every_switch_of_risk_and_execution_is_declared() -> None:
         if path.startswith(("risk.", "execution.")) and isinstance(known.default, bool)
     }
 
-    assert switches == {flag.path for flag in FLAGS}
+    assert switches == {flag.path for flag in FLAGS if not flag.choices}
 
 
 def test_two_flags_choose_the_engine() -> None:
@@ -72,6 +72,13 @@ def test_an_unknown_flag_is_refused_with_the_nearest() -> None:
 def test_a_value_is_read_as_people_write_it(text: str, *, value: bool) -> None:
     """As everywhere in the configuration."""
     assert parse_value(FLAGS[0], text) is value
+
+
+def test_a_flag_of_several_words_takes_these_only() -> None:
+    """A shadow is one of three, and no other word falls back to one of them."""
+    assert parse_value(SHADOW, "Advanced") == "advanced"
+    with pytest.raises(ConfigError, match="one of none, live, advanced"):
+        parse_value(SHADOW, "true")
 
 
 def test_a_value_that_is_neither_is_refused() -> None:

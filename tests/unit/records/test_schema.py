@@ -20,6 +20,7 @@ from tests.builders import a_fill
 from gpt_trader.core import events
 from gpt_trader.core.errors import Number, StoreError
 from gpt_trader.core.events import SCHEMA_VERSION, Event
+from gpt_trader.core.values import EngineDecision, PaperCost
 from gpt_trader.records import schema
 from gpt_trader.records.schema import EVENT_TYPES, decode, encode
 
@@ -45,6 +46,14 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return st.sampled_from(list(hint))
     return VALUES[hint]
+
+
+def values_within(kind: type[Any]) -> st.SearchStrategy[Any]:
+    return st.builds(kind, **{name: values_of(hint) for name, hint in typing.get_type_hints(kind).items()})
+
+
+VALUES[EngineDecision] = values_within(EngineDecision)
+VALUES[PaperCost | None] = st.none() | values_within(PaperCost)
 
 
 def events_of(kind: type[Event]) -> st.SearchStrategy[Event]:
