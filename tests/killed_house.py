@@ -55,12 +55,20 @@ def an_entry(scenario: str, now_ns: int) -> OrderRequest:
     )
 
 
-def build(config: BotConfig, adapter: BadWire, clock: VirtualClock, store: EventStore, boot: int) -> House:
+def build(
+    config: BotConfig, adapter: BadWire, clock: VirtualClock, store: EventStore, boot: int, *, snapshot_events: int = 0
+) -> House:
     identity = RunIdentity(
         run_id="test-run", boot=boot, environment="simulated", config_digest="", market="steady", seed=0
     )
     built = PerpsBotBuilder(
-        config, adapter=adapter, clock=clock, journal=store, identity=identity, bar_seconds=60
+        config,
+        adapter=adapter,
+        clock=clock,
+        journal=store,
+        identity=identity,
+        bar_seconds=60,
+        snapshot_events=snapshot_events,
     ).build()
     return House(built, adapter, store, clock)
 

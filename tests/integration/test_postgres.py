@@ -5,6 +5,8 @@ The tests over whole processes are long: `pytest -m long tests/integration/test_
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import signal
 import subprocess
@@ -14,13 +16,21 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from tests.builders import a_fill
 from tests.command_line import command
+from tests.house_under_test import House, a_config
+from tests.killed_house import a_market, a_venue, an_entry, build
 from tests.postgres_server import a_server
 
+from gpt_trader.cli.main import run_command_line
+from gpt_trader.config.bot import RecordsConfig
 from gpt_trader.core.clock import NS, SystemClock
 from gpt_trader.core.errors import LeaseError, StoreError
+from gpt_trader.core.events import BootStarted
 from gpt_trader.records.event_store import EventStore
+from gpt_trader.records.opening import open_store
+from gpt_trader.records.runs import store_path
 
 pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
 
@@ -198,3 +208,117 @@ def test_a_whole_run_is_recorded_on_the_server(server: str, state_home: Path, mo
     told = json.loads(command("events", "verify", f"{server}#{run}", "--json").out)
     assert (told["sound"], told["head"]["hash"]) == (True, in_file["event_hash"])
     assert Decimal(told["ledger"]["fees"]) == Decimal(in_file["fees"])
+
+
+@pytest.fixture(scope="module")
+def recorded(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home of a run whose log is on the server: a boot with orders, of the real bot."""
+    home = tmp_path_factory.mktemp("home")
+    path = store_path(home, "on-server")
+    config = RecordsConfig(url=SecretStr(server))
+    adapter, clock = a_venue(a_market("at the venue"))
+    with open_store(config, path, "on-server", 1) as store:
+        house = build(a_config(), adapter, clock, store, 1)
+
+        async def play() -> None:
+            await house.bot.engine.place_order(an_entry("at the venue", clock.now_ns()))
+            await house.bot.stop("the test is over")
+
+        house.run(play)
+    return home
+
+
+def ask(home: Path, *arguments: str, url: str = "") -> tuple[int, str]:
+    """Exit code and what the command said, in this process."""
+    with pytest.MonkeyPatch.context() as patch, io.TextIOWrapper(io.BytesIO(), write_through=True) as said:
+        patch.setenv("GPT_TRADER_HOME", str(home))
+        patch.setenv("COLUMNS", "200")
+        if url:
+            patch.setenv("GPT_TRADER_STORE_URL", url)
+        else:
+            patch.delenv("GPT_TRADER_STORE_URL", raising=False)
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = run_command_line(list(arguments))
+        said.seek(0)
+        return code, said.read()
+
+
+READERS = {
+    "events show": ("events", "show", "on-server"),
+    "events verify": ("events", "verify", "on-server"),
+    "events export": ("events", "export", "on-server"),
+    "events anchor": ("events", "anchor", "on-server"),
+    "explain": ("explain", "--run", "on-server"),
+    "tca": ("tca", "on-server"),
+    "flags history": ("flags", "history", "on-server"),
+    "invariants": ("invariants", "on-server"),
+}
+
+
+@pytest.mark.parametrize("command_line", READERS.values(), ids=READERS)
+def test_a_log_on_a_server_is_read_like_a_file(server: str, recorded: Path, command_line: tuple[str, ...]) -> None:
+    """By the run's name, once the server is named."""
+    code, said = ask(recorded, *command_line, url=server)
+
+    assert code == 0, said
+    assert said
+
+
+def test_what_is_exported_is_what_the_bot_wrote(server: str, recorded: Path) -> None:
+    """Line for line, with the hashes of the chain; and the anchor is held against the server's log."""
+    _, said = ask(recorded, "events", "export", "on-server", url=server)
+    lines = [json.loads(line) for line in said.splitlines()]
+    with open_store(RecordsConfig(url=SecretStr(server)), store_path(recorded, "on-server"), "on-server") as store:
+        stored = list(store.read())
+    assert [(line["sequence"], line["hash"]) for line in lines] == [(each.sequence, each.digest) for each in stored]
+
+    ask(recorded, "events", "anchor", "on-server", url=server)
+    (anchors,) = (recorded / "anchors").glob("*.jsonl")
+    anchors.write_text(anchors.read_text().replace(lines[-1]["hash"], "0" * 64))
+    code, said = ask(recorded, "events", "verify", "on-server", url=server)
+    anchors.unlink()
+
+    assert code == 3
+    assert "an anchor remembers another hash" in said
+
+
+def test_without_the_server_s_name_the_place_is_told(recorded: Path) -> None:
+    """Where the log is, and which variable to set; a server that is another one is refused too."""
+    code, said = ask(recorded, "events", "show", "on-server")
+    assert code == 2
+    assert "Fix: set GPT_TRADER_STORE_URL" in said
+
+    code, said = ask(recorded, "events", "show", "on-server", url="postgresql://trader:s3cret@elsewhere/logs")
+    assert code == 2
+    assert "names postgresql://elsewhere/logs#on-server" in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("what", ["archive", "repair", "growth"])
+def test_what_works_on_files_only_is_refused_by_name(server: str, recorded: Path, what: str) -> None:
+    """With what one does with a server instead."""
+    code, said = ask(recorded, "events", what, "on-server", url=server)
+
+    assert code == 2
+    assert f"events {what} works on files only. Fix: " in said
+
+
+def test_a_snapshot_on_the_server_shortens_the_next_start(server: str) -> None:
+    """The same as in a file; a damaged one is told, and the whole log is replayed."""
+    for number in (1, 2, 3):
+        adapter, clock = a_venue(a_market("at the venue"))
+        if number == 3:
+            with connect(server) as connection:
+                connection.execute("UPDATE gpt_trader.snapshots SET state = 'xx' WHERE run = 'snapshots'")
+        with opened(server, "snapshots", number) as store:
+            known = store.head.sequence
+            house = build(a_config(), adapter, clock, store, number, snapshot_events=3)
+            began = next(each.event for each in store.read(known) if isinstance(each.event, BootStarted))
+            assert house.built.replayed == known
+            assert began.from_snapshot == (known if number == 2 else 0)
+            assert len(house.bot.unusable_snapshots) == (2 if number == 3 else 0)
+
+            async def play(house: House = house) -> None:
+                await house.bot.stop("the test is over")
+
+            house.run(play)

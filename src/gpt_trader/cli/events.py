@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gpt_trader.cli.console import console_for_people
-from gpt_trader.cli.upkeep import UPKEEP, store_of
+from gpt_trader.cli.stored import log_of
+from gpt_trader.cli.upkeep import UPKEEP
 
 if TYPE_CHECKING:
     from gpt_trader.core.events import Event
@@ -33,7 +34,8 @@ _BESIDE: Final = frozenset({"type", "at_ns", "intent_id", "client_order_id", "sy
 def events() -> None:
     """Read, verify and look after what a run has written down.
 
-    RUN is a run id or the beginning of one, `last`, or the path of a store.
+    RUN is a run id or the beginning of one, `last`, the path of a store, or postgresql://host/database#RUN for a log on
+    a server; a run whose folder names its server is found by its id once GPT_TRADER_STORE_URL is set.
     """
 
 
@@ -69,13 +71,11 @@ def show(
     """Print events, each verified against the chain as it is read."""
     from itertools import islice
 
-    from gpt_trader.records.reader import last_sequence, read_run
-
-    path = store_of(run)
+    log = log_of(run)
     _check_types(types)
     filtered = bool(types or intent or order)
-    start = after if after is not None else 0 if filtered else max(0, last_sequence(path) - limit)
-    wanted = (item for item in read_run(path, start) if _matches(item.event, types, intent, order))
+    start = after if after is not None else 0 if filtered else max(0, log.head().sequence - limit)
+    wanted = (item for item in log.read(start) if _matches(item.event, types, intent, order))
     chosen = islice(wanted, limit) if after is not None else deque(wanted, maxlen=limit)
     if as_json:
         _print_lines(chosen)
@@ -98,15 +98,10 @@ def verify(run: str, *, as_json: bool, anchor_file: Path | None) -> int:
     A log on a server is named postgresql://host/database#RUN. Exit code 0 when the log is whole, 3 when it is not.
     """
     from gpt_trader.records.anchors import read_anchors
-    from gpt_trader.records.opening import verify_on_server
-    from gpt_trader.records.rebuild import Rebuilt, verify_and_rebuild
+    from gpt_trader.records.rebuild import verify_and_rebuild
 
     anchors = read_anchors(anchor_file) if anchor_file is not None else ()
-    if run.startswith("postgresql://"):
-        rebuilt = Rebuilt()
-        verification = verify_on_server(run, rebuilt.take)
-    else:
-        verification, rebuilt = verify_and_rebuild(store_of(run), anchors)
+    verification, rebuilt = verify_and_rebuild(log_of(run), anchors)
     if as_json:
         import json
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from gpt_trader.cli.stored import log_of
+
 if TYPE_CHECKING:
     from gpt_trader.core.events import Event
+    from gpt_trader.records.logs import StoredLog
     from gpt_trader.report.telling import Story
 
 __all__ = ["explain"]
@@ -42,41 +43,32 @@ def explain(
 
     With --since it tells why there was no trade; without anything it lists the latest intents.
     """
-    path = _store_of(run)
+    log = log_of(run)
     if reference is not None and (since or until or symbol):
         raise click.UsageError("An intent or order has its own time and symbol: leave out --since, --until, --symbol.")
     if reference is not None:
-        _print(_intent_story(path, reference), as_json=as_json)
+        _print(_intent_story(log, reference), as_json=as_json)
     elif since or until or symbol:
-        _print(_window_story(path, since, until, symbol), as_json=as_json)
+        _print(_window_story(log, since, until, symbol), as_json=as_json)
     else:
-        _list_latest(path, as_json=as_json)
+        _list_latest(log, as_json=as_json)
 
 
-def _store_of(run: str) -> Path:
-    from gpt_trader.config.home import home
-    from gpt_trader.records.runs import find_store
-
-    return find_store(home(os.environ), run)
+def _events(log: StoredLog) -> Iterator[Event]:
+    return (recorded.event for recorded in log.read())
 
 
-def _events(path: Path) -> Iterator[Event]:
-    from gpt_trader.records.reader import read_run
-
-    return (recorded.event for recorded in read_run(path))
-
-
-def _intent_story(path: Path, reference: str) -> Story:
+def _intent_story(log: StoredLog, reference: str) -> Story:
     from gpt_trader.records.trace import TraceReader, resolve
     from gpt_trader.report.explanation import explain_intent
 
-    reader = TraceReader(resolve(_events(path), reference))
-    for event in _events(path):
+    reader = TraceReader(resolve(_events(log), reference))
+    for event in _events(log):
         reader.take(event)
     return explain_intent(reader.trace())
 
 
-def _window_story(path: Path, since: str | None, until: str | None, symbol: str | None) -> Story:
+def _window_story(log: StoredLog, since: str | None, until: str | None, symbol: str | None) -> Story:
     from gpt_trader.core.errors import ConfigError
     from gpt_trader.core.events import ProductListed
     from gpt_trader.records.trace import WindowReader
@@ -84,7 +76,7 @@ def _window_story(path: Path, since: str | None, until: str | None, symbol: str 
 
     first_ns = last_ns = 0
     traded: dict[str, None] = {}
-    for event in _events(path):
+    for event in _events(log):
         first_ns, last_ns = first_ns or event.at_ns, event.at_ns
         if isinstance(event, ProductListed):
             traded[event.symbol] = None
@@ -97,7 +89,7 @@ def _window_story(path: Path, since: str | None, until: str | None, symbol: str 
     if until_ns < since_ns:
         raise ConfigError(f"--until {until}: before --since. Fix: a later time.")
     reader = WindowReader(symbol or next(iter(traded)), since_ns, until_ns)
-    for event in _events(path):
+    for event in _events(log):
         reader.take(event)
     return explain_window(reader.window())
 
@@ -126,10 +118,10 @@ def _print(story: Story, *, as_json: bool) -> None:
     click.echo(json.dumps(story_object(story), indent=2) if as_json else story_text(story))
 
 
-def _list_latest(path: Path, *, as_json: bool) -> None:
+def _list_latest(log: StoredLog, *, as_json: bool) -> None:
     from gpt_trader.records.trace import latest_intents
 
-    found = latest_intents(_events(path), LISTED_MAX)
+    found = latest_intents(_events(log), LISTED_MAX)
     if as_json:
         click.echo(json.dumps([{"intent": intent, "outcome": outcome} for intent, outcome in found], indent=2))
         return

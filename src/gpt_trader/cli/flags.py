@@ -10,6 +10,7 @@ import click
 
 from gpt_trader.cli.config import configuration_options, load_configuration
 from gpt_trader.cli.steer import steering_options, tell
+from gpt_trader.cli.stored import log_of
 
 if TYPE_CHECKING:
     from gpt_trader.config.flags import Flag
@@ -114,12 +115,10 @@ def unset_flag(name: str, *, run: str | None, reason: str, as_json: bool) -> Non
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 def history(run: str, *, as_json: bool) -> None:
     """Print what a run began with and every change of engine since. RUN as in `events show`."""
-    from gpt_trader.config.home import home
     from gpt_trader.core.clock import iso
     from gpt_trader.records.flag_history import flag_history
-    from gpt_trader.records.runs import find_store
 
-    rows = flag_history(find_store(home(os.environ), run))
+    rows = flag_history(log_of(run).read())
     if as_json:
         click.echo(json.dumps([{"time": iso(at_ns), "what": what} for at_ns, what in rows], indent=2))
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gpt_trader.cli.console import console_for_people
+from gpt_trader.cli.stored import log_of
 
 if TYPE_CHECKING:
     from gpt_trader.bot.invariants.review import Verdict
@@ -31,7 +31,7 @@ def invariants(run: str | None, *, as_json: bool) -> int:
     """
     from gpt_trader.bot.invariants.review import review, unseen
 
-    verdicts = unseen() if run is None else review(_store_of(run))
+    verdicts = unseen() if run is None else review(log_of(run))
     if as_json:
         import msgspec
 
@@ -40,13 +40,6 @@ def invariants(run: str | None, *, as_json: bool) -> int:
     else:
         _print(verdicts, with_verdicts=run is not None)
     return FAILED if any(verdict.breaks for verdict in verdicts) else 0
-
-
-def _store_of(run: str) -> Any:
-    from gpt_trader.config.home import home
-    from gpt_trader.records.runs import find_store
-
-    return find_store(home(os.environ), run)
 
 
 def _print(verdicts: tuple[Verdict, ...], *, with_verdicts: bool) -> None:

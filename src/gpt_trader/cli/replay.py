@@ -73,13 +73,13 @@ def replay(
 def _store(place: Path, run: str) -> Iterator[tuple[Path, Path | None]]:
     """The store that is meant, and the home in which its market lies, where that is not ours."""
     from gpt_trader.ops.bundle import is_bundle, unpacked
-    from gpt_trader.records.runs import find_store
+    from gpt_trader.records.runs import find_run
 
     if is_bundle(Path(run)):
         with unpacked(Path(run)) as (store, inputs):
             yield store, inputs
     else:
-        yield find_store(place, run), None
+        yield find_run(place, run), None
 
 
 def _changes(settings: tuple[str, ...], engine: str | None) -> dict[str, str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gpt_trader.cli.stored import log_of
+
 if TYPE_CHECKING:
     from gpt_trader.market.stream import MarketStream
     from gpt_trader.report.comparison import ComparedRun
@@ -65,15 +67,12 @@ def report(run: str, *, out: str | None, market: str | None, export: str | None)
 
 def stored_run(reference: str) -> StoredRun:
     """Raises ConfigError where there is no such run or it has no facts, StoreError where it is damaged."""
-    from gpt_trader.config.home import home
-    from gpt_trader.records.reader import read_run
-    from gpt_trader.records.runs import find_store
     from gpt_trader.report.facts import read_facts
     from gpt_trader.report.run_story import tell_story
 
-    store = find_store(home(os.environ), reference)
-    facts = read_facts(store)
-    return StoredRun(store.absolute().parent.name, facts, tell_story(read_run(store)), store)
+    log = log_of(reference)
+    facts = read_facts(log.place)
+    return StoredRun(log.place.absolute().parent.name, facts, tell_story(log.read()), log.place)
 
 
 def stored_prices(stored: StoredRun, market: str | None) -> PricePath:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from gpt_trader.cli.console import console_for_people, print_table
+from gpt_trader.cli.stored import log_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gpt_trader.records.shadow import ShadowAnalysis
 
 __all__ = ["shadow"]
@@ -35,12 +33,10 @@ def report(run: str, *, limit: int, as_json: bool) -> int:
 
     RUN as in `events show`; a run that goes on is read as far as it is. Exit code 1 where no shadow had looked on.
     """
-    from gpt_trader.config.home import home
     from gpt_trader.core.clock import iso
-    from gpt_trader.records.runs import find_store
     from gpt_trader.report.shadow_text import PAPER, as_object, cost_table, difference_table, sentences, verdict
 
-    analysis = _analysis(find_store(home(os.environ), run))
+    analysis = _analysis(run)
     if as_json:
         click.echo(json.dumps(as_object(analysis, limit), indent=2))
         return 0 if analysis.started else NOTHING_TO_COMPARE
@@ -66,11 +62,10 @@ def report(run: str, *, limit: int, as_json: bool) -> int:
     return 0
 
 
-def _analysis(store: Path) -> ShadowAnalysis:
-    from gpt_trader.records.reader import read_run
+def _analysis(run: str) -> ShadowAnalysis:
     from gpt_trader.records.shadow import ShadowAnalysis
 
     analysis = ShadowAnalysis()
-    for recorded in read_run(store):
+    for recorded in log_of(run).read():
         analysis.take(recorded.event)
     return analysis

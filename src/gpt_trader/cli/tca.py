@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from gpt_trader.cli.console import console_for_people, print_table
+from gpt_trader.cli.stored import log_of
 
 if TYPE_CHECKING:
     from gpt_trader.records.tca import CostAnalysis
@@ -53,13 +53,10 @@ def tca(runs: tuple[str, ...], *, by: tuple[str, ...], symbol: str | None, as_js
 
 
 def _analysis_of(runs: tuple[str, ...], symbol: str | None) -> CostAnalysis:
-    from gpt_trader.config.home import home
-    from gpt_trader.records.reader import read_run
-    from gpt_trader.records.runs import find_store
     from gpt_trader.records.tca import CostAnalysis
 
     analysis = CostAnalysis(symbol=symbol or "")
     for run in runs:
-        for recorded in read_run(find_store(home(os.environ), run)):
+        for recorded in log_of(run).read():
             analysis.take(recorded.event, run)
     return analysis

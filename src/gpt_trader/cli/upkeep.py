@@ -9,18 +9,11 @@ from typing import Final
 import click
 
 from gpt_trader.cli.console import console_for_people
+from gpt_trader.cli.stored import file_of_run, log_of
 
 __all__ = ["UPKEEP"]
 
 GIGABYTE: Final = 1e9
-
-
-def store_of(run: str) -> Path:
-    """The store that a person means."""
-    from gpt_trader.config.home import home
-    from gpt_trader.records.runs import find_store
-
-    return find_store(home(os.environ), run)
 
 
 @click.command()
@@ -32,16 +25,14 @@ def export(run: str, target: Path | None, after: int) -> None:
 
     A line holds sequence, boot, schema version, hash and the event as it was hashed.
     """
-    from gpt_trader.records.upkeep import export as lines
-
-    path = store_of(run)
+    log = log_of(run)
     if target is None:
-        for line in lines(path, after):
+        for line in log.lines(after):
             click.echo(line)
         return
     count = 0
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        for line in lines(path, after):
+        for line in log.lines(after):
             file.write(line + b"\n")
             count += 1
     click.echo(f"{count} events written to {target}")
@@ -58,12 +49,10 @@ def anchor(run: str, target: Path | None) -> None:
     """
     from gpt_trader.core.clock import SystemClock
     from gpt_trader.records.anchors import anchor_path, note_anchor
-    from gpt_trader.records.reader import run_id_of
-    from gpt_trader.records.upkeep import head_of
 
-    path = store_of(run)
-    file = target or anchor_path(path)
-    noted = note_anchor(file, run_id_of(path), head_of(path), SystemClock().now_ns())
+    log = log_of(run)
+    file = target or anchor_path(log.place)
+    noted = note_anchor(file, log.run_id, log.head(), SystemClock().now_ns())
     click.echo(f"{noted.anchored_at} {noted.run} sequence {noted.sequence} hash {noted.hash}\nadded to {file}")
 
 
@@ -78,7 +67,7 @@ def archive(run: str, days: int) -> None:
     from gpt_trader.core.clock import NS, SystemClock
     from gpt_trader.records.upkeep import archive as move
 
-    path = store_of(run)
+    path = file_of_run(run, "events archive", "the server's partitions and backups; `events export --to` keeps a copy")
     moved = move(path, SystemClock().now_ns() - days * 86_400 * NS)
     if moved is None:
         click.echo(f"nothing to move: no anchored event is older than {days} days (see `gpt-trader events anchor`)")
@@ -99,7 +88,7 @@ def repair(run: str) -> None:
     from gpt_trader.core.clock import SystemClock
     from gpt_trader.records.upkeep import repair as mend
 
-    path = store_of(run)
+    path = file_of_run(run, "events repair", "restore the server from a backup, then start the bot: it asks the venue")
     repaired = mend(path, SystemClock().now_ns())
     if repaired is None:
         click.echo(f"{path}: the log is whole; nothing to repair")
@@ -119,7 +108,8 @@ def growth(run: str, *, as_json: bool) -> None:
     """Say what the store has grown by, and how long the disk lasts."""
     from gpt_trader.records.growth import growth_of
 
-    found = growth_of(store_of(run))
+    ask = "ask the server: SELECT pg_size_pretty(pg_database_size(current_database()))"
+    found = growth_of(file_of_run(run, "events growth", ask))
     if as_json:
         import json
 

@@ -25,7 +25,7 @@ from gpt_trader.core.values import Value
 from gpt_trader.market.catalog import is_dataset
 from gpt_trader.records.chain import mark_path
 from gpt_trader.records.reader import read_run
-from gpt_trader.records.runs import STORE_NAME
+from gpt_trader.records.runs import SERVER_NAME, STORE_NAME
 from gpt_trader.report.facts import FACTS_NAME, read_facts
 
 __all__ = ["Manifest", "is_bundle", "pack", "unpacked"]
@@ -54,6 +54,10 @@ class Manifest(Value, frozen=True, kw_only=True):
 def pack(store: Path, home: Path, target: Path, market: str | None = None) -> Path:
     """Write the bundle of a run that has ended. Raises ConfigError where the market is not at hand, StoreError for a
     log that is not whole."""
+    if store.name == SERVER_NAME:
+        raise ConfigError(
+            f"{store.parent.name}: its log is on a server, and a bundle is made of files. Fix: leave out --bundle"
+        )
     recorded = list(read_run(store))
     place = market or (read_facts(store).market_place if store.with_name(FACTS_NAME).exists() else SYNTHETIC)
     manifest = Manifest(

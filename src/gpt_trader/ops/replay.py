@@ -51,7 +51,7 @@ from gpt_trader.market.stream import MarketStream
 from gpt_trader.ops.desk import STOP, Command, ControlDesk
 from gpt_trader.ops.runner import STOP_SECONDS
 from gpt_trader.records.event_store import EventStore
-from gpt_trader.records.reader import read_run
+from gpt_trader.records.logs import log_at
 from gpt_trader.report.facts import FACTS_NAME, read_facts
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY
 
@@ -161,7 +161,7 @@ def replay(
 
 # --- the stored run ---------------------------------------------------------------------------------------------------
 def _read(store: Path) -> _Run:
-    events = [recorded.event for recorded in read_run(store)]
+    events = [recorded.event for recorded in log_at(store).read()]
     started = next((event for event in events if isinstance(event, RunStarted)), None)
     settings = next((event for event in events if isinstance(event, SettingsApplied)), None)
     name = store.parent.name

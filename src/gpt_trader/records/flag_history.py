@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 
 from gpt_trader.config.flags import FLAGS
 from gpt_trader.core.events import (
@@ -17,14 +17,14 @@ from gpt_trader.core.events import (
     ShadowEnded,
     ShadowStarted,
 )
-from gpt_trader.records.reader import read_run
+from gpt_trader.core.journal import Recorded
 
 __all__ = ["flag_history", "sentence_of"]
 
 
-def flag_history(store: Path) -> tuple[tuple[int, str], ...]:
-    """(time, sentence) of every start and every change, oldest first. Raises StoreError."""
-    told = ((recorded.event.at_ns, sentence_of(recorded.event)) for recorded in read_run(store))
+def flag_history(events: Iterable[Recorded]) -> tuple[tuple[int, str], ...]:
+    """(time, sentence) of every start and every change, oldest first."""
+    told = ((recorded.event.at_ns, sentence_of(recorded.event)) for recorded in events)
     return tuple((at_ns, sentence) for at_ns, sentence in told if sentence)
 
 

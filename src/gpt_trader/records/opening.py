@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from gpt_trader.config.bot import RecordsConfig
 from gpt_trader.core.clock import SystemClock
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.journal import Recorded
 from gpt_trader.core.lease import Lease
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.records.lease import HostLease
-from gpt_trader.records.shelf import Verification
+from gpt_trader.records.runs import SERVER_NAME
 
-__all__ = ["SERVER_NAME", "open_store", "take_lease", "verify_on_server"]
+__all__ = ["open_store", "take_lease"]
 
 GIGABYTE: Final = 1_000_000_000
-SERVER_NAME: Final = "events.server"
-"""Beside the other files of a run whose log is elsewhere: where it is, without a password."""
 MISSING: Final = "the extra `postgres` is not installed. Fix: pip install 'gpt-trader[postgres]', or unset records.url"
 
 
@@ -47,18 +43,6 @@ def _on_server(url: str, run_id: str, boot: int | None) -> EventStore:
         raise ConfigError(f"records.url is set and {MISSING} ({error})") from error
     number = last_boot_on_server(url, run_id) + 1 if boot is None else boot
     return EventStore(PostgresShelf(url, run_id, number), run_id, number, durable=True)
-
-
-def verify_on_server(reference: str, tell: Callable[[Recorded], None]) -> Verification:
-    """Walk a log that is named by URL and run: `postgresql://host/database#RUN`. Raises ConfigError or StoreError."""
-    url, _, run_id = reference.partition("#")
-    if not run_id:
-        raise ConfigError(f"a log on a server: name the run behind a #, as the file {SERVER_NAME} of the run does")
-    try:
-        from gpt_trader.records.postgres.shelf import verify_server  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"a server is named and {MISSING} ({error})") from error
-    return verify_server(url, run_id, tell)
 
 
 def take_lease(config: RecordsConfig, home: Path, account: str) -> Lease:

@@ -15,17 +15,19 @@ from gpt_trader.core.errors import StoreError
 from gpt_trader.core.journal import Head, Recorded, StoredSnapshot
 from gpt_trader.records.anchors import anchors_beside
 from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path
-from gpt_trader.records.segments import segment_rows
+from gpt_trader.records.segments import line_of, segment_rows
 from gpt_trader.records.shelf import Break, Verification
 from gpt_trader.records.sqlite_layout import check_identity, layout_of
-from gpt_trader.records.walk import StoredRow, Walk, hash_of, verified
+from gpt_trader.records.walk import StoredRow, Walk, checked, hash_of, verified
 
 __all__ = [
     "bytes_of",
     "connect_reader",
     "hash_at",
+    "head_of",
     "last_boot",
     "last_sequence",
+    "lines_of",
     "newest_sequence",
     "read_run",
     "read_snapshots",
@@ -189,6 +191,23 @@ def read_run(path: Path, after: int = 0) -> Generator[Recorded]:
             raise StoreError(f"{path}: there is no event with sequence {after} to read on from")
         with contextlib.closing(rows_after(connection, path, after, beside=False)) as rows:  # before the connection is
             yield from verified(rows, after, previous, str(path))
+
+
+def head_of(path: Path) -> Head:
+    """Newest event of a store as it is stored. Raises StoreError."""
+    newest = last_sequence(path)
+    with store_errors(path), contextlib.closing(connect_reader(path)) as connection:
+        return Head(newest, hash_at(connection, path, newest).hex())
+
+
+def lines_of(path: Path, after: int = 0) -> Iterator[bytes]:
+    """Every event after a sequence number as a line of JSON, verified as it is read. Raises StoreError at a break."""
+    with store_errors(path), contextlib.closing(connect_reader(path)) as connection:
+        previous = hash_at(connection, path, after)
+        if not previous:
+            raise StoreError(f"{path}: there is no event with sequence {after} to go on from")
+        with contextlib.closing(rows_after(connection, path, after)) as rows:
+            yield from map(line_of, checked(rows, after, previous, str(path)))
 
 
 def hash_at(connection: sqlite3.Connection, path: Path, sequence: int) -> bytes:

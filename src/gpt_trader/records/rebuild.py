@@ -14,8 +14,9 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.journal import Head, Recorded
 from gpt_trader.records.ledger import Ledger
+from gpt_trader.records.logs import StoredLog
 from gpt_trader.records.orders import OrderLine
-from gpt_trader.records.reader import read_run, verify
+from gpt_trader.records.reader import read_run
 from gpt_trader.records.shelf import Verification
 
 __all__ = ["Rebuilt", "rebuild", "rebuild_store", "verify_and_rebuild"]
@@ -73,7 +74,7 @@ def rebuild_store(path: Path) -> Rebuilt:
     return rebuild(read_run(path))
 
 
-def verify_and_rebuild(path: Path, anchors: Iterable[Head] = ()) -> tuple[Verification, Rebuilt]:
+def verify_and_rebuild(log: StoredLog, anchors: Iterable[Head] = ()) -> tuple[Verification, Rebuilt]:
     """One walk: what is wrong with the log, and the state up to the first break. Raises StoreError without a store."""
     state = Rebuilt()
-    return verify(path, state.take, anchors), state
+    return log.verify(state.take, anchors), state

@@ -13,9 +13,11 @@ from gpt_trader.records.chain import mark_path
 from gpt_trader.records.lock import take_lock
 from gpt_trader.records.reader import read_run, run_id_of
 
-__all__ = ["STORE_NAME", "discard_simulated_run", "find_store", "store_path", "stores"]
+__all__ = ["SERVER_NAME", "STORE_NAME", "discard_simulated_run", "find_run", "store_path", "stores"]
 
 STORE_NAME: Final = "events.sqlite"
+SERVER_NAME: Final = "events.server"
+"""Beside the other files of a run whose log is elsewhere: where it is, without a password."""
 SIMULATED: Final = "simulated"
 """`RunStarted.environment` of a run that no money was in."""
 
@@ -31,22 +33,27 @@ def store_path(home: Path, run_id: str) -> Path:
 
 
 def stores(home: Path) -> list[Path]:
-    """Every store, the one written last at the end."""
+    """Every store in a file, the one written last at the end."""
     return sorted(home.glob(f"runs/*/{STORE_NAME}"), key=_written_ns)
 
 
-def find_store(home: Path, reference: str) -> Path:
-    """Path of the store that a person means: a run's folder or id, the beginning of one, `last`, or a path.
+def _places(home: Path) -> list[Path]:
+    """Every store, and what stands for one on a server."""
+    return sorted([*stores(home), *home.glob(f"runs/*/{SERVER_NAME}")], key=_written_ns)
+
+
+def find_run(home: Path, reference: str) -> Path:
+    """Path of the store that a person means: a run's folder or id, the beginning of one, `last`, or a path. For a log
+    on a server it is the file that names the server.
 
     A simulated run that was made several times has one id and several folders; the newest is taken.
     Raises ConfigError that says what there is, StoreError when a store that might be meant cannot be opened.
     """
     as_path = Path(reference)
-    if as_path.is_file():
-        return as_path
-    if (as_path / STORE_NAME).is_file():
-        return as_path / STORE_NAME
-    known = stores(home)
+    for path in (as_path, as_path / STORE_NAME, as_path / SERVER_NAME):
+        if path.is_file():
+            return path
+    known = _places(home)
     if reference == "last" and known:
         return known[-1]
     folders = [store for store in known if store.parent.name.startswith(reference)]
@@ -54,7 +61,7 @@ def find_store(home: Path, reference: str) -> Path:
     if exact or len(folders) == 1:
         return (exact or folders)[0]
     if not folders:
-        by_run = {run_id_of(store): store for store in known}
+        by_run = {_run_of(store): store for store in known}
         folders = [store for run_id, store in by_run.items() if run_id.startswith(reference)]
         if reference in by_run or len(folders) == 1:
             return by_run.get(reference) or folders[0]
@@ -86,6 +93,12 @@ def _check_simulated(path: Path) -> None:
     first = next(read_run(path), None)
     if first is not None and not (isinstance(first.event, RunStarted) and first.event.environment == SIMULATED):
         raise StoreError(f"{path}: not the store of a simulated run, so it is not removed; take another run id")
+
+
+def _run_of(store: Path) -> str:
+    if store.name == SERVER_NAME:
+        return store.read_text(encoding="utf8").strip().rpartition("#")[2]
+    return run_id_of(store)
 
 
 def _written_ns(store: Path) -> int:

@@ -19,29 +19,27 @@ import msgspec
 from gpt_trader.core.clock import iso
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import LogRepaired
-from gpt_trader.core.journal import Head
 from gpt_trader.records.anchors import anchor_path, anchors_beside, note_anchor
-from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path, row_hash
+from gpt_trader.records.chain import GENESIS, HighWaterMark, mark_path
 from gpt_trader.records.event_store import BLOCK_EVENTS, EventStore
 from gpt_trader.records.lock import take_lock
 from gpt_trader.records.reader import (
     connect_reader,
     hash_at,
     last_boot,
-    last_sequence,
     read_run,
     rows_after,
     store_errors,
     verify,
 )
 from gpt_trader.records.schema import decode
-from gpt_trader.records.segments import line_of, segment_rows, write_segment
+from gpt_trader.records.segments import segment_rows, write_segment
 from gpt_trader.records.shelf import Row, Tail, Verification
 from gpt_trader.records.sqlite_layout import check_identity, upgrade
 from gpt_trader.records.sqlite_shelf import SqliteShelf
-from gpt_trader.records.walk import StoredRow, hash_of
+from gpt_trader.records.walk import StoredRow, checked, hash_of
 
-__all__ = ["Archived", "Repaired", "archive", "export", "head_of", "repair"]
+__all__ = ["Archived", "Repaired", "archive", "repair"]
 
 ARCHIVE: Final = "archive"
 QUARANTINE: Final = "quarantine"
@@ -69,33 +67,6 @@ class Repaired(msgspec.Struct, frozen=True):
     """How far the log had got, as far as anybody remembers."""
     reason: str
     quarantine: str
-
-
-def head_of(path: Path) -> Head:
-    """Newest event of a store as it is stored. Raises StoreError."""
-    newest = last_sequence(path)
-    with store_errors(path), contextlib.closing(connect_reader(path)) as connection:
-        return Head(newest, hash_at(connection, path, newest).hex())
-
-
-def export(path: Path, after: int = 0) -> Iterator[bytes]:
-    """Every event after a sequence number as a line of JSON, verified as it is read. Raises StoreError at a break."""
-    with store_errors(path), contextlib.closing(connect_reader(path)) as connection:
-        hash_before = hash_at(connection, path, after)
-        if not hash_before:
-            raise StoreError(f"{path}: there is no event with sequence {after} to go on from")
-        expected = after + 1
-        with contextlib.closing(rows_after(connection, path, after)) as rows:
-            for row in rows:
-                _check(row, expected, hash_before, path)
-                yield line_of(row)
-                expected, hash_before = expected + 1, row[5]
-
-
-def _check(row: StoredRow, expected: int, before: bytes, path: Path) -> None:
-    sequence, _, version, payload, previous, digest, *_ = row
-    if sequence != expected or previous != before or row_hash(previous, sequence, version, payload) != digest:
-        raise StoreError(f"{path}: the chain breaks at sequence {expected}; see `gpt-trader events verify {path}`")
 
 
 # --- archive ----------------------------------------------------------------------------------------------------------
@@ -128,7 +99,7 @@ def _archive(connection: sqlite3.Connection, path: Path, before_ns: int, anchore
     file.parent.mkdir(mode=0o700, exist_ok=True)
     before = _bytes_of(path)
     with contextlib.closing(rows_after(connection, path, archived)) as rows:
-        count = write_segment(file, _checked(rows, first, last, previous, path))
+        count = write_segment(file, islice(checked(rows, archived, previous, str(path)), last - archived))
     digest = hash_at(connection, path, last)
     segment = (first, last, previous, digest, name.encode())
     read_back = sum(1 for _ in segment_rows(path.parent, [segment], archived))
@@ -161,15 +132,6 @@ def _at_block_end(connection: sqlite3.Connection, last: int) -> int:
     """A block of a simulated run is moved whole or not at all."""
     cut = connection.execute("SELECT first FROM blocks WHERE first <= ? AND last > ?", (last, last)).fetchone()
     return last if cut is None else int(cut[0]) - 1
-
-
-def _checked(rows: Iterator[StoredRow], first: int, last: int, previous: bytes, path: Path) -> Iterator[StoredRow]:
-    for expected, row in enumerate(rows, first):
-        if expected > last:
-            return
-        _check(row, expected, previous, path)
-        yield row
-        previous = row[5]
 
 
 def _bytes_of(path: Path) -> int:

@@ -13,7 +13,7 @@ from gpt_trader.records.chain import GENESIS, row_hash
 from gpt_trader.records.schema import decode
 from gpt_trader.records.shelf import Break
 
-__all__ = ["StoredRow", "Walk", "hash_of", "verified"]
+__all__ = ["StoredRow", "Walk", "checked", "hash_of", "verified"]
 
 StoredRow = tuple[Any, ...]
 """Sequence, boot, schema version, payload, previous hash, hash; and, of a row that holds one event, run, time, type,
@@ -44,6 +44,19 @@ def verified(rows: Iterable[StoredRow], after: int, previous: bytes, place: str)
                 f"{place}: the chain breaks at sequence {expected}; see `gpt-trader events verify {place}`"
             )
         yield Recorded(sequence, boot, decode(payload, version), digest.hex())
+        previous, expected = digest, expected + 1
+
+
+def checked(rows: Iterable[StoredRow], after: int, previous: bytes, place: str) -> Iterator[StoredRow]:
+    """The rows themselves, as far as the chain holds. Raises StoreError like `verified`."""
+    expected = after + 1
+    for row in rows:
+        sequence, _, version, payload, before, digest, *_ = row
+        if sequence != expected or before != previous or hash_of(before, sequence, version, payload) != digest:
+            raise StoreError(
+                f"{place}: the chain breaks at sequence {expected}; see `gpt-trader events verify {place}`"
+            )
+        yield row
         previous, expected = digest, expected + 1
 
 

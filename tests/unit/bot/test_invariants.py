@@ -37,6 +37,7 @@ from gpt_trader.core.values import (
     TimeInForce,
     TradingStatus,
 )
+from gpt_trader.records.logs import StoredLog
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -251,7 +252,7 @@ def test_a_stored_run_gets_its_verdicts(tmp_path: Path, capsys: pytest.CaptureFi
         play(house)
     store = tmp_path / "events.sqlite"
 
-    verdicts = {verdict.name: verdict.said for verdict in review(store)}
+    verdicts = {verdict.name: verdict.said for verdict in review(StoredLog(store))}
     assert verdicts["fills_within_order"] == "holds"
     assert verdicts["chain_is_whole"] == "holds"
     assert verdicts["ledger_is_venue"] == "not shown by a log"
@@ -269,7 +270,7 @@ def test_what_the_bot_found_broken_stands_in_the_verdict(tmp_path: Path) -> None
         )
     store = tmp_path / "events.sqlite"
 
-    (found,) = [verdict for verdict in review(store) if verdict.breaks]
+    (found,) = [verdict for verdict in review(StoredLog(store)) if verdict.breaks]
     assert found.number == 3
     assert "by the running bot" in found.breaks[0]
     assert run_command_line(["invariants", str(store)]) == 1

@@ -12,8 +12,7 @@ from tests.builders import START_NS, a_fill
 from gpt_trader.core.errors import StoreError
 from gpt_trader.records.anchors import anchor_path, note_anchor, read_anchors
 from gpt_trader.records.event_store import EventStore
-from gpt_trader.records.reader import verify
-from gpt_trader.records.upkeep import head_of
+from gpt_trader.records.reader import head_of, verify
 
 RUN = "test-run"
 

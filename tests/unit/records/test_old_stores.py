@@ -13,6 +13,7 @@ from tests.builders import a_fill
 
 from gpt_trader.core.errors import StoreError
 from gpt_trader.records.event_store import EventStore
+from gpt_trader.records.logs import StoredLog
 from gpt_trader.records.reader import last_boot, read_run, run_id_of, verify
 from gpt_trader.records.rebuild import verify_and_rebuild
 from gpt_trader.records.sqlite_layout import STORE_VERSION, layout_of
@@ -48,7 +49,7 @@ def layout_in(path: Path) -> int:
 def test_an_old_store_is_read_as_it_is(path: Path, layout: int) -> None:
     """Whole, with the head that the release printed, the ledger of then, and not a byte of it changed."""
     before = path.read_bytes()
-    found, rebuilt = verify_and_rebuild(path)
+    found, rebuilt = verify_and_rebuild(StoredLog(path))
     assert (found.breaks, found.events, found.head.digest) == ((), 524, HEADS[layout])
     assert rebuilt.ledger.position("BTC-PERP").quantity == Decimal("0.02")
     assert rebuilt.ledger.fees == Decimal("71.73965000")

@@ -12,7 +12,8 @@ from tests.builders import a_fill
 from gpt_trader.config.bot import RecordsConfig
 from gpt_trader.core.errors import ConfigError, LeaseError, StoreError
 from gpt_trader.records.lease import HostLease
-from gpt_trader.records.opening import open_store, take_lease, verify_on_server
+from gpt_trader.records.logs import find_log
+from gpt_trader.records.opening import open_store, take_lease
 
 
 def test_without_an_url_the_store_is_a_file(tmp_path: Path) -> None:
@@ -53,8 +54,8 @@ def test_an_url_is_a_secret_and_names_a_server(tmp_path: Path) -> None:
         assert "s3cret" not in str(refused.value)
 
 
-def test_a_log_on_a_server_is_named_with_its_run() -> None:
+def test_a_log_on_a_server_is_named_with_its_run(tmp_path: Path) -> None:
     """Half a name is refused, and not repeated: it may hold a password."""
     with pytest.raises(ConfigError, match="name the run behind a #") as refused:
-        verify_on_server("postgresql://trader:s3cret@host/logs", lambda _: None)
+        find_log(tmp_path, "postgresql://trader:s3cret@host/logs")
     assert "s3cret" not in str(refused.value)

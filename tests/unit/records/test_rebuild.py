@@ -10,6 +10,7 @@ from tests.builders import START_NS, a_fill, a_run_started, a_submitted
 from gpt_trader.core.events import OrderApproved, OrderCancelled, RunEnded
 from gpt_trader.core.values import OrderState, OrderType, Purpose, Side
 from gpt_trader.records.event_store import EventStore
+from gpt_trader.records.logs import StoredLog
 from gpt_trader.records.rebuild import rebuild_store, verify_and_rebuild
 
 D = Decimal
@@ -75,6 +76,6 @@ def test_an_orderly_end_is_the_last_event(tmp_path: Path) -> None:
 def test_one_walk_verifies_and_rebuilds(tmp_path: Path) -> None:
     """The same state as by reading, and the verdict."""
     path = a_store(tmp_path)
-    verification, state = verify_and_rebuild(path)
+    verification, state = verify_and_rebuild(StoredLog(path))
     assert (verification.breaks, verification.events) == ((), 8)
     assert state.ledger.cash == rebuild_store(path).ledger.cash

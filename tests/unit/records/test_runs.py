@@ -12,7 +12,7 @@ from gpt_trader.core.errors import ConfigError, StoreError
 from gpt_trader.core.events import BootStarted
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.records.reader import verify
-from gpt_trader.records.runs import discard_simulated_run, find_store, store_path, stores
+from gpt_trader.records.runs import discard_simulated_run, find_run, store_path, stores
 
 
 def make(home: Path, folder: str, run_id: str = "", *, written_ns: int = 0, environment: str = "simulated") -> Path:
@@ -29,18 +29,18 @@ def test_a_run_is_found_by_id_beginning_last_and_path(tmp_path: Path) -> None:
     old = make(tmp_path, "alpha-1", written_ns=2)
     new = make(tmp_path, "beta-1", written_ns=3)
     assert stores(tmp_path) == [old, new]
-    assert find_store(tmp_path, "alpha-1") == old
-    assert find_store(tmp_path, "al") == old
-    assert find_store(tmp_path, "last") == new
-    assert find_store(tmp_path, str(old)) == old
-    assert find_store(tmp_path, str(old.parent)) == old
+    assert find_run(tmp_path, "alpha-1") == old
+    assert find_run(tmp_path, "al") == old
+    assert find_run(tmp_path, "last") == new
+    assert find_run(tmp_path, str(old)) == old
+    assert find_run(tmp_path, str(old.parent)) == old
     assert store_path(tmp_path, "alpha-1") == old
 
 
 def test_an_exact_name_wins_over_a_longer_one(tmp_path: Path) -> None:
     """`a` is not ambiguous when there is a run `a`."""
     short, _ = make(tmp_path, "a"), make(tmp_path, "ab")
-    assert find_store(tmp_path, "a") == short
+    assert find_run(tmp_path, "a") == short
 
 
 def test_a_simulated_run_made_twice_is_found_by_its_id(tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_a_simulated_run_made_twice_is_found_by_its_id(tmp_path: Path) -> None:
     make(tmp_path, "20260101-sim-1", "sim-1", written_ns=2)
     newest = make(tmp_path, "20260102-sim-1", "sim-1", written_ns=3)
     make(tmp_path, "20260103-sim-2", "sim-2", written_ns=4)
-    assert find_store(tmp_path, "sim-1") == newest
+    assert find_run(tmp_path, "sim-1") == newest
     with pytest.raises(ConfigError, match="beginning of 2 runs"):
-        find_store(tmp_path, "sim-")
+        find_run(tmp_path, "sim-")
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_what_cannot_be_told_is_asked(tmp_path: Path, reference: str, said: str)
     make(tmp_path, "a1", written_ns=2)
     make(tmp_path, "a2", written_ns=3)
     with pytest.raises(ConfigError, match=said):
-        find_store(tmp_path, reference)
+        find_run(tmp_path, reference)
 
 
 @pytest.mark.parametrize("reference", ["last", "x"])
 def test_no_run_yet_is_said(tmp_path: Path, reference: str) -> None:
     """A newcomer is told what to do."""
     with pytest.raises(ConfigError, match=r"there is no run under .* yet; make one with `gpt-trader run`"):
-        find_store(tmp_path, reference)
+        find_run(tmp_path, reference)
 
 
 @pytest.mark.parametrize("run_id", ["", "last", "../x", "a/b", ".hidden", "x" * 65, "a b"])

@@ -16,8 +16,9 @@ from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import LogRepaired
 from gpt_trader.records.anchors import anchor_path, note_anchor
 from gpt_trader.records.event_store import EventStore
-from gpt_trader.records.reader import last_boot, read_run, verify
-from gpt_trader.records.upkeep import archive, export, head_of, repair
+from gpt_trader.records.reader import head_of, last_boot, read_run, verify
+from gpt_trader.records.reader import lines_of as export
+from gpt_trader.records.upkeep import archive, repair
 
 RUN = "test-run"
 EVENTS = 40

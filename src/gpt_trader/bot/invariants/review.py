@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from gpt_trader.bot.invariants.log import LogWatch
@@ -10,7 +9,7 @@ from gpt_trader.bot.invariants.table import INVARIANTS, Invariant, Place
 from gpt_trader.core.events import InvariantBroken
 from gpt_trader.core.journal import Recorded
 from gpt_trader.core.values import Value
-from gpt_trader.records.reader import verify
+from gpt_trader.records.logs import StoredLog
 
 __all__ = ["Review", "Verdict", "review", "unseen"]
 
@@ -67,10 +66,10 @@ class Review:
         return tuple(_judged(invariant, self._found.get(invariant.number, [])) for invariant in INVARIANTS)
 
 
-def review(store: Path) -> tuple[Verdict, ...]:
+def review(log: StoredLog) -> tuple[Verdict, ...]:
     """Every promise beside the log of one run. Raises StoreError when there is no store."""
     looked = Review()
-    for each in verify(store, looked.take).breaks:
+    for each in log.verify(looked.take).breaks:
         looked.note(CHAIN, str(each))
     return looked.verdicts()
 

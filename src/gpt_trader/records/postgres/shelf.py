@@ -18,11 +18,20 @@ from gpt_trader.core.journal import Head, Recorded, StoredSnapshot
 from gpt_trader.records.chain import GENESIS, row_hash
 from gpt_trader.records.postgres.connection import Connection, connect, migrate, place_of, server_errors
 from gpt_trader.records.schema import decode
+from gpt_trader.records.segments import line_of
 from gpt_trader.records.shelf import Block, Row, Tail, Verification
 from gpt_trader.records.sqlite_shelf import SNAPSHOTS_KEPT
-from gpt_trader.records.walk import StoredRow, Walk, verified
+from gpt_trader.records.walk import StoredRow, Walk, checked, verified
 
-__all__ = ["PostgresShelf", "last_boot_on_server", "read_server", "verify_server"]
+__all__ = [
+    "PostgresShelf",
+    "head_on_server",
+    "last_boot_on_server",
+    "lines_on_server",
+    "place_of",
+    "read_server",
+    "verify_server",
+]
 
 FETCH_ROWS: Final = 5000
 """Read from the server at a time."""
@@ -207,15 +216,37 @@ def read_server(url: str, run_id: str, after: int = 0) -> Generator[Recorded]:
     """Stored events after a sequence number, verified as they are read. Raises StoreError at the first break."""
     place = place_of(url, run_id)
     with server_errors(place), connect(url, read_only=True) as connection:
-        previous = GENESIS
-        if after:
-            found = connection.execute(
-                "SELECT hash FROM gpt_trader.events WHERE run = %s AND sequence = %s", (run_id, after)
-            ).fetchone()
-            if found is None:
-                raise StoreError(f"{place}: there is no event with sequence {after} to read on from")
-            previous = bytes(found[0])
+        previous = _hash_before(connection, run_id, after, place)
         yield from verified(_rows(connection, run_id, after), after, previous, place)
+
+
+def lines_on_server(url: str, run_id: str, after: int = 0) -> Iterator[bytes]:
+    """Every event after a sequence number as a line of JSON, verified as it is read. Raises StoreError at a break."""
+    place = place_of(url, run_id)
+    with server_errors(place), connect(url, read_only=True) as connection:
+        previous = _hash_before(connection, run_id, after, place)
+        yield from map(line_of, checked(_rows(connection, run_id, after), after, previous, place))
+
+
+def head_on_server(url: str, run_id: str) -> Head:
+    """The newest event as the head of the run names it. Raises StoreError when there is no such run."""
+    place = place_of(url, run_id)
+    with server_errors(place), connect(url, read_only=True) as connection:
+        found = connection.execute("SELECT sequence, hash FROM gpt_trader.runs WHERE run = %s", (run_id,)).fetchone()
+        if found is None:
+            raise StoreError(f"{place}: there is no such run on the server")
+        return Head(int(found[0]), bytes(found[1]).hex())
+
+
+def _hash_before(connection: Connection, run_id: str, after: int, place: str) -> bytes:
+    if not after:
+        return GENESIS
+    found = connection.execute(
+        "SELECT hash FROM gpt_trader.events WHERE run = %s AND sequence = %s", (run_id, after)
+    ).fetchone()
+    if found is None:
+        raise StoreError(f"{place}: there is no event with sequence {after} to read on from")
+    return bytes(found[0])
 
 
 def verify_server(
