@@ -13,21 +13,28 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
+from gpt_trader.bot.bot import PerpsBot
+from gpt_trader.bot.builder import PerpsBotBuilder, RunIdentity
 from gpt_trader.bot.invariants.house import House
+from gpt_trader.bot.preflight import PreflightPassed
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.config.flags import FLAGS
-from gpt_trader.core.clock import NS, VirtualClock, VirtualLoop
+from gpt_trader.core.clock import NS, Clock, VirtualClock, VirtualLoop
 from gpt_trader.core.errors import ExchangeError, GptTraderError, StoreError
 from gpt_trader.core.values import Value
+from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.market.stream import MarketStream
 from gpt_trader.records.event_store import EventStore
+from gpt_trader.records.lease import HostLease
 from gpt_trader.records.reader import last_boot, verify
 from gpt_trader.research.bad_days.asking import Asking
+from gpt_trader.research.bad_days.coinbase_wire import CoinbaseWire
 from gpt_trader.research.bad_days.disk import DurableIds, MortalShelf, after_the_crash
 from gpt_trader.research.bad_days.judge import Judge, Violation
 from gpt_trader.research.bad_days.market import BAR_SECONDS, a_market
 from gpt_trader.research.bad_days.scenario import Scenario
+from gpt_trader.research.bad_days.truth import Hears, Wire
 from gpt_trader.research.bad_days.wire import BadWire, Killed
 
 __all__ = ["DayEnd", "live_through"]
@@ -35,6 +42,8 @@ __all__ = ["DayEnd", "live_through"]
 ADVANCED_BY: Final = tuple(flag.name for flag in FLAGS if "impact" in flag.name)
 """The flag that makes the engine the advanced one and lets it keep the sizes that are asked for."""
 RUN_ID: Final = "bad-day"
+DIGEST: Final = "bad-day"
+COINBASE: Final = "coinbase"
 CASH: Final = Decimal(200_000)
 ORDERS_MIN: Final = 200
 MORE_SECONDS: Final = 300
@@ -44,6 +53,7 @@ PEACE_SECONDS: Final = 900
 BOOTS_MAX: Final = 200
 REBOOT_SECONDS: Final = 5
 MS: Final = 1_000_000
+EXPECTED_ENDS: Final = ("stopped by", "the event store failed", "the lease is lost")
 FAST_DISK: Final = Path("/dev/shm")  # noqa: S108 - only a place that is quick; every day has a folder of its own
 
 
@@ -110,18 +120,10 @@ class _Day:
         self._end_ns = market.start_ns + scenario.minutes * 60 * NS
         last_ms = scenario.steps[-1].at_ms if scenario.steps else 0
         self._last_ns = min(2 * self._end_ns - market.start_ns, market.start_ns + last_ms * MS)
-        paper = PaperExchange(market, clock=self._clock, cash=CASH, entry_latency_ms=20, ack_latency_ms=15)
         self._config = a_config(scenario)
         self._judge = Judge(scenario, self._config.risk, self._clock)
-        self._wire = BadWire(
-            scenario,
-            paper,
-            self._clock,
-            effect=self._effect,
-            leaving=self._judge.leaving,
-            cancelling=self._judge.cancelling,
-        )
-        self._judge.wire = self._wire
+        self._lease: HostLease | None = None
+        self._wire = self._judge.wire = self._a_wire(market)
         self._asking = Asking(scenario, self._clock, self._judge.note)
         self._disk_faults = {fault.number: fault for fault in scenario.disk}
         self._crashes = list(scenario.crashes)
@@ -130,6 +132,24 @@ class _Day:
         self._path = folder / "0" / "events.sqlite"
         self._path.parent.mkdir()
         self._writes = 0
+
+    def _a_wire(self, market: MarketStream) -> Wire:
+        hears = Hears(
+            effect=self._effect,
+            leaving=self._judge.leaving,
+            cancelling=self._judge.cancelling,
+            lose_lease=self._lose_lease,
+        )
+        if self._scenario.adapter == COINBASE:
+            folder = self._folder / "keys"
+            return CoinbaseWire(self._scenario, market, self._clock, cash=CASH, folder=folder, hears=hears)
+        paper = PaperExchange(market, clock=self._clock, cash=CASH, entry_latency_ms=20, ack_latency_ms=15)
+        return BadWire(self._scenario, paper, self._clock, hears=hears)
+
+    def _lose_lease(self) -> None:
+        """Somebody put another file in its place."""
+        for path in self._folder.glob("*.lease"):
+            path.unlink()
 
     # --- the whole ------------------------------------------------------------------------------------------------
     def play(self) -> DayEnd:
@@ -174,6 +194,7 @@ class _Day:
         boot = last_boot(self._path)
         durable = DurableIds(self._path)
         store = EventStore(shelf, RUN_ID, boot, durable=True)
+        self._lease = HostLease(self._folder, RUN_ID)
         try:
             return self._run(store, durable)
         except Killed:
@@ -187,26 +208,34 @@ class _Day:
             return True
         finally:
             self._writes = shelf.writes + 1
+            self._lease.release()
             durable.close()
             shelf.dead = True
             with contextlib.suppress(StoreError, Killed):
                 store.close()
 
     def _run(self, store: EventStore, durable: DurableIds) -> bool:
+        adapter, clock = self._wire.process(self._judge.boot)
+        reason = _run_loop(self._clock, self._wire, lambda: self._life(store, durable, adapter, clock))
+        return reason == "end of day"
+
+    def _build(self, store: EventStore, durable: DurableIds, adapter: ExchangeAdapter, clock: Clock) -> PerpsBot:
+        """As the builder makes it, with the judge watching."""
         built = PerpsBotBuilder(
             self._config,
-            adapter=self._wire,
-            clock=self._clock,
+            adapter=adapter,
+            clock=clock,
             journal=store,
             identity=RunIdentity(
                 run_id=RUN_ID,
                 boot=store.boot,
                 environment="simulated",
-                config_digest="bad-day",
+                config_digest=DIGEST,
                 market=f"seed {self._scenario.seed}",
                 seed=self._scenario.seed,
             ),
             bar_seconds=BAR_SECONDS,
+            lease=self._lease,
         ).build()
         bot = built.bot
         house = House.of(built.parts, bot.ledger)
@@ -214,16 +243,21 @@ class _Day:
         self._judge.recovered = lambda: bot.caught_up
         bot.bus.watch("judge", self._judge.on_event)
         bot.bus.watch("steps", lambda _: self._judge.look_soon())
-        reason = _run_loop(self._clock, self._wire, lambda: self._life(built))
-        return reason == "end of day"
+        return bot
 
-    async def _life(self, built: BuiltBot) -> str:
-        bot = built.bot
-        await bot.start()
+    async def _life(self, store: EventStore, durable: DurableIds, adapter: ExchangeAdapter, clock: Clock) -> str:
+        await adapter.connect()
+        bot = self._build(store, durable, adapter, clock)
+        await bot.start(
+            PreflightPassed(
+                venue=adapter.name, config_digest=DIGEST, passed_ns=clock.now_ns(), checks=("of a simulated day",)
+            )
+        )
+        ahead_ns = clock.now_ns() - self._clock.now_ns()
         asking = asyncio.get_running_loop().create_task(self._asking.ask_all(bot, self._effect))
-        reason = await bot.run_until_stopped(max(self._end_ns, self._clock.now_ns()), "end of day")
+        reason = await bot.run_until_stopped(ahead_ns + max(self._end_ns, self._clock.now_ns()), "end of day")
         while reason == "end of day" and self._goes_on():
-            reason = await bot.run_until_stopped(self._clock.now_ns() + MORE_SECONDS * NS, "end of day")
+            reason = await bot.run_until_stopped(clock.now_ns() + MORE_SECONDS * NS, "end of day")
         asking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asking
@@ -233,7 +267,7 @@ class _Day:
             self._wire.at_peace = True
             self._due_effects, self._crashes = None, []
             self._asking.open_again(bot)
-            ended = await bot.run_until_stopped(self._clock.now_ns() + PEACE_SECONDS * NS, "peace")
+            ended = await bot.run_until_stopped(clock.now_ns() + PEACE_SECONDS * NS, "peace")
             if ended != "peace":
                 self._judge_reason(ended)
                 return ended
@@ -248,7 +282,7 @@ class _Day:
         return few and bool(self._scenario.steps) and self._clock.now_ns() < self._last_ns
 
     def _judge_reason(self, reason: str) -> None:
-        if not reason.startswith(("stopped by", "the event store failed")):
+        if not reason.startswith(EXPECTED_ENDS):
             self._judge.note(0, f"the bot ended itself: {reason}")
 
     # --- effects and deaths ---------------------------------------------------------------------------------------
@@ -287,7 +321,7 @@ class _Day:
             self._judge.note(24, str(found))
 
 
-def _run_loop(clock: VirtualClock, wire: BadWire, main: Callable[[], Coroutine[Any, Any, str]]) -> str:
+def _run_loop(clock: VirtualClock, wire: Wire, main: Callable[[], Coroutine[Any, Any, str]]) -> str:
     """One process: its loop ends with `main`, or with its death; then nothing of it runs any more."""
     loop = VirtualLoop(clock, wire)
     loop.set_exception_handler(lambda *_: None)  # what a dead process leaves unfinished is no news

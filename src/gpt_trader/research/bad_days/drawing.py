@@ -33,6 +33,22 @@ from gpt_trader.research.bad_days.scenario import (
 __all__ = ["FAULT_KINDS_MIN", "draw_day"]
 
 FAULT_KINDS_MIN: Final = 3
+CALLS: Final = tuple(call for call in Call if call is not Call.MARKET)
+WIRE_FAULTS: Final = (
+    WireFaultKind.REQUEST_LOST,
+    WireFaultKind.RESPONSE_LOST,
+    WireFaultKind.REQUEST_LATE,
+    WireFaultKind.RATE_LIMITED,
+    WireFaultKind.UNAVAILABLE,
+)
+ACCIDENTS: Final = (
+    AccidentKind.MANUAL_TRADE,
+    AccidentKind.MANUAL_ORDER,
+    AccidentKind.MANUAL_CANCEL,
+    AccidentKind.SUSPEND,
+    AccidentKind.SILENT_STREAM,
+)
+"""What both adapters have. Kinds that came later are drawn apart, so that the days of older seeds stay as they were."""
 CALLS_MAX: Final = {Call.START: 6, Call.SEND: 700, Call.CANCEL: 400, Call.ORDER: 900}
 READS_MAX: Final = 600
 MESSAGES_MAX: Final = 3000
@@ -205,13 +221,13 @@ def _market(draw: random.Random, products: int, seconds: int) -> tuple[MarketFau
 
 
 def _wire(draw: random.Random) -> tuple[WireFault, ...]:
-    kinds = [kind for kind in WireFaultKind if kind is not WireFaultKind.STALE and _present(draw)]
+    kinds = [kind for kind in WIRE_FAULTS if _present(draw)]
     rate = draw.choice(RATES)
     stale = _present(draw)
     faults: list[WireFault] = []
     if not kinds:
         return ()
-    for call in Call:
+    for call in CALLS:
         if call is Call.START:
             faults += [WireFault(call=call, number=n, kind=kinds[0], ms=500) for n in range(6) if draw.random() < 0.2]
             continue
@@ -259,7 +275,7 @@ def _stream(draw: random.Random) -> tuple[StreamFault, ...]:
 
 def _accidents(draw: random.Random, products: int, end_ms: int) -> tuple[Accident, ...]:
     found: list[Accident] = []
-    for kind in AccidentKind:
+    for kind in ACCIDENTS:
         if draw.random() < 2 / 3:
             continue
         found += [

@@ -11,7 +11,7 @@ from gpt_trader.bot.invariants.house import House, after_boot, look
 from gpt_trader.bot.invariants.log import LogWatch
 from gpt_trader.bot.invariants.sending import SendingWorld, judge
 from gpt_trader.bot.invariants.table import INVARIANTS, Broken
-from gpt_trader.bot.invariants.truth import HeldOrder, HeldTrade, VenueTruth, compare, compare_at_rest
+from gpt_trader.bot.invariants.truth import VenueTruth, compare, compare_at_rest
 from gpt_trader.config.risk import RiskConfig
 from gpt_trader.core.clock import NS, VirtualClock
 from gpt_trader.core.events import Event, SystemError  # noqa: A004 - the event, not the builtin
@@ -19,7 +19,7 @@ from gpt_trader.core.values import ZERO, OrderTicket, Purpose, Value
 from gpt_trader.exchange.base import PreparedOrder
 from gpt_trader.research.bad_days.disk import DurableIds
 from gpt_trader.research.bad_days.scenario import AccidentKind, Scenario
-from gpt_trader.research.bad_days.wire import BadWire
+from gpt_trader.research.bad_days.truth import Wire
 
 __all__ = ["Judge", "Violation"]
 
@@ -46,7 +46,7 @@ class Judge:
         self._scenario = scenario
         self._config = config
         self._clock = clock
-        self.wire: BadWire | None = None
+        self.wire: Wire | None = None
         self.violations: list[Violation] = []
         self.boot = 0
         self.orders = 0
@@ -81,7 +81,11 @@ class Judge:
         if self._log.broken:
             self._note(self._log.broken)
             self._log.broken.clear()
-        if isinstance(event, SystemError) and event.action.startswith(("reported", "taken off")):
+        if (
+            isinstance(event, SystemError)
+            and event.source != "lease"
+            and event.action.startswith(("reported", "taken off"))
+        ):
             self.note(0, f"{event.source}: {event.message}")
         self._unseen += 1
 
@@ -123,7 +127,7 @@ class Judge:
         if seen is not None and seen.submitted.body_digest != prepared.digest:
             self.note(6, f"{name} leaves with a body that was not written down")
         self._note(judge(ticket, self._world(ticket)))
-        if self._clock.now_ns() >= ticket.valid_until_ns:
+        if self._house.clock.now_ns() >= ticket.valid_until_ns:
             self.note(15, f"{name} leaves after its intent has died")
         self._tickets[name] = ticket
 
@@ -149,14 +153,14 @@ class Judge:
         assert house is not None
         assert wire is not None
         entries, closing = self._others(ticket)
-        account = wire.account()
+        adapter = house.adapter
         return SendingWorld(
-            now_ns=self._clock.now_ns(),
+            now_ns=house.clock.now_ns(),
             mode=house.guards.mode,
-            product=wire.products()[ticket.symbol],
-            mark=wire.market.mark(ticket.symbol),
-            account_ns=account.received_ns,
-            equity=account.equity,
+            product=adapter.products()[ticket.symbol],
+            mark=adapter.market.mark(ticket.symbol),
+            account_ns=adapter.account().received_ns,
+            equity=wire.equity(),
             position=self._position(ticket),
             entries_same_side=entries,
             closing_same_side=closing,
@@ -174,7 +178,7 @@ class Judge:
         by_hand = any(each.kind is AccidentKind.MANUAL_TRADE for each in self._scenario.accidents)
         if ticket.reduce_only or by_hand:
             return house.ledger.position(ticket.symbol).quantity
-        return next((each.quantity for each in wire.venue.positions() if each.symbol == ticket.symbol), ZERO)
+        return wire.position(ticket.symbol)
 
     def _others(self, ticket: OrderTicket) -> tuple[Decimal, Decimal]:
         """What other orders of this side may still fill: entries at the venue, closers as the bot knows them."""
@@ -183,15 +187,14 @@ class Judge:
         assert house is not None
         entries = ZERO
         for name, other in tuple(self._tickets.items()):
-            number = wire.venue.number_of(name)
-            news = None if number is None else wire.venue.order(number)
-            if news is not None and news.state.is_terminal:
+            fate = wire.fate(name)
+            if fate is not None and fate.ended:
                 del self._tickets[name]
             elif (other.symbol, other.side, other.reduce_only) == (ticket.symbol, ticket.side, False):
                 known = self._log.orders.get(name)
                 given_up = known is not None and known.state.is_terminal
                 mine = name == ticket.client_order_id
-                entries += ZERO if mine or given_up else other.quantity - (news.filled if news else ZERO)
+                entries += ZERO if mine or given_up else other.quantity - (fate.filled if fate else ZERO)
         closing = sum(
             (
                 order.may_still_fill
@@ -205,36 +208,8 @@ class Judge:
         return entries, closing
 
     def _truth(self, *, whole: bool = False) -> VenueTruth:
-        wire = self.wire
-        assert wire is not None
-        venue = wire.venue
-        held = {}
-        for news in venue.open_orders():
-            ticket = self._tickets.get(news.client_order_id)
-            quantity = ticket.quantity if ticket is not None else ZERO
-            held[news.client_order_id] = HeldOrder(
-                client_order_id=news.client_order_id,
-                symbol=news.symbol,
-                reduce_only=ticket.reduce_only if ticket is not None else False,
-                left=quantity - news.filled,
-            )
-        fills = (venue.fill(number) for number in range(venue.fills_count)) if whole else ()
-        return VenueTruth(
-            open_orders=held,
-            positions={each.symbol: each.quantity for each in venue.positions() if each.quantity},
-            trades=tuple(
-                HeldTrade(
-                    client_order_id=fill.client_order_id,
-                    trade_id=str(fill.trade_number),
-                    symbol=fill.symbol,
-                    signed=fill.side.sign * fill.quantity,
-                )
-                for fill in fills
-            ),
-            cash=venue.account().cash if whole else None,
-            equity=venue.account().equity if whole else None,
-            marks={symbol: mark.price for symbol in wire.products() if (mark := venue.mark(symbol)) is not None},
-        )
+        assert self.wire is not None
+        return self.wire.truth(self._tickets, whole=whole)
 
     # --- verdicts -------------------------------------------------------------------------------------------------
     def _note(self, found: Iterable[Broken]) -> None:

@@ -7,7 +7,6 @@ a day at the venue passes here: which bytes left under which id, and what had be
 from __future__ import annotations
 
 import functools
-import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +15,15 @@ from typing import Any, Final
 
 import msgspec
 
-from gpt_trader.core.clock import VirtualClock
+from gpt_trader.bot.invariants.truth import HeldTrade, VenueTruth
+from gpt_trader.core.clock import Clock, VirtualClock
 from gpt_trader.core.errors import OrderNotFoundError, OutcomeUnknownError, RateLimitError, VenueUnavailableError
 from gpt_trader.core.ids import CLIENT_ORDER_ID_PREFIX
-from gpt_trader.core.order_rules import round_price
-from gpt_trader.core.values import Account, Bar, OrderTicket, OrderType, Position, ProductSpec, Side, TimeInForce
+from gpt_trader.core.values import ZERO, Account, Bar, OrderTicket, Position, ProductSpec
 from gpt_trader.exchange.base import (
     AccountListener,
     Capabilities,
+    ExchangeAdapter,
     FillPage,
     FillUpdate,
     FundingUpdate,
@@ -36,9 +36,9 @@ from gpt_trader.exchange.base import (
 )
 from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.view import MarketView
+from gpt_trader.research.bad_days.agenda import Agenda, happen, schedule
 from gpt_trader.research.bad_days.scenario import (
     Accident,
-    AccidentKind,
     Call,
     Quirk,
     Scenario,
@@ -47,6 +47,7 @@ from gpt_trader.research.bad_days.scenario import (
     WireFault,
     WireFaultKind,
 )
+from gpt_trader.research.bad_days.truth import Fate, Hears, held_order
 from gpt_trader.venue.exchange import SimulatedVenue
 from gpt_trader.venue.news import NewOrder
 
@@ -66,11 +67,7 @@ Update = OrderUpdate | FillUpdate | FundingUpdate | Account
 
 
 class BadWire:
-    """ExchangeAdapter and World over one venue that outlives the bots which connect to it.
-
-    `effect` is called with a name at everything that the process does to the outside or hears from it; it may raise
-    Killed. `leaving` is called with every order at the moment at which its bytes leave.
-    """
+    """ExchangeAdapter, truth.Wire, agenda.Hands and World over one venue that outlives the bots which connect to it."""
 
     def __init__(
         self,
@@ -78,23 +75,20 @@ class BadWire:
         paper: PaperExchange,
         clock: VirtualClock,
         *,
-        effect: Callable[[str], None],
-        leaving: Callable[[PreparedOrder], None],
-        cancelling: Callable[[str], None],
+        hears: Hears,
     ) -> None:
         self._scenario = scenario
         self._paper = paper
         self._clock = clock
-        self._effect = effect
-        self._leaving = leaving
-        self._cancelling = cancelling
+        self._hears = hears
+        self._effect = hears.effect
         self._faults = {(fault.call, fault.number): fault for fault in scenario.wire}
         self._stream_faults = {fault.number: fault for fault in scenario.stream}
         self._calls: Counter[Call] = Counter()
         self._messages = 0
         self._payments: list[FundingUpdate] = []
         self._sent_ns: dict[str, int] = {}
-        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._agenda = Agenda()
         self._ties = itertools.count()
         self._connection = 0
         """Grows with every client; what was on its way to an earlier one arrives nowhere."""
@@ -107,8 +101,7 @@ class BadWire:
         self.hit: Counter[str] = Counter()
         """Faults that came about, by kind."""
         self.manual = 0
-        for accident in scenario.accidents:
-            self._later(clock.start_ns + accident.at_ms * MS, functools.partial(self._happen, accident))
+        schedule(self._agenda, clock.start_ns, scenario.accidents, self._happen)
 
     # --- who it is ------------------------------------------------------------------------------------------------
     @property
@@ -136,6 +129,51 @@ class BadWire:
     @property
     def venue(self) -> SimulatedVenue:
         return self._paper.venue
+
+    def process(self, boot: int) -> tuple[ExchangeAdapter, Clock]:  # noqa: ARG002 - its clock is the market's
+        return self, self._clock
+
+    # --- what the venue holds -------------------------------------------------------------------------------------
+    def fate(self, client_order_id: str) -> Fate | None:
+        number = self.venue.number_of(client_order_id)
+        if number is None:
+            return None
+        news = self.venue.order(number)
+        return Fate(ended=news.state.is_terminal, filled=news.filled)
+
+    def truth(self, tickets: Mapping[str, OrderTicket], *, whole: bool = False) -> VenueTruth:
+        venue = self.venue
+        fills = (venue.fill(number) for number in range(venue.fills_count)) if whole else ()
+        account = venue.account() if whole else None
+        return VenueTruth(
+            open_orders={
+                news.client_order_id: held_order(
+                    tickets.get(news.client_order_id), news.client_order_id, news.symbol, news.filled
+                )
+                for news in venue.open_orders()
+            },
+            positions={each.symbol: each.quantity for each in venue.positions() if each.quantity},
+            trades=tuple(
+                HeldTrade(
+                    client_order_id=fill.client_order_id,
+                    trade_id=str(fill.trade_number),
+                    symbol=fill.symbol,
+                    signed=fill.side.sign * fill.quantity,
+                )
+                for fill in fills
+            ),
+            cash=account.cash if account is not None else None,
+            equity=account.equity if account is not None else None,
+            marks={symbol: mark.price for symbol in self.products() if (mark := venue.mark(symbol)) is not None},
+        )
+
+    def equity(self) -> Decimal:
+        return self.venue.account().equity
+
+    def position(self, symbol: str) -> Decimal:
+        return next((each.quantity for each in self.venue.positions() if each.symbol == symbol), ZERO)
+
+    # --- the port -------------------------------------------------------------------------------------------------
 
     def products(self) -> Mapping[str, ProductSpec]:
         return self._paper.products()
@@ -183,7 +221,7 @@ class BadWire:
 
     async def send(self, prepared: PreparedOrder) -> OrderUpdate:
         self._effect("before send")
-        self._leaving(prepared)
+        self._hears.leaving(prepared)
         self._sent_ns.setdefault(prepared.ticket.client_order_id, self._clock.now_ns())
         fault = self._fault_of(Call.SEND)
         sent = self._as_the_venue_reads(prepared)
@@ -193,7 +231,7 @@ class BadWire:
             return update
         match fault.kind:
             case WireFaultKind.REQUEST_LATE:
-                self._later(self._clock.now_ns() + fault.ms * MS, lambda: self._arrive(sent))
+                self._agenda.later(self._clock.now_ns() + fault.ms * MS, lambda: self._arrive(sent))
                 await self._give_up(fault)
             case WireFaultKind.RESPONSE_LOST:
                 self._arrive(sent)
@@ -216,7 +254,7 @@ class BadWire:
 
     async def cancel(self, client_order_id: str, venue_order_id: str, symbol: str) -> None:
         self._effect("before cancel")
-        self._cancelling(client_order_id)
+        self._hears.cancelling(client_order_id)
         fault = self._fault_of(Call.CANCEL)
         if fault is None:
             await self._paper.cancel(client_order_id, venue_order_id, symbol)
@@ -341,7 +379,7 @@ class BadWire:
             self._tell(update)
         if fault.kind is not StreamFaultKind.DROP:
             connection = self._connection
-            self._later(self._clock.now_ns() + fault.ms * MS, lambda: self._tell(update, connection))
+            self._agenda.later(self._clock.now_ns() + fault.ms * MS, lambda: self._tell(update, connection))
 
     def _tell(self, update: Update, connection: int | None = None) -> None:
         if self._on_account is None or connection not in (None, self._connection):
@@ -361,57 +399,29 @@ class BadWire:
 
     # --- accidents ------------------------------------------------------------------------------------------------
     def _happen(self, accident: Accident) -> None:
-        if self.at_peace:
-            return
-        self.hit[accident.kind.value] += 1
-        match accident.kind:
-            case AccidentKind.MANUAL_TRADE:
-                self._trade_by_hand(accident)
-            case AccidentKind.MANUAL_ORDER:
-                self._rest_by_hand(accident)
-            case AccidentKind.MANUAL_CANCEL:
-                for news in self.venue.open_orders()[:1]:
-                    self.venue.cancel(news.number)
-            case AccidentKind.SUSPEND:
-                self._sleep(accident.ms)
-            case AccidentKind.SILENT_STREAM:
-                self._silent_until_ns = self._clock.now_ns() + accident.ms * MS
+        if not self.at_peace:
+            self.hit[accident.kind.value] += 1
+            self.manual += 1
+            happen(accident, self, tuple(self.products().values())[accident.product], self.manual)
 
-    def _trade_by_hand(self, accident: Accident) -> None:
-        product = tuple(self.products().values())[accident.product]
-        self.manual += 1
-        self.venue.submit(
-            NewOrder(
-                client_order_id=f"by-hand-{self.manual}",
-                symbol=product.symbol,
-                side=Side.BUY if accident.lots > 0 else Side.SELL,
-                order_type=OrderType.MARKET,
-                time_in_force=TimeInForce.IOC,
-                quantity=abs(accident.lots) * product.lot,
-            )
-        )
+    def mark_price(self, symbol: str) -> Decimal | None:
+        mark = self._paper.venue.mark(symbol)
+        return None if mark is None else mark.price
 
-    def _rest_by_hand(self, accident: Accident) -> None:
-        """Five percent from the market; it will hardly ever trade."""
-        product = tuple(self.products().values())[accident.product]
-        mark = self.venue.mark(product.symbol)
-        if mark is None:
-            return
-        self.manual += 1
-        side = Side.BUY if accident.lots > 0 else Side.SELL
-        self.venue.submit(
-            NewOrder(
-                client_order_id=f"by-hand-{self.manual}",
-                symbol=product.symbol,
-                side=side,
-                order_type=OrderType.LIMIT,
-                time_in_force=TimeInForce.GTC,
-                quantity=abs(accident.lots) * product.lot,
-                limit_price=round_price(mark.price * (1 - side.sign * Decimal("0.05")), product.tick, side),
-            )
-        )
+    def by_hand(self, order: NewOrder) -> None:
+        self._paper.venue.submit(order)
 
-    def _sleep(self, ms: int) -> None:
+    def cancel_by_hand(self) -> None:
+        for news in self._paper.venue.open_orders()[:1]:
+            self._paper.venue.cancel(news.number)
+
+    def silence(self, ms: int) -> None:
+        self._silent_until_ns = self._clock.now_ns() + ms * MS
+
+    def lose_lease(self) -> None:
+        self._hears.lose_lease()
+
+    def stall(self, ms: int) -> None:
         """The machine is suspended: time goes on without it, and all news wait for it."""
         if self._asleep is not None:
             return
@@ -419,9 +429,7 @@ class BadWire:
         self.move(self._clock.now_ns() + ms * MS)
         heard, self._asleep = self._asleep, None
         for listener, item in heard:
-            self._later(self._clock.now_ns(), functools.partial(self._wake_to, self._connection, listener, item))
-
-    stall = _sleep
+            self._agenda.later(self._clock.now_ns(), functools.partial(self._wake_to, self._connection, listener, item))
 
     def _wake_to(self, connection: int, listener: Callable[[Any], None], item: Any) -> None:
         if connection == self._connection:
@@ -429,16 +437,11 @@ class BadWire:
             listener(item)
 
     # --- time -----------------------------------------------------------------------------------------------------
-    def _later(self, at_ns: int, action: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (at_ns, next(self._ties), action))
-
     def advance(self, until_ns: int | None) -> int:
         """Move the market, and let happen what is due; see core.clock.World."""
-        due_ns = self._due[0][0] if self._due else None
-        target = until_ns if due_ns is None else due_ns if until_ns is None else min(until_ns, due_ns)
+        target = self._agenda.until(until_ns)
         reached = self._clock.now_ns() if target is not None and target <= self._clock.now_ns() else self._move(target)
-        while self._due and self._due[0][0] <= self._clock.now_ns():
-            heapq.heappop(self._due)[2]()
+        self._agenda.run(self._clock.now_ns)
         return max(reached, self._clock.now_ns())
 
     def _move(self, target: int | None) -> int:

@@ -40,7 +40,7 @@ def admit(placed: Placed, listing: Listing, quirks: Quirks, now_ns: int) -> Term
         raise Rejection("REDUCE_ONLY_NOT_ALLOWED_ON_VENUE", "reduce_only is no field of this venue")
     if placed.attached:
         raise Rejection("UNSUPPORTED_ORDER_CONFIGURATION", "attached orders are not offered; place a bracket")
-    terms = read_terms(placed.configuration, listed, Side(placed.side), now_ns)
+    terms = read_terms(placed.configuration, listed, Side(placed.side), now_ns, quirks.increments.get(listed.symbol, 1))
     if listed.symbol in quirks.sessions_closed:
         raise Rejection("INVALID_FCM_TRADING_SESSION", "the trading session is closed")
     return terms

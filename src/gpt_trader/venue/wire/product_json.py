@@ -43,6 +43,7 @@ def product_json(listed: Listed, venue: SimulatedVenue, day: Day | None, quirks:
     book = venue.book(spec.symbol, 1)
     bid, ask = best(book)
     status = venue.products()[spec.symbol].status
+    times = quirks.increments.get(spec.symbol, 1)
     volume = listed.contracts(day.volume) if day else ZERO
     change = (last - day.open) / day.open * HUNDRED if day and last and day.open else ZERO
     return {
@@ -51,11 +52,11 @@ def product_json(listed: Listed, venue: SimulatedVenue, day: Day | None, quirks:
         "price_percentage_change_24h": text(round(change, 8)),
         "volume_24h": text(volume),
         "volume_percentage_change_24h": "0",
-        "base_increment": text(listed.base_increment),
+        "base_increment": text(listed.base_increment * times),
         "quote_increment": "0.01",
         "quote_min_size": text(spec.min_notional),
         "quote_max_size": "100000000",
-        "base_min_size": text(listed.contracts(spec.min_quantity)),
+        "base_min_size": text(listed.contracts(spec.min_quantity) * times),
         "base_max_size": text(listed.contracts(spec.max_quantity)),
         "base_name": "",
         "quote_name": "US Dollar",
@@ -78,7 +79,7 @@ def product_json(listed: Listed, venue: SimulatedVenue, day: Day | None, quirks:
         "base_display_symbol": "",
         "quote_display_symbol": spec.quote,
         "view_only": False,
-        "price_increment": text(spec.tick),
+        "price_increment": text(spec.tick * times),
         "display_name": f"{spec.base} PERP",
         "product_venue": "FCM",
         "approximate_quote_24h_volume": text(listed.value(volume, last or ZERO)),

@@ -24,6 +24,8 @@ class Quirks:
     """How far the venue's own clock is off: in /time, in stamps of frames, and where tokens are checked."""
     sessions_closed: set[str] = field(default_factory=set)
     """Symbols in a session break."""
+    increments: dict[str, int] = field(default_factory=dict)
+    """Symbol -> how many times its usual increments of price and size are in force."""
     window: str = ""
     """Margin window that was put in by hand: intraday or overnight; empty is the venue's own schedule."""
     plain_amounts: bool = False

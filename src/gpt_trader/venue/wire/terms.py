@@ -69,20 +69,24 @@ class Terms(Value, frozen=True, kw_only=True):
 class _Reader:
     """One configuration's fields, with the product's grid."""
 
-    def __init__(self, name: str, fields: Fields, listed: Listed, side: Side, now_ns: int) -> None:
+    def __init__(self, name: str, fields: Fields, listed: Listed, side: Side, now_ns: int, times: int) -> None:
         self.name = name
         self.fields = fields
         self.listed = listed
         self.side = side
         self.now_ns = now_ns
+        self.times = times
+        """So many increments are one, today."""
 
     def size(self, name: str = "base_size") -> Decimal:
         if name not in self.fields and "quote_size" in self.fields:
             raise Rejection("QUOTE_ORDERS_NOT_ALLOWED_FOR_PRODUCT", "futures are sized in contracts: base_size")
-        return self._grid(self.fields.get(name), name, self.listed.base_increment, "INVALID_SIZE_PRECISION")
+        return self._grid(
+            self.fields.get(name), name, self.listed.base_increment * self.times, "INVALID_SIZE_PRECISION"
+        )
 
     def price(self, name: str) -> Decimal:
-        return self._grid(self.fields.get(name), name, self.listed.spec.tick, "INVALID_PRICE_PRECISION")
+        return self._grid(self.fields.get(name), name, self.listed.spec.tick * self.times, "INVALID_PRICE_PRECISION")
 
     def whole(self, name: str, most: int) -> int:
         number = decimal_of(self.fields.get(name))
@@ -232,12 +236,12 @@ CONFIGURATIONS: Final[Mapping[str, Callable[[_Reader], Terms]]] = {
 }
 
 
-def read_terms(configuration: object, listed: Listed, side: Side, now_ns: int) -> Terms:
-    """Terms from `{name: {fields}}` with exactly one name. Raises Rejection."""
+def read_terms(configuration: object, listed: Listed, side: Side, now_ns: int, times: int = 1) -> Terms:
+    """Terms from `{name: {fields}}` with exactly one name, on a grid of so many increments. Raises Rejection."""
     if not isinstance(configuration, dict) or len(configuration) != 1:
         raise Rejection("UNSUPPORTED_ORDER_CONFIGURATION", "order_configuration needs exactly one configuration")
     ((name, fields),) = configuration.items()
     read = CONFIGURATIONS.get(str(name))
     if read is None or not isinstance(fields, dict):
         raise Rejection("UNSUPPORTED_ORDER_CONFIGURATION", f"{name} is no order configuration")
-    return read(_Reader(str(name), fields, listed, side, now_ns))
+    return read(_Reader(str(name), fields, listed, side, now_ns, times))
