@@ -313,10 +313,8 @@ class StopTriggerManager:
         elif changed or not self._venue_can_keep(leg, stop, quantity):
             await self._take_back(leg, "changed" if changed else "the venue cannot keep it any more")
             leg.changed = changed and leg.stop is stop
-            leg.nudge()
         elif order.may_still_fill != quantity and not resized:  # the position stands still again
             await self._take_back(leg, "the position was resized")
-            leg.nudge()
 
     async def _settle_here(self, leg: Leg, stop: StopTrigger, quantity: Decimal, *, changed: bool) -> None:
         """Nothing rests at the venue: give it there, or keep it here and say so."""
@@ -366,17 +364,14 @@ class StopTriggerManager:
         leg.nudge()
 
     async def _take_back(self, leg: Leg, reason: str) -> None:
-        """From the venue to the bot, once the cancel is proven; else it stays where it is."""
+        """From the venue to the bot, once the cancel is proven; else it stays where it is, and the next round, not this
+        moment, tries again: a venue that turns cancels away does so at once."""
         stop = leg.stop
-        if stop is None or leg.fired is not None:
+        if stop is None or leg.fired is not None or not await self._cancel_at_venue(leg, reason):
             return
-        if (
-            await self._cancel_at_venue(leg, reason)
-            and leg.stop is stop
-            and not leg.gone
-            and self._record.open_quantity(leg)
-        ):
+        if leg.stop is stop and not leg.gone and self._record.open_quantity(leg):
             leg.stop = self._say_kept(leg, stop, Keeper.LOCAL, reason)
+        leg.nudge()
 
     async def _cancel_at_venue(self, leg: Leg, reason: str) -> bool:
         """True once no order of the stop can fill any more."""

@@ -20,13 +20,24 @@ def take(budget: RequestBudget, count: int = 1, *, urgent: bool = False) -> None
 
 
 def test_ordinary_requests_leave_the_reserve() -> None:
-    """Twenty of thirty go at once; the next waits for a thirtieth of a second."""
+    """Twenty of thirty go at once; the next waits until the first is a second old."""
     clock = ManualClock()
     budget = RequestBudget(clock, per_second=30, reserve=10)
     take(budget, 20)
     assert clock.now_ns() == 0
     take(budget)
-    assert clock.now_ns() == pytest.approx(NS / 30, rel=1e-6)
+    assert clock.now_ns() == NS
+
+
+def test_no_second_has_more_than_its_share_wherever_it_begins() -> None:
+    """Those that left at the end of one second count in the next."""
+    clock = ManualClock()
+    budget = RequestBudget(clock, per_second=30, reserve=0)
+    clock.advance(0.9)
+    take(budget, 30)
+    clock.advance(0.5)
+    take(budget)
+    assert clock.now_ns() == round(1.9 * NS)
 
 
 def test_urgent_requests_use_the_reserve() -> None:

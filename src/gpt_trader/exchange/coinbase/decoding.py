@@ -54,7 +54,8 @@ def read(message: bytes | str | Mapping[str, object], shape: type[T]) -> T:
 
 
 def number(written: Written) -> Decimal | None:
-    """The number, or None where there is none. Raises WireError for text that is no number anybody could mean."""
+    """The number, or None where there is none; beyond DECIMALS_MAX it is rounded, as averages come with any number of
+    digits. Raises WireError for text that is no number anybody could mean."""
     value = written.value if isinstance(written, Amount) else written
     if value is None or value == "":
         return None
@@ -63,9 +64,9 @@ def number(written: Written) -> Decimal | None:
         found = Decimal(text) if len(text) <= DIGITS_MAX and not isinstance(value, bool) else Decimal("NaN")
     except InvalidOperation:
         found = Decimal("NaN")
-    if not found.is_finite() or found.adjusted() >= WHOLE_DIGITS_MAX or _decimals(found) > DECIMALS_MAX:
+    if not found.is_finite() or found.adjusted() >= WHOLE_DIGITS_MAX:
         raise WireError(f"{text[:DIGITS_MAX]!r} of Coinbase is no number")
-    return found
+    return round(found, DECIMALS_MAX) if _decimals(found) > DECIMALS_MAX else found
 
 
 def _decimals(value: Decimal) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -40,6 +41,10 @@ OVERLAP_NS: Final = 60 * NS
 """Trades are read again for so long: the record may put one between older ones."""
 LOOK_BACK_NS: Final = 25 * 3600 * NS
 """Orders of unknown outcome are looked for among those made since so long."""
+NAMES_ASKED_MAX: Final = 3
+"""So many orders are asked for one by one."""
+ORDER_AGE_NS: Final = 3600 * NS
+"""Most orders trade so soon after they were made; an older one is asked for."""
 KNOWN_MAX: Final = 20_000
 """Orders and trades that are remembered; the log has them all."""
 ENDED: Final = frozenset({"FILLED", "CANCELLED", "EXPIRED", "FAILED"})
@@ -219,6 +224,7 @@ class AccountRecord:
             if self._fills_tried >= READS_TOGETHER:
                 for venue_order_id in tuple(self._claimed):
                     found += await self._rest.fills_of(venue_order_id)
+            await self._learn_names([fill for fill in found if (fill.order_id, fill.trade_id) not in self._told])
             for fill in found:
                 await self._take_fill(fill)
             self._since_ns = began_ns
@@ -227,6 +233,17 @@ class AccountRecord:
                 self._fills_tried += 1
                 wait_seconds = min(RECORD_SECONDS * self._fills_tried, SWEEP_SECONDS)
                 self._fills_due_ns = self._clock.now_ns() + round(wait_seconds * NS)
+
+    async def _learn_names(self, fills: Sequence[replies.Fill]) -> None:
+        """Of many orders that nobody spoke of, as after a restart: one list instead of a question for each, which a
+        limit of requests would cut off halfway."""
+        unknown = {fill.order_id for fill in fills} - self._client_ids.keys()
+        if len(unknown) > NAMES_ASKED_MAX:
+            oldest_ns = min(stamp_ns(fill.trade_time) for fill in fills)
+            for order in await self._rest.orders_since(cursor_of(oldest_ns - ORDER_AGE_NS)):
+                self._note(
+                    order.order_id, order.client_order_id, ended=order.status in ENDED, liquidation=_liquidates(order)
+                )
 
     async def _take_fill(self, fill: replies.Fill) -> None:
         if (fill.order_id, fill.trade_id) in self._told or self._feed.product_of(fill.product_id) is None:
@@ -297,7 +314,7 @@ class AccountRecord:
             order.order_id,
             order.client_order_id,
             ended=order.status in ENDED,
-            liquidation=bool(order.is_liquidation) or order.order_type == "LIQUIDATION",
+            liquidation=_liquidates(order),
         )
         self._claim(order.order_id, number(order.filled_size) or ZERO)
         return order_update(order, product)
@@ -305,11 +322,9 @@ class AccountRecord:
     async def fills(self, cursor: str) -> FillPage:
         """Every trade since the cursor, told before or not. Raises ExchangeError, also for one that cannot be read."""
         began_ns = self._clock.now_ns()
-        found = [
-            await self._fill(fill)
-            for fill in await self._rest.fills(cursor)
-            if self._feed.product_of(fill.product_id) is not None
-        ]
+        known = await self._rest.fills(cursor)
+        await self._learn_names(known)
+        found = [await self._fill(fill) for fill in known if self._feed.product_of(fill.product_id) is not None]
         return FillPage(fills=tuple(found), cursor=cursor_of(began_ns))
 
     async def balances(self) -> Account:
@@ -340,6 +355,10 @@ class AccountRecord:
         self._account = account
         if self._on_account is not None:
             self._on_account(account)
+
+
+def _liquidates(order: replies.Order) -> bool:
+    return bool(order.is_liquidation) or order.order_type == "LIQUIDATION"
 
 
 def cursor_of(since_ns: int) -> str:

@@ -55,8 +55,8 @@ __all__ = ["CoinbaseWire"]
 
 MS: Final = 1_000_000
 ACCOUNT: Final = 0
-PULSE_NS: Final = NS // 2
-"""The bad day's market has a quote and a trade each second."""
+PULSE_NS: Final = NS
+"""The bad day's market has no more than a quote and a trade each second."""
 ADDRESSES: Final = Endpoints(ws=MARKET_URL, ws_user=USER_URL)
 CHANGES: Final = frozenset({Call.SEND, Call.CANCEL})
 ON_ITS_WAY: Final = "PENDING"

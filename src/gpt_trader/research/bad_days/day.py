@@ -31,9 +31,10 @@ from gpt_trader.records.reader import last_boot, verify
 from gpt_trader.research.bad_days.asking import Asking
 from gpt_trader.research.bad_days.coinbase_wire import CoinbaseWire
 from gpt_trader.research.bad_days.disk import DurableIds, MortalShelf, after_the_crash
+from gpt_trader.research.bad_days.drawing_coinbase import COINBASE
 from gpt_trader.research.bad_days.judge import Judge, Violation
 from gpt_trader.research.bad_days.market import BAR_SECONDS, a_market
-from gpt_trader.research.bad_days.scenario import Scenario
+from gpt_trader.research.bad_days.scenario import AccidentKind, Scenario
 from gpt_trader.research.bad_days.truth import Hears, Wire
 from gpt_trader.research.bad_days.wire import BadWire, Killed
 
@@ -43,7 +44,6 @@ ADVANCED_BY: Final = tuple(flag.name for flag in FLAGS if "impact" in flag.name)
 """The flag that makes the engine the advanced one and lets it keep the sizes that are asked for."""
 RUN_ID: Final = "bad-day"
 DIGEST: Final = "bad-day"
-COINBASE: Final = "coinbase"
 CASH: Final = Decimal(200_000)
 ORDERS_MIN: Final = 200
 MORE_SECONDS: Final = 300
@@ -52,6 +52,8 @@ PEACE_SECONDS: Final = 900
 """From the last fault to the last look: everything must have been resolved by then."""
 BOOTS_MAX: Final = 200
 REBOOT_SECONDS: Final = 5
+REBOOT_SECONDS_MAX: Final = 60
+"""Whoever watches over a process waits longer with every one that ends by itself, up to so long."""
 MS: Final = 1_000_000
 EXPECTED_ENDS: Final = ("stopped by", "the event store failed", "the lease is lost")
 FAST_DISK: Final = Path("/dev/shm")  # noqa: S108 - only a place that is quick; every day has a folder of its own
@@ -132,6 +134,8 @@ class _Day:
         self._path = folder / "0" / "events.sqlite"
         self._path.parent.mkdir()
         self._writes = 0
+        self._failures = 0
+        """Processes in a row that ended by themselves."""
 
     def _a_wire(self, market: MarketStream) -> Wire:
         hears = Hears(
@@ -145,6 +149,12 @@ class _Day:
             return CoinbaseWire(self._scenario, market, self._clock, cash=CASH, folder=folder, hears=hears)
         paper = PaperExchange(market, clock=self._clock, cash=CASH, entry_latency_ms=20, ack_latency_ms=15)
         return BadWire(self._scenario, paper, self._clock, hears=hears)
+
+    @property
+    def _needs_lease(self) -> bool:
+        """To keep one costs a look a second."""
+        lost = any(each.kind is AccidentKind.LEASE_LOST for each in self._scenario.accidents)
+        return lost or self._scenario.adapter == COINBASE
 
     def _lose_lease(self) -> None:
         """Somebody put another file in its place."""
@@ -194,7 +204,7 @@ class _Day:
         boot = last_boot(self._path)
         durable = DurableIds(self._path)
         store = EventStore(shelf, RUN_ID, boot, durable=True)
-        self._lease = HostLease(self._folder, RUN_ID)
+        self._lease = HostLease(self._folder, RUN_ID) if self._needs_lease else None
         try:
             return self._run(store, durable)
         except Killed:
@@ -208,7 +218,8 @@ class _Day:
             return True
         finally:
             self._writes = shelf.writes + 1
-            self._lease.release()
+            if self._lease is not None:
+                self._lease.release()
             durable.close()
             shelf.dead = True
             with contextlib.suppress(StoreError, Killed):
@@ -303,6 +314,7 @@ class _Day:
         self._wire.forget_client()
         if self._judge.violations:
             return
+        self._failures = 0
         crash = self._crashes.pop(0)
         self._crashed += 1
         self._path = after_the_crash(shelf, self._folder / str(self._judge.boot), crash.torn_percent)
@@ -312,7 +324,9 @@ class _Day:
         """The process ended by itself; whoever watches over it starts it again."""
         self._wire.forget_client()
         self._path = after_the_crash(shelf, self._folder / str(self._judge.boot), -1)
-        self._wire.move(self._clock.now_ns() + REBOOT_SECONDS * NS)
+        self._failures += 1
+        wait_seconds = min(REBOOT_SECONDS * 2 ** (self._failures - 1), REBOOT_SECONDS_MAX)
+        self._wire.move(self._clock.now_ns() + wait_seconds * NS)
 
     # --- the log --------------------------------------------------------------------------------------------------
     def _judge_log(self) -> None:

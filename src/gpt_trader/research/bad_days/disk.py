@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 from gpt_trader.core.errors import StoreError
 from gpt_trader.records.chain import mark_path
@@ -15,6 +16,13 @@ from gpt_trader.research.bad_days.scenario import DiskFault, DiskFaultKind
 from gpt_trader.research.bad_days.wire import Killed
 
 __all__ = ["DurableIds", "MortalShelf", "after_the_crash"]
+
+
+REFUSALS: Final = {
+    DiskFaultKind.FULL: "database or disk is full (SQLITE_FULL)",
+    DiskFaultKind.BROKEN: "disk I/O error (SQLITE_IOERR)",
+    DiskFaultKind.BUSY: "database is locked (SQLITE_BUSY)",
+}
 
 
 class MortalShelf(SqliteShelf):
@@ -63,8 +71,9 @@ class MortalShelf(SqliteShelf):
         fault = self._fault_of(self.writes)
         if fault is None:
             return
-        if fault.kind is DiskFaultKind.FULL:
-            raise StoreError(f"{self.path}: database or disk is full (SQLITE_FULL)")
+        refusal = REFUSALS.get(fault.kind)
+        if refusal is not None:
+            raise StoreError(f"{self.path}: {refusal}")
         self._stall(fault.ms)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from gpt_trader.research.bad_days.drawing_coinbase import COINBASE, as_coinbase
 from gpt_trader.research.bad_days.scenario import (
     Accident,
     AccidentKind,
@@ -33,6 +34,9 @@ from gpt_trader.research.bad_days.scenario import (
 __all__ = ["FAULT_KINDS_MIN", "draw_day"]
 
 FAULT_KINDS_MIN: Final = 3
+PAPER: Final = "paper"
+COINBASE_SHARE: Final = 1 / 8
+"""Of all days; one costs about three times as much."""
 CALLS: Final = tuple(call for call in Call if call is not Call.MARKET)
 WIRE_FAULTS: Final = (
     WireFaultKind.REQUEST_LOST,
@@ -60,8 +64,9 @@ TACTICS: Final = ("", "", "simple_limit", "aggressive_limit", "post_only_chase",
 STRATEGIES: Final = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
-def draw_day(seed: int, minutes: int = 60) -> Scenario:
-    """The scenario of a seed; the same for ever, as long as the scenario version stands."""
+def draw_day(seed: int, minutes: int = 60, adapter: str = "") -> Scenario:
+    """The scenario of a seed; the same for ever, as long as the scenario version stands. `adapter`, paper or coinbase,
+    takes the place of the one that the seed draws."""
     draw = random.Random(f"bad day {seed}")
     engine = ("live", "advanced")[seed % 2]
     products = draw.choice((1, 1, 2))
@@ -86,7 +91,32 @@ def draw_day(seed: int, minutes: int = 60) -> Scenario:
         disk=_disk(draw),
         crashes=_crashes(draw, end_ms),
     )
-    return scenario if len(scenario.fault_kinds) > FAULT_KINDS_MIN else _with_more(draw, scenario)
+    scenario = scenario if len(scenario.fault_kinds) > FAULT_KINDS_MIN else _with_more(draw, scenario)
+    return _with_newer_kinds(random.Random(f"bad day {seed}, newer kinds"), scenario, adapter)
+
+
+def _with_newer_kinds(draw: random.Random, scenario: Scenario, adapter: str) -> Scenario:
+    """What was thought of later, from draws of its own."""
+    chosen = COINBASE if draw.random() < COINBASE_SHARE else PAPER
+    accidents = scenario.accidents
+    if draw.random() < 0.15:
+        at_ms = draw.randint(300_000, scenario.minutes * 60_000 - 300_000)
+        accidents = (*accidents, Accident(at_ms=at_ms, kind=AccidentKind.LEASE_LOST))
+    scenario = msgspec.structs.replace(
+        scenario,
+        accidents=accidents,
+        minutes_before_midnight=draw.choice((0, 0, 17, 43)),
+        disk=tuple(_renamed(draw, fault) for fault in scenario.disk),
+    )
+    return as_coinbase(draw, scenario) if (adapter or chosen) == COINBASE else scenario
+
+
+def _renamed(draw: random.Random, fault: DiskFault) -> DiskFault:
+    """A disk that is not full may be broken or busy."""
+    if fault.kind is not DiskFaultKind.FULL:
+        return fault
+    kinds = (DiskFaultKind.FULL, DiskFaultKind.BROKEN, DiskFaultKind.BUSY)
+    return msgspec.structs.replace(fault, kind=draw.choice(kinds))
 
 
 def _with_more(draw: random.Random, scenario: Scenario) -> Scenario:

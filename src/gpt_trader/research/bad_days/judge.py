@@ -18,15 +18,21 @@ from gpt_trader.core.events import Event, SystemError  # noqa: A004 - the event,
 from gpt_trader.core.values import ZERO, OrderTicket, Purpose, Value
 from gpt_trader.exchange.base import PreparedOrder
 from gpt_trader.research.bad_days.disk import DurableIds
+from gpt_trader.research.bad_days.drawing_coinbase import COINBASE
 from gpt_trader.research.bad_days.scenario import AccidentKind, Scenario
 from gpt_trader.research.bad_days.truth import Wire
 
 __all__ = ["Judge", "Violation"]
 
 NAMES = {invariant.number: invariant.name for invariant in INVARIANTS} | {0: "no_error_of_ours"}
+LEASE = "lease"
+"""That one is lost is told as an error, and is the day's doing."""
+OURS = ("reported", "taken off")
+"""How the bus says that something of ours raised."""
 LOOK_EVERY = 8
 """Events between two looks at everything."""
 MINUTE_NS = 60 * NS
+CHANGE_WAIT_NS = 5 * NS
 
 
 class Violation(Value, frozen=True, kw_only=True):
@@ -56,6 +62,8 @@ class Judge:
         self._tickets: dict[str, OrderTicket] = {}
         """Of orders that may still fill at the venue."""
         self._entries_ns: deque[int] = deque()
+        self._on_the_way_ns = CHANGE_WAIT_NS if scenario.adapter == COINBASE else 0
+        """So much later than decided an order may leave."""
         self.stopping = False
         """The bot is ending in its phases: its parts are let go one after another."""
         self._house: House | None = None
@@ -137,7 +145,7 @@ class Judge:
         if not cap or ticket.purpose is not Purpose.ENTRY or ticket.slice_number or ticket.leg:
             return
         self._entries_ns.append(now_ns)
-        while self._entries_ns[0] <= now_ns - MINUTE_NS:
+        while self._entries_ns[0] <= now_ns - MINUTE_NS + self._on_the_way_ns:
             self._entries_ns.popleft()
         if len(self._entries_ns) > cap:
             self.note(30, f"{len(self._entries_ns)} entries in a minute, allowed are {cap}")

@@ -1,4 +1,4 @@
-"""What market has a bad day? A top of book and a trade every second, with jumps, silences and halts."""
+"""What market has a bad day? A top of book and a trade every second or few, with jumps, silences and halts."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ def _product(place: int) -> ProductSpec:
     )
 
 
+def start_ns(scenario: Scenario) -> int:
+    """Of the day: midnight UTC, or so long before it."""
+    return START_NS - scenario.minutes_before_midnight * 60 * NS
+
+
 def _path(scenario: Scenario, place: int, seconds: int) -> Any:
     """Middle price of every second, in ticks."""
     draw = np.random.default_rng((scenario.seed, place))
@@ -81,7 +86,7 @@ def _rows_of(scenario: Scenario, place: int, seconds: int) -> list[Rows]:
         elif fault.kind is MarketFaultKind.THIN:
             sizes[during] = 1
     spoken[0] = True
-    times = START_NS + np.arange(seconds, dtype=np.int64) * NS
+    times = start_ns(scenario) + np.arange(seconds, dtype=np.int64) * NS
     quotes: Rows = np.zeros(seconds, ROW)
     quotes["kind"], quotes["ts"] = QUOTE, times
     quotes["a"], quotes["b"] = middle - 1, sizes[:, 0]
@@ -93,6 +98,7 @@ def _rows_of(scenario: Scenario, place: int, seconds: int) -> list[Rows]:
     indices: Rows = np.zeros(seconds, ROW)
     indices["kind"], indices["ts"] = INDEX, times
     indices["a"] = middle * int(TICKS[place] * MONEY_SCALE)
+    spoken &= np.arange(seconds) % scenario.market_seconds == 0
     found = [each[spoken] for each in (indices, quotes, trades)]
     for rows in found:
         rows["product"] = place
@@ -103,7 +109,7 @@ def _happenings(scenario: Scenario) -> Rows:
     """Changes of status and their ends, and funding."""
     rows: list[tuple[int, ...]] = []
     for fault in scenario.market:
-        at_ns = START_NS + fault.at_second * NS
+        at_ns = start_ns(scenario) + fault.at_second * NS
         if fault.kind is MarketFaultKind.STATUS:
             rows.append((at_ns, at_ns, STATUS, 0, fault.product, 0, fault.value, 0, 0, 0, 0))
             end_ns = at_ns + fault.seconds * NS

@@ -101,6 +101,7 @@ def _query(query: Mapping[str, object] | None) -> dict[str, list[str]]:
     return {
         name: [str(each) for each in value] if isinstance(value, (list, tuple)) else [str(value)]
         for name, value in (query or {}).items()
+        if value is not None
     }
 
 

@@ -280,6 +280,8 @@ class Scenario(Value, frozen=True, kw_only=True):
     volatility_bps: int = 3
     """Standard deviation of one second's return, in tenths of a basis point."""
     depth_lots: int = 100
+    market_seconds: int = 1
+    """From one quote and trade to the next."""
     order_rate_per_minute_max: int = 0
     reject_breaker: bool = False
     protective_stops: bool = False

@@ -6,6 +6,7 @@ import re
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -54,8 +55,12 @@ def amount(value: Decimal, currency: str = "USD") -> Json:
 
 def stamp(at_ns: int) -> str:
     """RFC 3339 in UTC with microseconds."""
-    moment = datetime.fromtimestamp(at_ns // NS, tz=UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ns % NS // 1000:06d}Z"
+    return f"{_second(at_ns // NS)}.{at_ns % NS // 1000:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def heartbeat_time(at_ns: int) -> str:

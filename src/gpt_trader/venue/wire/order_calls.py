@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 from gpt_trader.core.values import ZERO, Side
@@ -25,6 +27,7 @@ PAGE_DEFAULT: Final = 100
 CANCELS_MAX: Final = 100
 CLIENT_ID_MAX: Final = 128
 NEVER: Final = 1 << 63
+FILL_TIMES: Final = ("start_sequence_timestamp", "end_sequence_timestamp")
 
 
 class OrderCalls:
@@ -184,7 +187,9 @@ class OrderCalls:
     async def fills(self, call: Call) -> Json:
         """Newest first; the cursor counts from the first trade, so that new ones do not move the pages."""
         until_ns, wanted = self._seen_until(call), _wanted_fill(call)
-        fills = [fill for fill in self._desk.fills[call.key.account] if fill.at_ns <= until_ns and wanted(fill)]
+        known, (start_ns, _) = self._desk.fills[call.key.account], _span(call, *FILL_TIMES)
+        first = bisect_left(known, start_ns, key=attrgetter("at_ns"))
+        fills = [fill for fill in known[first:] if fill.at_ns <= until_ns and wanted(fill)]
         limit = call.whole("limit", PAGE_DEFAULT, FILLS_MAX)
         cursor = call.one("cursor")
         count = len(fills)
@@ -217,7 +222,6 @@ class OrderCalls:
 FILTERS: Final[Mapping[str, Callable[[WireOrder], str]]] = {
     "order_ids": lambda order: order.order_id,
     "product_ids": lambda order: order.listed.product_id,
-    "order_status": lambda order: order.status,
     "time_in_forces": lambda order: order.terms.time_in_force,
     "order_types": lambda order: "LIQUIDATION" if order.liquidation else order.terms.order_type,
     "order_side": lambda order: order.side.value,
@@ -227,6 +231,7 @@ FILTERS: Final[Mapping[str, Callable[[WireOrder], str]]] = {
 
 def _wanted(call: Call) -> Callable[[WireOrder], bool]:
     """Which orders were asked for."""
+    statuses = frozenset(call.many("order_status"))
     filters = [(value, frozenset(wanted)) for name, value in FILTERS.items() if (wanted := call.many(name))]
     ours = call.one("product_type") in ("", "FUTURE", "UNKNOWN_PRODUCT_TYPE") and call.one("contract_expiry_type") in (
         "",
@@ -237,7 +242,11 @@ def _wanted(call: Call) -> Callable[[WireOrder], bool]:
     until_ns = end_ns if ours else start_ns
 
     def wanted_one(order: WireOrder) -> bool:
-        return start_ns <= order.created_ns < until_ns and all(value(order) in wanted for value, wanted in filters)
+        return (
+            (not statuses or order.status in statuses)
+            and start_ns <= order.created_ns < until_ns
+            and all(value(order) in wanted for value, wanted in filters)
+        )
 
     return wanted_one
 
@@ -247,7 +256,7 @@ def _wanted_fill(call: Call) -> Callable[[WireFill], bool]:
     order_ids = frozenset(call.many("order_ids") + call.many("order_id"))
     product_ids = frozenset(call.many("product_ids") + call.many("product_id"))
     trade_ids = frozenset(call.many("trade_ids"))
-    start_ns, end_ns = _span(call, "start_sequence_timestamp", "end_sequence_timestamp")
+    start_ns, end_ns = _span(call, *FILL_TIMES)
 
     def wanted_one(fill: WireFill) -> bool:
         return (

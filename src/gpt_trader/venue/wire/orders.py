@@ -76,7 +76,7 @@ class WireOrder:
 
     @property
     def average_price(self) -> Decimal:
-        return self.priced / self.filled if self.filled else ZERO
+        return round(self.priced / self.filled, 8) if self.filled else ZERO
 
     @property
     def filled_value(self) -> Decimal:

@@ -56,6 +56,8 @@ class _ProductFeed:
         self.resnapshot = False
         self.compared = False
         """The book has no levels of its own rows, so that frames are made by comparing."""
+        self.moved = False
+        """Rows came since the last comparison."""
         self.shown: Levels = {}
         self.last_price: Decimal | None = None
         self.traded = False
@@ -104,7 +106,7 @@ class Publisher:
             ours = rows["product"] == feed.listed.index
             if (ours & ((kinds == QUOTE) | (kinds == BAR))).any():
                 feed.resnapshot = feed.resnapshot or not feed.compared
-                feed.compared = feed.candle_changed = True
+                feed.compared = feed.candle_changed = feed.moved = True
             elif (ours & (kinds == CLEAR)).any():
                 feed.resnapshot = True
             elif self._face.connections:
@@ -174,7 +176,8 @@ class Publisher:
             feed.resnapshot = False
             self._snapshot_book(connections, feed)
         elif feed.compared:
-            if modelled or feed.touched:
+            if (modelled and feed.moved) or feed.touched:
+                feed.moved = False
                 self._compare_book(connections, feed)
         elif feed.touched:
             levels = self._levels_now(feed.listed, DEPTH_MAX)
@@ -282,7 +285,9 @@ class Publisher:
         elif isinstance(news, FundingNews):
             self._moved.add(news.account)
         elif isinstance(news, StatusNews):
-            self._tell_status(self._by_symbol[news.symbol])
+            feed = self._by_symbol[news.symbol]
+            feed.moved = True
+            self._tell_status(feed)
 
     def _tell_status(self, feed: _ProductFeed) -> None:
         events = msgspec.json.encode([{"type": "update", "products": [status_json(feed.listed)]}])
