@@ -59,6 +59,7 @@ def test_nothing_to_shrink_is_left_as_it_is() -> None:
             events=1,
             boots=1,
             crashes=0,
+            effects=0,
             virtual_seconds=1,
             fault_kinds=(),
             digest="",

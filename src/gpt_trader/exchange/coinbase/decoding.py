@@ -64,7 +64,7 @@ def number(written: Written) -> Decimal | None:
         found = Decimal(text) if len(text) <= DIGITS_MAX and not isinstance(value, bool) else Decimal("NaN")
     except InvalidOperation:
         found = Decimal("NaN")
-    if not found.is_finite() or found.adjusted() >= WHOLE_DIGITS_MAX:
+    if not found.is_finite() or (found and not -DECIMALS_MAX <= found.adjusted() < WHOLE_DIGITS_MAX):
         raise WireError(f"{text[:DIGITS_MAX]!r} of Coinbase is no number")
     return round(found, DECIMALS_MAX) if _decimals(found) > DECIMALS_MAX else found
 

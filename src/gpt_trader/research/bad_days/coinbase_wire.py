@@ -19,7 +19,7 @@ import msgspec
 from gpt_trader.bot.invariants.truth import HeldTrade, VenueTruth
 from gpt_trader.config.bot import CredentialsConfig
 from gpt_trader.core.clock import NS, Clock, SimulationOver, VirtualClock
-from gpt_trader.core.values import ZERO, OrderTicket, OrderType
+from gpt_trader.core.values import ZERO, BookView, OrderTicket, OrderType
 from gpt_trader.exchange.base import ExchangeAdapter, PreparedOrder
 from gpt_trader.exchange.coinbase.adapter import CoinbaseExchange
 from gpt_trader.exchange.coinbase.credentials import key_of
@@ -28,7 +28,7 @@ from gpt_trader.market.stream import MarketStream
 from gpt_trader.research.bad_days.agenda import Agenda, happen, schedule
 from gpt_trader.research.bad_days.memory_wire import MARKET_URL, USER_URL, MemoryWire
 from gpt_trader.research.bad_days.scenario import Accident, Call, MarketFaultKind, Scenario
-from gpt_trader.research.bad_days.truth import Fate, Hears, held_order
+from gpt_trader.research.bad_days.truth import BOOK_LEVELS, Fate, Hears, held_order
 from gpt_trader.research.bad_days.wire_faults import DayFaults, call_of
 from gpt_trader.venue.news import NewOrder
 from gpt_trader.venue.settings import Latency, VenueSettings
@@ -288,6 +288,9 @@ class CoinbaseWire:
 
     def _open_orders(self) -> list[WireOrder]:
         return [order for order in self._desk.by_account[ACCOUNT] if not order.ended and order.status != ON_ITS_WAY]
+
+    def book(self, symbol: str) -> BookView | None:
+        return self._running.venue.book(symbol, BOOK_LEVELS)
 
     def equity(self) -> Decimal:
         return self._running.venue.account().equity

@@ -30,7 +30,7 @@ from gpt_trader.records.lease import HostLease
 from gpt_trader.records.reader import last_boot, verify
 from gpt_trader.research.bad_days.asking import Asking
 from gpt_trader.research.bad_days.coinbase_wire import CoinbaseWire
-from gpt_trader.research.bad_days.disk import DurableIds, MortalShelf, after_the_crash
+from gpt_trader.research.bad_days.disk import DurableIds, MortalShelf, after_the_crash, looked_at_with_a_turned_bit
 from gpt_trader.research.bad_days.drawing_coinbase import COINBASE
 from gpt_trader.research.bad_days.judge import Judge, Violation
 from gpt_trader.research.bad_days.market import BAR_SECONDS, a_market
@@ -50,6 +50,8 @@ MORE_SECONDS: Final = 300
 """A day with fewer orders goes on, in such steps, at most to twice its length."""
 PEACE_SECONDS: Final = 900
 """From the last fault to the last look: everything must have been resolved by then."""
+LAST_FRAME_SECONDS: Final = 0.5
+"""What the market said at the last full second has been told by then."""
 BOOTS_MAX: Final = 200
 REBOOT_SECONDS: Final = 5
 REBOOT_SECONDS_MAX: Final = 60
@@ -68,6 +70,8 @@ class DayEnd(Value, frozen=True, kw_only=True):
     events: int
     boots: int
     crashes: int
+    effects: int
+    """Of the first process: at each of them it might have died."""
     virtual_seconds: int
     fault_kinds: tuple[str, ...]
     """Those that came about."""
@@ -123,7 +127,7 @@ class _Day:
         last_ms = scenario.steps[-1].at_ms if scenario.steps else 0
         self._last_ns = min(2 * self._end_ns - market.start_ns, market.start_ns + last_ms * MS)
         self._config = a_config(scenario)
-        self._judge = Judge(scenario, self._config.risk, self._clock)
+        self._judge = Judge(scenario, self._config.risk, self._config.symbols, self._clock)
         self._lease: HostLease | None = None
         self._wire = self._judge.wire = self._a_wire(market)
         self._asking = Asking(scenario, self._clock, self._judge.note)
@@ -131,6 +135,7 @@ class _Day:
         self._crashes = list(scenario.crashes)
         self._crashed = 0
         self._due_effects: int | None = None
+        self._effects = 0
         self._path = folder / "0" / "events.sqlite"
         self._path.parent.mkdir()
         self._writes = 0
@@ -160,6 +165,7 @@ class _Day:
         """Somebody put another file in its place."""
         for path in self._folder.glob("*.lease"):
             path.unlink()
+            self._judge.lease_lost_ns = self._clock.now_ns()
 
     # --- the whole ------------------------------------------------------------------------------------------------
     def play(self) -> DayEnd:
@@ -179,6 +185,7 @@ class _Day:
             events=verification.events,
             boots=self._judge.boot,
             crashes=self._crashed,
+            effects=self._effects,
             virtual_seconds=(self._clock.now_ns() - self._clock.start_ns) // NS,
             fault_kinds=tuple(sorted(self._wire.hit)),
             digest=verification.head.digest,
@@ -282,6 +289,7 @@ class _Day:
             if ended != "peace":
                 self._judge_reason(ended)
                 return ended
+            await clock.sleep(LAST_FRAME_SECONDS)
             self._judge.look_at_rest()
         self._judge.stopping = True
         await bot.stop(reason)
@@ -301,6 +309,7 @@ class _Day:
         """Something reaches the outside, or comes from it: here a process may die."""
         if self._judge.violations:
             raise Killed(name)
+        self._effects += self._judge.boot == 1 and not self._wire.at_peace
         if not self._crashes or self._clock.now_ns() < self._clock.start_ns + self._crashes[0].at_ms * MS:
             return
         if self._due_effects is None:
@@ -318,7 +327,17 @@ class _Day:
         crash = self._crashes.pop(0)
         self._crashed += 1
         self._path = after_the_crash(shelf, self._folder / str(self._judge.boot), crash.torn_percent)
+        if crash.flip_permille >= 0:
+            self._judge_flip(crash.flip_permille)
         self._wire.move(self._clock.now_ns() + crash.down_ms * MS)
+
+    def _judge_flip(self, permille: int) -> None:
+        """A process that finds the store with a turned bit must say so, or find every event as it was."""
+        self._wire.hit["disk FLIPPED"] += 1
+        folder = self._folder / f"{self._judge.boot} with a turned bit"
+        said = looked_at_with_a_turned_bit(self._path, folder, permille, RUN_ID)
+        if said:
+            self._judge.note(24, said)
 
     def _restart_later(self, shelf: MortalShelf) -> None:
         """The process ended by itself; whoever watches over it starts it again."""

@@ -9,13 +9,13 @@ from typing import Final
 
 from gpt_trader.core.errors import StoreError
 from gpt_trader.records.chain import mark_path
-from gpt_trader.records.reader import connect_reader
+from gpt_trader.records.reader import connect_reader, last_boot, verify
 from gpt_trader.records.shelf import Block, Row, Tail
 from gpt_trader.records.sqlite_shelf import SqliteShelf
 from gpt_trader.research.bad_days.scenario import DiskFault, DiskFaultKind
 from gpt_trader.research.bad_days.wire import Killed
 
-__all__ = ["DurableIds", "MortalShelf", "after_the_crash"]
+__all__ = ["DurableIds", "MortalShelf", "after_the_crash", "looked_at_with_a_turned_bit"]
 
 
 REFUSALS: Final = {
@@ -96,6 +96,28 @@ def after_the_crash(shelf: MortalShelf, folder: Path, torn_percent: int) -> Path
             file.truncate(length + (_length(log) - length) * torn_percent // 100)
         mark_path(found).write_bytes(mark)
     return found
+
+
+def looked_at_with_a_turned_bit(path: Path, folder: Path, permille: int, run_id: str) -> str:
+    """Open and verify a copy of the store in which one bit is turned, so far into it. Returns what is wrong with how
+    that was taken: empty when it was named, or when nothing that is read had changed."""
+    shutil.copytree(path.parent, folder, ignore=shutil.ignore_patterns("*-shm", "*.lock"))
+    copy = folder / path.name
+    sound = verify(path)
+    with copy.open("r+b") as file:
+        at = copy.stat().st_size * permille // 1000
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 1 << permille % 8]))
+    try:
+        SqliteShelf(copy, run_id, last_boot(copy) + 1, durable=True).close()
+        found = verify(copy)
+    except StoreError:
+        return ""
+    if found.breaks or (found.events, found.head) == (sound.events, sound.head):
+        return ""
+    return f"bit {permille % 8} of byte {at} is turned; {found.events} events and {found.head.digest[:12]} are believed"
 
 
 class DurableIds:

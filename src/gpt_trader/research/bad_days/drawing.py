@@ -107,8 +107,13 @@ def _with_newer_kinds(draw: random.Random, scenario: Scenario, adapter: str) -> 
         accidents=accidents,
         minutes_before_midnight=draw.choice((0, 0, 17, 43)),
         disk=tuple(_renamed(draw, fault) for fault in scenario.disk),
+        crashes=tuple(_turned(draw, crash) for crash in scenario.crashes),
     )
     return as_coinbase(draw, scenario) if (adapter or chosen) == COINBASE else scenario
+
+
+def _turned(draw: random.Random, crash: Crash) -> Crash:
+    return msgspec.structs.replace(crash, flip_permille=draw.randrange(1000)) if draw.random() < 0.1 else crash
 
 
 def _renamed(draw: random.Random, fault: DiskFault) -> DiskFault:

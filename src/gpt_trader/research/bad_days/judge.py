@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from gpt_trader.bot.invariants.house import House, after_boot, look
@@ -20,7 +20,7 @@ from gpt_trader.exchange.base import PreparedOrder
 from gpt_trader.research.bad_days.disk import DurableIds
 from gpt_trader.research.bad_days.drawing_coinbase import COINBASE
 from gpt_trader.research.bad_days.scenario import AccidentKind, Scenario
-from gpt_trader.research.bad_days.truth import Wire
+from gpt_trader.research.bad_days.truth import BOOK_LEVELS, Wire
 
 __all__ = ["Judge", "Violation"]
 
@@ -48,9 +48,10 @@ class Violation(Value, frozen=True, kw_only=True):
 class Judge:
     """One for a day; `begin` for every boot."""
 
-    def __init__(self, scenario: Scenario, config: RiskConfig, clock: VirtualClock) -> None:
+    def __init__(self, scenario: Scenario, config: RiskConfig, symbols: Sequence[str], clock: VirtualClock) -> None:
         self._scenario = scenario
         self._config = config
+        self._symbols = symbols
         self._clock = clock
         self.wire: Wire | None = None
         self.violations: list[Violation] = []
@@ -64,6 +65,8 @@ class Judge:
         self._entries_ns: deque[int] = deque()
         self._on_the_way_ns = CHANGE_WAIT_NS if scenario.adapter == COINBASE else 0
         """So much later than decided an order may leave."""
+        self.lease_lost_ns: int | None = None
+        """When somebody took the lease of this process away."""
         self.stopping = False
         """The bot is ending in its phases: its parts are let go one after another."""
         self._house: House | None = None
@@ -76,6 +79,7 @@ class Judge:
     def begin(self, house: House, durable: DurableIds, stored: Iterable[Event]) -> None:
         """Another process took over, and has replayed its log."""
         self._house, self._durable, self.stopping = house, durable, False
+        self.lease_lost_ns = None
         self._log = LogWatch(None)
         for event in stored:
             self._log.take(event)
@@ -118,6 +122,16 @@ class Judge:
         assert self._house is not None, "a bot is running"
         self._note(look(self._house, self._log))
         self._note(compare_at_rest(self._house, self._log, self._truth(whole=True)))
+        self._compare_books(self._house)
+
+    def _compare_books(self, house: House) -> None:
+        """What frames built is what the venue shows: no level of before is left."""
+        assert self.wire is not None
+        for symbol in self._symbols:
+            theirs, ours = self.wire.book(symbol), house.adapter.market.book(symbol, BOOK_LEVELS)
+            if theirs is not None and (ours is None or (ours.bids, ours.asks) != (theirs.bids, theirs.asks)):
+                shown = None if ours is None else (ours.bids[:3], ours.asks[:3])
+                self.note(16, f"{symbol}: our book {shown}, the venue's {theirs.bids[:3]} {theirs.asks[:3]}")
 
     # --- at the wire ----------------------------------------------------------------------------------------------
     def leaving(self, prepared: PreparedOrder) -> None:
@@ -138,6 +152,8 @@ class Judge:
         if self._house.clock.now_ns() >= ticket.valid_until_ns:
             self.note(15, f"{name} leaves after its intent has died")
         self._tickets[name] = ticket
+        if self.lease_lost_ns is not None and self._clock.now_ns() > self.lease_lost_ns + NS + self._on_the_way_ns:
+            self.note(29, f"{name} leaves after the lease was lost")
 
     def _count_entry(self, ticket: OrderTicket) -> None:
         """Intents a minute; the orders of a tactic are one intent."""

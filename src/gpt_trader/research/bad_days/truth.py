@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from gpt_trader.bot.invariants.truth import HeldOrder, VenueTruth
 from gpt_trader.core.clock import Clock
-from gpt_trader.core.values import ZERO, OrderTicket, Value
+from gpt_trader.core.values import ZERO, BookView, OrderTicket, Value
 from gpt_trader.exchange.base import ExchangeAdapter, PreparedOrder
 
-__all__ = ["Fate", "Hears", "Wire", "held_order"]
+__all__ = ["BOOK_LEVELS", "Fate", "Hears", "Wire", "held_order"]
+
+
+BOOK_LEVELS: Final = 50
+"""Of each side of a book that is compared."""
 
 
 class Hears(Value, frozen=True, kw_only=True):
@@ -67,6 +71,10 @@ class Wire(Protocol):
 
     def truth(self, tickets: Mapping[str, OrderTicket], *, whole: bool = False) -> VenueTruth:
         """The account now; with its trades and money where it is asked for whole."""
+        ...
+
+    def book(self, symbol: str) -> BookView | None:
+        """The venue's own, for who is told it by frames; None where the client looks at the venue's itself."""
         ...
 
     def equity(self) -> Decimal: ...

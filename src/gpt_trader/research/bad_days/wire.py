@@ -19,7 +19,7 @@ from gpt_trader.bot.invariants.truth import HeldTrade, VenueTruth
 from gpt_trader.core.clock import Clock, VirtualClock
 from gpt_trader.core.errors import OrderNotFoundError, OutcomeUnknownError, RateLimitError, VenueUnavailableError
 from gpt_trader.core.ids import CLIENT_ORDER_ID_PREFIX
-from gpt_trader.core.values import ZERO, Account, Bar, OrderTicket, Position, ProductSpec
+from gpt_trader.core.values import ZERO, Account, Bar, BookView, OrderTicket, Position, ProductSpec
 from gpt_trader.exchange.base import (
     AccountListener,
     Capabilities,
@@ -166,6 +166,9 @@ class BadWire:
             equity=account.equity if account is not None else None,
             marks={symbol: mark.price for symbol in self.products() if (mark := venue.mark(symbol)) is not None},
         )
+
+    def book(self, symbol: str) -> BookView | None:  # noqa: ARG002 - there is one book, and both look at it
+        return None
 
     def equity(self) -> Decimal:
         return self.venue.account().equity

@@ -111,6 +111,11 @@ def test_a_number_in_every_form(written: Written, meant: Decimal | None) -> None
     assert number(written) == meant
 
 
+def test_an_average_with_any_number_of_digits_is_rounded() -> None:
+    """A division that does not end is a price all the same; refused, its order could never be read again."""
+    assert number("3051.123376623376623376623377") == Decimal("3051.123376623376623377")
+
+
 @pytest.mark.parametrize("written", ["NaN", "Infinity", "12a", "1e99", "1e-30", "9" * 50])
 def test_what_is_no_number_is_told(written: str) -> None:
     """Nonsense is never zero."""
