@@ -7,13 +7,16 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench docs lock clean
+.PHONY: help run dashboard test check bench docs lock clean
 
 help: ## Show this list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: .venv/.main ## Trade a day of perpetuals on the embedded venue (no keys, no network)
 	@$(BIN)/gpt-trader run --profile dev_entry $(ARGS)
+
+dashboard: .venv/.dashboard ## Watch the last run in a browser, running or ended; it prints the address
+	@$(BIN)/gpt-trader dashboard $(or $(ARGS),last)
 
 test: .venv/.dev ## Run the tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -38,6 +41,10 @@ clean: ## Remove the environment and everything that was built
 
 .venv/.main: requirements-uv.lock requirements.lock tools/setup
 	@tools/setup requirements.lock
+	@touch $@
+
+.venv/.dashboard: requirements-uv.lock requirements-dashboard.lock tools/setup
+	@tools/setup requirements-dashboard.lock
 	@touch $@
 
 .venv/.dev: requirements-uv.lock requirements-dev.lock tools/setup

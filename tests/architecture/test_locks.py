@@ -33,7 +33,11 @@ def declared(*groups: str) -> set[str]:
     ("lock", "groups"),
     [
         ("requirements.lock", ("main", "build")),
-        ("requirements-dev.lock", ("main", "build", "dev", "research", "ccxt", "postgres", "metrics", "alerts")),
+        (
+            "requirements-dev.lock",
+            ("main", "build", "dev", "research", "ccxt", "postgres", "metrics", "alerts", "dashboard"),
+        ),
+        ("requirements-dashboard.lock", ("main", "build", "dashboard")),
         ("requirements-uv.lock", ("uv",)),
     ],
 )
@@ -50,7 +54,7 @@ def entries(lock: str) -> set[str]:
 
 def test_both_environments_agree() -> None:
     """What developers test is what users run: same versions, same hashes."""
-    assert entries("requirements.lock") <= entries("requirements-dev.lock")
+    assert entries("requirements.lock") <= entries("requirements-dashboard.lock") <= entries("requirements-dev.lock")
 
 
 def test_the_installation_is_light() -> None:

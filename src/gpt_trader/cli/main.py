@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "ps": ("gpt_trader.cli.steer:ps", "Trade"),
     "status": ("gpt_trader.cli.steer:status", "Trade"),
     "top": ("gpt_trader.cli.top:top", "Trade"),
+    "dashboard": ("gpt_trader.cli.dashboard:dashboard", "Trade"),
     "mode": ("gpt_trader.cli.steer:mode", "Steer"),
     "pause": ("gpt_trader.cli.steer:pause", "Steer"),
     "resume": ("gpt_trader.cli.steer:resume", "Steer"),

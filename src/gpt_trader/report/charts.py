@@ -27,6 +27,7 @@ __all__ = [
     "refusal_marks",
     "run_charts",
     "thinned",
+    "traced",
     "trip_lines",
 ]
 
@@ -122,6 +123,14 @@ def _line(
     if fill:
         trace |= {"fill": "tozeroy", "fillcolor": f"{colour}-soft"}
     return trace
+
+
+def traced(
+    name: str, times: Times | Sequence[int], values: Floats | Sequence[float], colour: str, points_max: int
+) -> dict[str, Any]:
+    """One line of at most so many points, alone; each keeps the lowest and the highest of its stretch."""
+    kept = thinned(np.asarray(values, np.float64), points_max)
+    return _line(name, np.asarray(times, np.int64)[kept], np.asarray(values, np.float64)[kept], colour, digits=8)
 
 
 def _chart(
@@ -333,13 +342,18 @@ def _held(quantity: Decimal) -> str:
     return f"{quantity:+f}" if quantity else "flat"
 
 
-def refusal_marks(refusals: Sequence[RefusalLine], times: Times, last: Floats) -> list[dict[str, Any]]:
+def refusal_marks(
+    refusals: Sequence[RefusalLine], times: Times | Sequence[int], last: Floats | Sequence[float]
+) -> list[dict[str, Any]]:
     """At the last price that was known, since nothing was traded."""
     if not refusals or not len(times):
         return []
     shown = refusals[:MARKS_MAX]
-    at = np.searchsorted(times, np.array([line.at_ns for line in shown], np.int64), side="right") - 1
-    prices = last[np.maximum(at, 0)]
+    at = (
+        np.searchsorted(np.asarray(times, np.int64), np.array([line.at_ns for line in shown], np.int64), side="right")
+        - 1
+    )
+    prices = np.asarray(last, np.float64)[np.maximum(at, 0)]
     more = f" of {len(refusals):,}" if len(refusals) > len(shown) else ""
     return [
         {

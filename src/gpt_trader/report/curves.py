@@ -58,6 +58,11 @@ class Curves:
     symbols: tuple[SymbolCurve, ...]
 
     @property
+    def is_known(self) -> bool:
+        """There is at least one moment at which equity could be reckoned."""
+        return bool(len(self.times_ns)) and not bool(np.isnan(self.equity).all())
+
+    @property
     def drawdown(self) -> Floats:
         return drawdown_of(self.equity - self.transfers)
 

@@ -11,7 +11,7 @@ from gpt_trader.core.journal import Recorded
 from gpt_trader.core.values import Value
 from gpt_trader.records.logs import StoredLog
 
-__all__ = ["Review", "Verdict", "review", "unseen"]
+__all__ = ["HOLDS", "Review", "Verdict", "review", "unseen"]
 
 HOLDS: Final = "holds"
 BROKEN: Final = "broken"
