@@ -17,10 +17,10 @@ from gpt_trader.core.journal import Recorded
 from gpt_trader.ops.asking import Running
 from gpt_trader.ops.panel import PanelView
 from gpt_trader.ops.picture import Picture, picture_from
-from gpt_trader.records.reader import last_sequence, read_run
-from gpt_trader.records.runs import STORE_NAME
+from gpt_trader.records.logs import StoredLog, log_at
+from gpt_trader.records.runs import SERVER_NAME, STORE_NAME
 
-__all__ = ["LogTail", "look_at", "watch"]
+__all__ = ["LogTail", "log_of_folder", "look_at", "watch"]
 
 LOOK_SECONDS: Final = 0.5
 BACK_EVENTS: Final = 500
@@ -30,19 +30,27 @@ BACK_EVENTS: Final = 500
 class LogTail:
     """The events of a log as they are written. Nothing is told twice; a log that breaks raises StoreError."""
 
-    def __init__(self, store: Path, *, back: int | None = None) -> None:
+    def __init__(self, log: StoredLog, *, back: int | None = None) -> None:
         """Begins at the beginning, or `back` events before the end."""
-        self._store = store
-        self.sequence = 0 if back is None else max(0, last_sequence(store) - back)
+        self._log = log
+        self.sequence = 0 if back is None else max(0, log.head().sequence - back)
 
     def new(self, most: int | None = None) -> Iterator[Recorded]:
         """Those that came since the last time; at most so many, the others at the next call."""
-        with contextlib.closing(read_run(self._store, self.sequence)) as recorded:
+        with contextlib.closing(self._log.read(self.sequence)) as recorded:
             for number, each in enumerate(recorded, 1):
                 self.sequence = each.sequence
                 yield each
                 if number == most:
                     return
+
+
+def log_of_folder(folder: Path) -> StoredLog:
+    """The log of a run: the file in its folder, or what stands there for one on a server. Raises ConfigError."""
+    for name in (STORE_NAME, SERVER_NAME):
+        if (folder / name).is_file():
+            return log_at(folder / name)
+    raise ConfigError(f"run {folder.name}: no {STORE_NAME} in its folder, so there is nothing to show")
 
 
 def look_at(bot: Running) -> Picture:
@@ -69,16 +77,14 @@ async def watch(bot: Running, console: Console, clock: Clock, *, once: bool = Fa
 
 
 def _begin(bot: Running, console: Console) -> tuple[PanelView, LogTail]:
-    store = bot.folder / STORE_NAME
-    if not store.exists():
-        raise ConfigError(f"run {bot.name}: its log is on a server, and `top` reads files. Fix: gpt-trader status")
-    with contextlib.closing(read_run(store)) as log:
-        first = next(log).event
+    log = log_of_folder(bot.folder)
+    with contextlib.closing(log.read()) as recorded:
+        first = next(recorded).event
     assert isinstance(first, RunStarted), "every log begins so"
     view = PanelView(
         console, market=first.market.partition(" sha256:")[0], store=bot.name, start_ns=first.at_ns, end_ns=None
     )
-    return view, LogTail(store, back=BACK_EVENTS)
+    return view, LogTail(log, back=BACK_EVENTS)
 
 
 def _take(tail: LogTail, view: PanelView) -> Event | None:

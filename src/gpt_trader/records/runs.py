@@ -13,7 +13,7 @@ from gpt_trader.records.chain import mark_path
 from gpt_trader.records.lock import take_lock
 from gpt_trader.records.reader import read_run, run_id_of
 
-__all__ = ["SERVER_NAME", "STORE_NAME", "discard_simulated_run", "find_run", "store_path", "stores"]
+__all__ = ["SERVER_NAME", "STORE_NAME", "discard_simulated_run", "find_run", "places", "store_path", "stores"]
 
 STORE_NAME: Final = "events.sqlite"
 SERVER_NAME: Final = "events.server"
@@ -37,7 +37,7 @@ def stores(home: Path) -> list[Path]:
     return sorted(home.glob(f"runs/*/{STORE_NAME}"), key=_written_ns)
 
 
-def _places(home: Path) -> list[Path]:
+def places(home: Path) -> list[Path]:
     """Every store, and what stands for one on a server."""
     return sorted([*stores(home), *home.glob(f"runs/*/{SERVER_NAME}")], key=_written_ns)
 
@@ -53,7 +53,7 @@ def find_run(home: Path, reference: str) -> Path:
     for path in (as_path, as_path / STORE_NAME, as_path / SERVER_NAME):
         if path.is_file():
             return path
-    known = _places(home)
+    known = places(home)
     if reference == "last" and known:
         return known[-1]
     folders = [store for store in known if store.parent.name.startswith(reference)]

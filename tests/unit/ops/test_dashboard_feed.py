@@ -21,6 +21,7 @@ from gpt_trader.ops.dashboard.house import Runs
 from gpt_trader.ops.dashboard.search import search_events
 from gpt_trader.ops.dashboard.sections import SECTIONS
 from gpt_trader.ops.dashboard.trail import POINTS_MAX, Line
+from gpt_trader.records.logs import StoredLog
 
 
 @pytest.fixture
@@ -180,7 +181,7 @@ def test_events_are_found_by_all_words_newest_first(house: House) -> None:
     house.bot.bus.publish(a_fill(trade_id="one"))
     house.bot.bus.publish(a_fill(trade_id="two"))
     house.store.flush()
-    store = house.folder / "events.sqlite"
+    store = StoredLog(house.folder / "events.sqlite")
 
     found = search_events(store, "orderfilled btc-perp")
 

@@ -19,6 +19,7 @@ from gpt_trader.ops.asking import Running
 from gpt_trader.ops.control import SOCKET_NAME, control_socket
 from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.top import LogTail, watch
+from gpt_trader.records.logs import StoredLog
 from gpt_trader.records.runs import STORE_NAME
 
 
@@ -77,18 +78,18 @@ def test_it_ends_when_the_bot_does(house: House) -> None:
     assert said == "the bot does not answer any more"
 
 
-def test_a_log_on_a_server_is_refused_by_name(tmp_path: Path) -> None:
-    """`top` reads files."""
+def test_a_run_without_a_log_is_refused_by_name(tmp_path: Path) -> None:
+    """Instead of an empty panel."""
     bot = Running(tmp_path, tmp_path / SOCKET_NAME)
 
-    with pytest.raises(ConfigError, match="its log is on a server"):
+    with pytest.raises(ConfigError, match="nothing to show"):
         asyncio.run(watch(bot, a_console(), SystemClock(), once=True))
 
 
 def test_a_tail_tells_each_event_once(house: House) -> None:
     """Also what was written since, and no more than asked for at once."""
     house.store.flush()
-    tail = LogTail(house.folder / STORE_NAME)
+    tail = LogTail(StoredLog(house.folder / STORE_NAME))
     before = len(list(tail.new()))
     house.bot.bus.publish(a_fill(trade_id="a"))
     house.bot.bus.publish(a_fill(trade_id="b"))

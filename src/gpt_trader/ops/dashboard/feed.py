@@ -39,10 +39,9 @@ from gpt_trader.ops.asking import CommandRefused, Running, running_bots
 from gpt_trader.ops.dashboard.trail import Trail
 from gpt_trader.ops.panel import decision_line
 from gpt_trader.ops.picture import Picture
-from gpt_trader.ops.top import LogTail, look_at
+from gpt_trader.ops.top import LogTail, log_of_folder, look_at
 from gpt_trader.records.flag_history import sentence_of
 from gpt_trader.records.orders import OrderLine
-from gpt_trader.records.runs import STORE_NAME
 from gpt_trader.records.trace import Around, root_of
 from gpt_trader.report.facts import RunFacts, read_facts
 from gpt_trader.report.run_story import RunStory
@@ -89,9 +88,7 @@ class RunFeed:
     def __init__(self, folder: Path) -> None:
         """Raises ConfigError where there is no log to read here."""
         self.folder = folder
-        self.store = folder / STORE_NAME
-        if not self.store.is_file():
-            raise ConfigError(f"run {folder.name}: no {STORE_NAME} in its folder, so there is nothing to show")
+        self.log = log_of_folder(folder)
         self.lock = threading.RLock()
         self.version = 0
         """Grows with everything that is new."""
@@ -112,13 +109,13 @@ class RunFeed:
         """(time, sentence, tone) of what a person follows."""
         self.flag_lines: deque[tuple[int, str]] = deque(maxlen=LINES_KEPT)
         self.rollout_lines: deque[tuple[int, str, Event]] = deque(maxlen=LINES_KEPT)
-        self.facts = facts_beside(self.store)
+        self.facts = facts_beside(self.log.place)
         """Of a run that came to its end."""
         self.products: dict[str, ProductListed] = {}
         self.stops: OrderedDict[str, StopPath] = OrderedDict()
         self.picture: Picture | None = None
         self.flags: tuple[Mapping[str, str], ...] = ()
-        self._tail = LogTail(self.store)
+        self._tail = LogTail(self.log)
         self._ended: deque[str] = deque()
 
     @property

@@ -14,7 +14,7 @@ from gpt_trader.ops.asking import running_bots
 from gpt_trader.ops.dashboard.feed import RunFeed, ask, facts_beside
 from gpt_trader.ops.dashboard.prices import MarketAgain
 from gpt_trader.ops.picture import Picture
-from gpt_trader.records.runs import stores
+from gpt_trader.records.runs import places
 from gpt_trader.report.curves import Curves
 from gpt_trader.report.facts import RunFacts
 
@@ -55,7 +55,7 @@ class Watched:
         """Of a simulated market; made anew every two seconds at most. The feed's lock is held."""
         feed = self.feed
         if self.market is None and feed.started is not None and feed.around.settings:
-            self.market = MarketAgain(feed.store, feed.started, feed.around.settings)
+            self.market = MarketAgain(feed.log.place, feed.started, feed.around.settings)
         if self.market is None or not self.market.ready or feed.behind:
             return None
         if self._curves is None or (feed.is_running and now_ns - self._curves_ns > CURVES_SECONDS * NS):
@@ -87,7 +87,7 @@ class Runs:
     def list(self) -> list[RunLine]:
         """The newest first."""
         living = {bot.name: ask(bot) for bot in running_bots(self.home)}
-        newest = stores(self.home)[::-1][:RUNS_SHOWN_MAX]
+        newest = places(self.home)[::-1][:RUNS_SHOWN_MAX]
         found = [
             RunLine(name=store.parent.name, picture=living.get(store.parent.name), facts=facts_beside(store))
             for store in newest

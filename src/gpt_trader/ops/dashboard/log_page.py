@@ -46,7 +46,7 @@ def add_search(app: Dash, runs: Runs) -> None:
         if name is None:
             return no_update
         try:
-            found = search_events(runs.open(name).feed.store, words or "")
+            found = search_events(runs.open(name).feed.log, words or "")
         except GptTraderError as error:
             return html.P(str(error), className="alarm")
         rows = [_event(each) for each in found]

@@ -25,7 +25,6 @@ from gpt_trader.ops.dashboard.house import RunLine, Runs, Watched
 from gpt_trader.ops.dashboard.log_page import add_search, search_form
 from gpt_trader.ops.dashboard.sections import SECTIONS
 from gpt_trader.ops.dashboard.steering import add_steering, steering
-from gpt_trader.records.reader import read_run
 from gpt_trader.records.trace import TraceReader, resolve
 from gpt_trader.report.explanation import explain_intent
 from gpt_trader.report.numbers import money, moved
@@ -267,10 +266,10 @@ def _run_row(line: RunLine) -> list[Cell]:
 
 def _story(watched: Watched, about: str) -> Component:
     """Everything that the log says of one decision."""
-    store = watched.feed.store
+    log = watched.feed.log
     try:
-        reader = TraceReader(resolve((each.event for each in read_run(store)), about))
-        for recorded in read_run(store):
+        reader = TraceReader(resolve((each.event for each in log.read()), about))
+        for recorded in log.read():
             reader.take(recorded.event)
         story: Story = explain_intent(reader.trace())
     except GptTraderError as error:

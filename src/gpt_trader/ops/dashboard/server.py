@@ -32,7 +32,7 @@ from gpt_trader.ops.dashboard.access import (
 from gpt_trader.ops.dashboard.house import Runs
 from gpt_trader.ops.dashboard.listening import Wanted, check_address
 from gpt_trader.ops.dashboard.pages import add_pages
-from gpt_trader.records.runs import find_store
+from gpt_trader.records.runs import find_run
 
 __all__ = ["be_nice", "create_app", "open_server", "serve_runs"]
 
@@ -241,7 +241,7 @@ def serve_runs(home: Path, wanted: Wanted, say: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises ConfigError."""
     clock, urls = SystemClock(), check_address(wanted)
     gate = Gate(make_tokens(home / "dashboard"), urls, clock, read_only=wanted.read_only)
-    start = "/" if wanted.run is None else f"/run/{find_store(home, wanted.run).absolute().parent.name}/overview"
+    start = "/" if wanted.run is None else f"/run/{find_run(home, wanted.run).absolute().parent.name}/overview"
     be_nice()
     logging.getLogger("waitress").setLevel(logging.ERROR)  # how full its queue is concerns nobody
     with Runs(home, clock) as runs:
