@@ -35,6 +35,7 @@ __all__ = [
     "FillPage",
     "FillUpdate",
     "FundingUpdate",
+    "GetsReady",
     "LiveFeed",
     "MarketListener",
     "OrderPreview",
@@ -234,6 +235,16 @@ class TellsTime(Protocol):
 
     async def time_ns(self) -> int:
         """The venue's time, nanoseconds since the epoch. Raises ExchangeError."""
+        ...
+
+
+@runtime_checkable
+class GetsReady(Protocol):
+    """An adapter that has work to do for an order before its first byte may leave, such as signing it."""
+
+    def get_ready(self, prepared: PreparedOrder) -> None:
+        """`send` will probably follow, once the order is durable. Nothing leaves, and nothing is known of it if `send`
+        does not follow."""
         ...
 
 

@@ -32,7 +32,7 @@ from gpt_trader.core.errors import (
 from gpt_trader.core.events import OrderCancelRequested, OrderSubmitted
 from gpt_trader.core.order_rules import check_status
 from gpt_trader.core.values import ZERO, Mode, OrderState, OrderTicket, Purpose
-from gpt_trader.exchange.base import ExchangeAdapter, OrderUpdate, PreparedOrder
+from gpt_trader.exchange.base import ExchangeAdapter, GetsReady, OrderUpdate, PreparedOrder
 from gpt_trader.placement.order_manager import ManagedOrder, OrderManager
 
 __all__ = ["OrderSubmitter", "RetryPolicy"]
@@ -87,6 +87,7 @@ class OrderSubmitter:
         """`position` is what is held of a symbol, signed, in base units. `lease_left_seconds` says how long the account
         is surely ours; a request needs `lease_needed_seconds`: its deadline, and how far clocks may differ."""
         self._adapter = adapter
+        self._gets_ready = adapter if isinstance(adapter, GetsReady) else None
         self._bus = bus
         self._orders = orders
         self._clock = clock
@@ -107,6 +108,8 @@ class OrderSubmitter:
         """
         prepared = self.examine(ticket)
         self._bus.publish(self._fact(prepared))
+        if self._gets_ready is not None:
+            self._gets_ready.get_ready(prepared)
         try:
             await self._bus.commit()
             if why := self._forbidden_by_now(ticket):

@@ -246,6 +246,10 @@ class CoinbaseExchange:
             raise Refused(Stage.SUBMISSION, Refusal.UNKNOWN_SYMBOL, symbol=ticket.symbol)
         return prepare(ticket, product)
 
+    def get_ready(self, prepared: PreparedOrder) -> None:
+        """Sign it while it is made durable. Each attempt after the first is signed as it is made."""
+        self._rest.get_ready(prepared)
+
     async def preview(self, prepared: PreparedOrder) -> OrderPreview:
         reply = await self._rest.preview(prepared)
         return OrderPreview(

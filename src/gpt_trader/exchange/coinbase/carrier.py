@@ -9,28 +9,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from queue import SimpleQueue
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import aiohttp
 import requests
 from coinbase.rest import RESTClient, rest_base
 
+from gpt_trader.core.clock import call_after
 from gpt_trader.core.errors import VenueUnavailableError
 from gpt_trader.exchange.coinbase.credentials import ApiKey
 
-__all__ = ["PREFIX", "Asked", "Carrier", "Internet", "Lane", "Line", "LineEnded", "read_reply"]
+__all__ = ["PREFIX", "Asked", "Carrier", "Internet", "Lane", "Line", "LineEnded", "SignsAhead", "read_reply"]
 
+T = TypeVar("T")
 PREFIX: Final = "/api/v3/brokerage"
 CONNECT_SECONDS: Final = 3.0
 LINE_CONNECT_SECONDS: Final = 10.0
 FRAME_BYTES_MAX: Final = 32 * 1024 * 1024
 """A snapshot of a deep book has 5 MB."""
+READY_SECONDS: Final = 20.0
+"""How long a request is kept that was signed and not asked for; a token is good for two minutes."""
 
 
 class Asked(NamedTuple):
@@ -50,6 +55,15 @@ class Lane(Protocol):
     ) -> Asked: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class SignsAhead(Protocol):
+    """A lane on which a request can be signed and written before it may leave."""
+
+    def get_ready(self, path: str, body: Mapping[str, Any]) -> None:
+        """A POST of this body will probably be asked for soon. Nothing leaves; what is not asked for never does."""
+        ...
 
 
 class LineEnded(VenueUnavailableError):
@@ -146,7 +160,11 @@ class _SocketLine:
 
 
 class _SdkLane:
-    """Some threads, and a client for each: the SDK's client is not promised to be safe in two."""
+    """Some threads, and a client for each: the SDK's client is not promised to be safe in two.
+
+    A request is signed and written by one step and sent by another, so that the first can be taken while its order is
+    made durable; and an answer is taken apart once, where the SDK's own step does it twice.
+    """
 
     def __init__(self, name: str, clients: list[Any]) -> None:
         self._clients = clients
@@ -154,27 +172,73 @@ class _SdkLane:
         for client in clients:
             self._free.put(client)
         self._threads = ThreadPoolExecutor(len(clients), name)
+        self._ready: dict[tuple[str, bytes], Future[requests.PreparedRequest]] = {}
+
+    def get_ready(self, path: str, body: Mapping[str, Any]) -> None:
+        key = path, _text(body)
+        self._ready[key] = self._threads.submit(self._with_client, partial(_written, "POST", path, None, key[1]))
+        call_after(READY_SECONDS, partial(self._forget, key))
+
+    def _forget(self, key: tuple[str, bytes]) -> None:
+        self._ready.pop(key, None)
 
     def ask(self, method: str, path: str, query: Mapping[str, object] | None, body: Mapping[str, Any] | None) -> Asked:
-        future = self._threads.submit(self._send, method, path, query, body)
+        text = _text(body or {})
+        ready = self._ready.pop((path, text), None)
+        future = self._threads.submit(self._send, method, path, query, text, ready)
         return Asked(asyncio.wrap_future(future), future.cancel)
 
     def _send(
-        self, method: str, path: str, query: Mapping[str, object] | None, body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None,
+        text: bytes,
+        ready: Future[requests.PreparedRequest] | None,
     ) -> dict[str, object]:
+        request = None if ready is None else ready.result()
+        return self._with_client(lambda client: _sent(client, request or _written(method, path, query, text, client)))
+
+    def _with_client(self, work: Callable[[Any], T]) -> T:
         client = self._free.get_nowait()
         try:
-            answer: dict[str, object] = client.prepare_and_send_request(
-                method, PREFIX + path, query, body, public=not client.is_authenticated
-            )
+            return work(client)
         finally:
             self._free.put(client)
-        return answer
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for client in self._clients:
             client.session.close()
+
+
+def _text(body: Mapping[str, Any]) -> bytes:
+    """As the SDK's HTTP library writes it."""
+    return json.dumps(body, allow_nan=False).encode()
+
+
+def _written(
+    method: str, path: str, query: Mapping[str, object] | None, text: bytes, client: Any
+) -> requests.PreparedRequest:
+    """The request as the SDK's client writes it, signed by it now."""
+    asked: Any = {name: value for name, value in (query or {}).items() if value is not None}
+    written: requests.PreparedRequest = client.session.prepare_request(
+        requests.Request(
+            method,
+            f"https://{client.base_url}{PREFIX}{path}",
+            headers=client.set_headers(method, PREFIX + path),
+            params=asked,
+            data=text,
+        )
+    )
+    return written
+
+
+def _sent(client: Any, request: requests.PreparedRequest) -> dict[str, object]:
+    response = client.session.send(request, timeout=client.timeout)
+    rest_base.handle_exception(response)
+    answer: dict[str, object] = json.loads(response.content)
+    return answer
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, object]:

@@ -76,6 +76,10 @@ class CoinbaseRest:
 
     # orders
 
+    def get_ready(self, prepared: PreparedOrder) -> None:
+        """`create` will probably follow."""
+        self._transport.get_ready("/orders", json.loads(prepared.body))
+
     async def create(self, prepared: PreparedOrder) -> str:
         """Place the order; returns the venue's id of it. The same id and body again return the order that exists.
 

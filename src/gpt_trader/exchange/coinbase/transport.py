@@ -27,7 +27,7 @@ from gpt_trader.core.errors import (
     VenueUnavailableError,
 )
 from gpt_trader.exchange.budget import CHANGE_WAIT_SECONDS_MAX, RequestBudget
-from gpt_trader.exchange.coinbase.carrier import Asked, Carrier, Internet
+from gpt_trader.exchange.coinbase.carrier import Asked, Carrier, Internet, SignsAhead
 from gpt_trader.exchange.coinbase.credentials import ApiKey
 from gpt_trader.exchange.coinbase.decoding import WireError, read
 from gpt_trader.exchange.coinbase.replies import ErrorReply
@@ -71,6 +71,11 @@ class Transport:
         carrier = carrier or Internet(key, host=host, ca_file=ca_file, deadline_seconds=deadline_seconds)
         self._orders = carrier.lane("coinbase-orders", ORDER_THREADS)
         self._reads = carrier.lane("coinbase-reads", READ_THREADS)
+
+    def get_ready(self, path: str, body: Mapping[str, Any]) -> None:
+        """Sign a POST that will soon be made; nothing leaves."""
+        if isinstance(self._orders, SignsAhead):
+            self._orders.get_ready(path, body)
 
     async def get(self, path: str, shape: type[T], query: Mapping[str, object] | None = None) -> T:
         """Read. Raises OrderNotFoundError (404), RateLimitError, VenueUnavailableError."""

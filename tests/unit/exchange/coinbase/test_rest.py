@@ -132,6 +132,39 @@ def test_f03_the_bytes_that_leave_are_those_of_the_digest(venue: ServedVenue, mo
     assert hashlib.sha256(sent[0]).hexdigest() == prepared.digest
 
 
+def test_a_request_is_signed_ahead_and_leaves_only_when_it_is_asked_for(venue: ServedVenue) -> None:
+    """Signed while its order is made durable: nothing is heard of it before, and the bytes are the same."""
+    first, never = an_order(venue, "ahead"), an_order(venue, "never")
+
+    async def go(rest: CoinbaseRest) -> set[str]:
+        rest.get_ready(first)
+        rest.get_ready(never)
+        await rest.time_ns()
+        before = {order.client_order_id for order in await rest.open_orders()}
+        assert "ahead" not in before
+        await rest.create(first)
+        return {order.client_order_id for order in await rest.open_orders()}
+
+    there = ask(venue, go)
+    assert "ahead" in there
+    assert "never" not in there
+
+
+def test_a_second_attempt_is_signed_afresh(venue: ServedVenue) -> None:
+    """What was signed ahead is good for one attempt."""
+    prepared = an_order(venue, "again")
+
+    async def go(rest: CoinbaseRest) -> tuple[str, str]:
+        rest.get_ready(prepared)
+        with pytest.raises(OutcomeUnknownError):
+            await rest.create(prepared)
+        return await rest.create(prepared), await rest.create(prepared)
+
+    fault(venue, "lost_reply", "/orders")
+    one, two = ask(venue, go)
+    assert one == two
+
+
 def test_wallets_are_read(venue: ServedVenue) -> None:
     """The money behind the futures, in its currency."""
     (wallet,) = ask(venue, lambda rest: rest.wallets())
