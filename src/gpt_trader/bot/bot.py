@@ -9,6 +9,8 @@ from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bars_seen import BarCounter
 from gpt_trader.bot.preflight import PreflightPassed, check_preflight
@@ -35,7 +37,7 @@ from gpt_trader.core.journal import Journal
 from gpt_trader.core.lease import Lease
 from gpt_trader.core.values import ZERO, Bar, ExecutionReport, Mode, OrderRequest, Side
 from gpt_trader.exchange.base import ExchangeAdapter, ProductChanged, ReadsAhead, StreamChanged
-from gpt_trader.execution.engine import ExecutionEngine
+from gpt_trader.execution.engine import EngineShare, ExecutionEngine
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.stop_triggers import StopTriggerManager
 from gpt_trader.market.statistics import BarStatistics
@@ -117,6 +119,8 @@ class PerpsBot:
         self.bus = bus
         self.clock = clock
         self.engine = engine
+        self.share: EngineShare | None = None
+        """While a candidate is tried on a share of the intents: who says which of them go to it."""
         self.guards = guards
         self.stops = stops
         self.orders = orders
@@ -554,7 +558,7 @@ class PerpsBot:
             or (signal.action == Want.FLAT and position != 0)
         )
         if against:
-            report = await self.engine.place_order(self._closing(signal, position))
+            report = await self.place_order(self._closing(signal, position))
             if self._position(signal.symbol) != 0 or signal.action == Want.FLAT:
                 return  # not flat (yet): opening now would meet our own close
             del report
@@ -562,7 +566,16 @@ class PerpsBot:
             return
         opening = self._opening(signal, tactic)
         if opening is not None:
-            await self.engine.place_order(opening)
+            engine = self.engine_for(opening)
+            await engine.place_order(_offered(opening, engine))
+
+    def engine_for(self, order: OrderRequest) -> ExecutionEngine:
+        """The engine that the order goes to: the bot's, or during a rollout the one that it is assigned to."""
+        return self.engine if self.share is None else self.share.engine_for(order)
+
+    async def place_order(self, order: OrderRequest) -> ExecutionReport:
+        """The front door, row 3: by whichever engine it is then."""
+        return await self.engine_for(order).place_order(order)
 
     def _works_against(self, signal: TradingSignalGenerated) -> bool:
         """An entry of the other direction is being worked for the same strategy."""
@@ -602,14 +615,9 @@ class PerpsBot:
             valid_until_ns=self._valid_until(signal),
             strength=float(signal.strength) if signal.strength else None,
             confluence=float(signal.confluence) if signal.confluence else None,
-            tactic=self._offered(tactic or self.settings.entry_tactics.get(signal.symbol, "")),
+            tactic=tactic or self.settings.entry_tactics.get(signal.symbol, ""),
             reason=signal.reason,
         )
-
-    def _offered(self, tactic: str) -> str:
-        """At the start every configured tactic is offered; an engine that was swapped in may offer fewer, and then an
-        entry goes by market within its collar. EngineSwapped names them."""
-        return tactic if not tactic or tactic in self.engine.tactics else MARKET
 
     def _valid_until(self, signal: TradingSignalGenerated) -> int:
         return signal.at_ns + round(self.settings.intent_valid_seconds * NS)
@@ -619,7 +627,7 @@ class PerpsBot:
         position = self._position(symbol)
         if position == 0:
             return None
-        return await self.engine.place_order(
+        return await self.place_order(
             OrderRequest(
                 intent_id=intent_id("operator", symbol, key, "close"),
                 strategy="operator",
@@ -642,7 +650,7 @@ class PerpsBot:
             if lots <= 0:
                 continue
             now_ns = self.clock.now_ns()
-            await self.engine.place_order(
+            await self.place_order(
                 OrderRequest(
                     intent_id=intent_id("guards", symbol, f"{reason}-{now_ns}", "reduce"),
                     strategy="guards",
@@ -753,6 +761,14 @@ class PerpsBot:
                 return
             marks[symbol] = mark.price
         self.equity.sample(self.clock.now_ns(), self.ledger.equity(marks), self.ledger.transfers)
+
+
+def _offered(order: OrderRequest, engine: ExecutionEngine) -> OrderRequest:
+    """At the start every configured tactic is offered; an engine that was swapped in may offer fewer, and then an entry
+    goes by market within its collar. EngineSwapped names them."""
+    if not order.tactic or order.tactic in engine.tactics:
+        return order
+    return msgspec.structs.replace(order, tactic=MARKET)
 
 
 def _answer(ask: Callable[[], T]) -> T | Exception:

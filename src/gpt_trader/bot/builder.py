@@ -263,7 +263,7 @@ class PerpsBotBuilder:
             submitter=submitter,
             tracker=workshop.tracker,
             waiter=workshop.waiter,
-            place_order=lambda order: bot.engine.place_order(order),  # noqa: PLW0108 - whichever engine it is then
+            place_order=lambda order: bot.place_order(order),  # noqa: PLW0108 - whichever engine it is then
             failed=lambda error: bot.stops_failed(error),  # noqa: PLW0108 - there is no bot yet
             run_tag=self._run_tag,
             settings=StopSettings(

@@ -8,13 +8,14 @@ Everything is built before anything is changed; what cannot be built leaves all 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from gpt_trader.bot.builder import BuiltBot
 from gpt_trader.bot.candidate import check_shadow, furnish_shadow, select_candidate
+from gpt_trader.bot.rollout.share import Rollout
 from gpt_trader.bot.shadow import Shadow
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.config.flags import ENGINE_FLAGS, FLAGS, SHADOW, Flag, FlagValue, as_text, find_flag, parse_value
@@ -102,6 +103,7 @@ class Steering:
         """What configuration says without any word of ours, as last read."""
         self._config = loaded.config
         self._words: dict[str, Word] = {}
+        self.rollout = Rollout(built, self)
 
     # --- questions ------------------------------------------------------------------------------------------------
     @property
@@ -148,6 +150,45 @@ class Steering:
         )
         self._adopt({**self._words, flag.name: word}, self._files, who, reason, wanted={flag: (value, f"{who}")})
 
+    def set_flags(self, values: Mapping[str, bool], *, who: str, reason: str) -> None:
+        """The same for several at once, and one change of engine. Raises ConfigError and changes nothing."""
+        self.check_flags(values)
+        self._adopt(
+            {**self._words, **self._new_words(values, RUNTIME, who, reason)},
+            self._files,
+            who,
+            reason,
+            wanted={find_flag(name): (value, who) for name, value in values.items()},
+        )
+
+    def check_flags(self, values: Mapping[str, bool]) -> None:
+        """Raises ConfigError when these values would not take effect: latched, overridden, or at odds with a limit."""
+        for name, value in values.items():
+            held = self._words.get(name)
+            if held is not None and held.source == LATCH and held.value is not value:
+                raise ConfigError(
+                    f"{name} is latched {as_text(held.value)} by {held.who}: {held.reason}. "
+                    f"Fix: `gpt-trader flags unset {name}` first"
+                )
+        config = with_values(self._config, {find_flag(name).path: value for name, value in values.items()})
+        words = {**self._words, **self._new_words(values, RUNTIME, "", "")}
+        wanted = {find_flag(name): (value, "") for name, value in values.items()}
+        self._check_effect(self._select(config, words), config, wanted)
+
+    def _new_words(self, values: Mapping[str, bool], source: str, who: str, reason: str) -> dict[str, Word]:
+        now_ns = self._bot.clock.now_ns()
+        return {
+            name: Word(
+                value=value,
+                source=source,
+                at_ns=now_ns,
+                beneath=_beneath(self._files, find_flag(name)),
+                who=who,
+                reason=reason,
+            )
+            for name, value in values.items()
+        }
+
     def unset_flag(self, name: str, *, who: str, reason: str) -> None:
         """Let the configuration decide again. Raises ConfigError when nothing stands above it."""
         flag = find_flag(name)
@@ -158,18 +199,11 @@ class Steering:
 
     def latch_engine_off(self, *, who: str, reason: str) -> None:
         """Back to the baseline and stay there, whatever any source says, restarts included."""
-        now_ns = self._bot.clock.now_ns()
-        latched = {
-            flag.name: Word(
-                value=False,
-                source=LATCH,
-                at_ns=now_ns,
-                beneath=_beneath(self._files, flag),
-                who=who,
-                reason=reason,
-            )
-            for flag in ENGINE_FLAGS
-        }
+        self.latch_off([flag.name for flag in ENGINE_FLAGS], who=who, reason=reason)
+
+    def latch_off(self, names: Sequence[str], *, who: str, reason: str) -> None:
+        """These flags are off, whatever any source says, restarts included, until `unset_flag`."""
+        latched = self._new_words(dict.fromkeys(names, False), LATCH, who, reason)
         self._adopt({**self._words, **latched}, self._files, who, reason, wanted={})
 
     def recall(self, events: Iterable[Event]) -> None:
@@ -177,6 +211,7 @@ class Steering:
         something new since."""
         words: dict[str, Word] = {}
         for event in events:
+            self.rollout.restore(event)
             match event:
                 case FlagSet():
                     words[event.flag] = Word(
@@ -196,6 +231,7 @@ class Steering:
         config = with_values(self._config, {find_flag(name).path: word.value for name, word in kept.items()})
         if words:
             self._adopt(kept, self._files, "restart", "as set in an earlier boot", wanted={}, config=config)
+        self.rollout.restored()
 
     # --- reload ---------------------------------------------------------------------------------------------------
     def reload(self, *, who: str, reason: str, confirmed: bool = False) -> Reloaded:
@@ -343,6 +379,13 @@ class Steering:
                     "Fix: start without --engine"
                 )
 
+    def build(self, selection: EngineSelection) -> ExecutionEngine:
+        """Another engine from the parts as they are now, for whoever tries one; raises ConfigError."""
+        try:
+            return _furnish(selection, self._built.parts)
+        except BUILD_ERRORS as error:
+            raise ConfigError(f"the engine cannot be built: {type(error).__name__}: {error}") from error
+
     def _build(
         self, config: BotConfig, selection: EngineSelection, who: str, *, asked_anew: bool
     ) -> tuple[ExecutionEngine, Shadow | None]:
@@ -356,9 +399,7 @@ class Steering:
         try:
             shadow = self._shadow_of(config, selection, parts, asked_anew=asked_anew)
             parts = dataclasses.replace(parts, witness=shadow)
-            if parts.preview_enabled and not parts.adapter.capabilities.preview:
-                raise ConfigError(f"the venue {parts.adapter.name} has no order preview")
-            engine = ExecutionEngineFactory.create_engine(selection, parts)
+            engine = _furnish(selection, parts)
         except BUILD_ERRORS as error:
             problem = f"{type(error).__name__}: {error}"
             self._bot.bus.publish(
@@ -482,6 +523,12 @@ class Steering:
 
     def _source_of(self, flag: Flag) -> str:
         return next(f"{as_text(state.value)} by {state.source}" for state in self.flags() if state.flag == flag.name)
+
+
+def _furnish(selection: EngineSelection, parts: SharedParts) -> ExecutionEngine:
+    if parts.preview_enabled and not parts.adapter.capabilities.preview:
+        raise ConfigError(f"the venue {parts.adapter.name} has no order preview")
+    return ExecutionEngineFactory.create_engine(selection, parts)
 
 
 def _held(config: BotConfig, flag: Flag) -> FlagValue:

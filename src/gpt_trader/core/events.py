@@ -47,6 +47,7 @@ __all__ = [
     "FundingApplied",
     "GuardCleared",
     "GuardTripped",
+    "IntentAssigned",
     "InvariantBroken",
     "LimitsChanged",
     "LogRepaired",
@@ -70,6 +71,12 @@ __all__ = [
     "PositionClosed",
     "PositionOpened",
     "ProductListed",
+    "RolloutCounted",
+    "RolloutEnded",
+    "RolloutPaused",
+    "RolloutResumed",
+    "RolloutStarted",
+    "RolloutStepped",
     "RunEnded",
     "RunStarted",
     "SettingsApplied",
@@ -252,6 +259,104 @@ class LimitsChanged(Event, frozen=True, kw_only=True):
     """Wanted too, and not surely tighter: they wait for a confirmation."""
     who: str
     reason: str
+
+
+# --- a rollout: all published by bot.rollout.share -------------------------------------------------------------------
+class RolloutStarted(Event, frozen=True, kw_only=True):
+    """What was agreed of a rollout; durable before its first intent is assigned. Publisher: bot.rollout.share."""
+
+    rollout: str
+    """Its name in the run; hashed with every intent's id."""
+    to: str
+    """live, advanced, advanced:sizing or advanced:impact."""
+    baseline: str
+    candidate: str
+    flags: str
+    """What chose the baseline."""
+    shares: tuple[Decimal, ...]
+    min_orders: int
+    """Of the candidate, at each step."""
+    hold_seconds: int
+    shortfall_delta_bps_max: Decimal
+    venue_rejects_max: Decimal
+    shortfall_sd_bps: Decimal
+    sd_from: str
+    detectable_bps: Decimal
+    detectable_rejects: Decimal
+    false_alarms: Decimal
+    """Probability that an equal candidate is rolled back."""
+    power: Decimal
+    who: str
+    reason: str
+
+
+class IntentAssigned(Event, frozen=True, kw_only=True):
+    """To which engine an intent goes while a rollout runs. Publisher: bot.rollout.share."""
+
+    symbol: str
+    engine: str
+    candidate: bool
+    why: str
+    """hash, held (its engine holds the symbol), or why it was no question."""
+    share: Decimal = ZERO
+    """Of the step, where the hash decided."""
+
+
+class RolloutCounted(Event, frozen=True, kw_only=True):
+    """What a position that the hash had assigned has cost; its intent is the one that opened it. Told when the opening
+    is done, and again when the position is closed. Publisher: bot.rollout.share."""
+
+    symbol: str
+    candidate: bool
+    step: int
+    share: Decimal
+    closed: bool
+    opening_bps: Decimal | None = None
+    """All-in cost: shortfall and missed. None where nothing was filled and nothing is known to be missed."""
+    others_bps: tuple[Decimal, ...] = ()
+    orders: int = 0
+    rejects: int = 0
+    """Of these by the venue."""
+
+
+class RolloutStepped(Event, frozen=True, kw_only=True):
+    """A step was passed, by evidence and time; new positions are assigned at the next share.
+    Publisher: bot.rollout.share."""
+
+    step: int
+    """The new one, from 0."""
+    share: Decimal
+    orders: int
+    """Of the candidate, at the step that was passed."""
+
+
+class RolloutPaused(Event, frozen=True, kw_only=True):
+    """New positions go to the baseline until RolloutResumed; the candidate keeps what it holds.
+    Publisher: bot.rollout.share."""
+
+    who: str
+    reason: str
+
+
+class RolloutResumed(Event, frozen=True, kw_only=True):
+    """Publisher: bot.rollout.share."""
+
+    who: str
+    reason: str
+
+
+class RolloutEnded(Event, frozen=True, kw_only=True):
+    """Every intent goes to one engine again: the candidate after COMPLETED, else the baseline. What is under way is
+    finished as it was begun. Publisher: bot.rollout.share."""
+
+    outcome: str
+    """COMPLETED, ROLLED_BACK or ABORTED."""
+    who: str
+    reason: str
+    """After ROLLED_BACK: which number broke."""
+    numbers: Mapping[str, Number] = {}
+    in_flight: Mapping[str, str] = {}
+    """State of every living order of the candidate by client order id."""
 
 
 # --- decisions ---------------------------------------------------------------------------------------------------

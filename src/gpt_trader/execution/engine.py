@@ -23,7 +23,7 @@ from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.risk.manager import LiveRiskManager
 from gpt_trader.risk.sizing import Edge
 
-__all__ = ["BASELINE_TACTICS", "ExecutionEngine", "SharedParts"]
+__all__ = ["BASELINE_TACTICS", "EngineShare", "ExecutionEngine", "SharedParts"]
 
 BASELINE_TACTICS: Final = ("market", "simple_limit")
 """Placement that the baseline engine offers; the advanced one offers all that the house has."""
@@ -50,6 +50,12 @@ class ExecutionEngine(Protocol):
     async def run_runtime_guards(self) -> None:
         """Run the shared guards once. The same on every engine."""
         ...
+
+
+class EngineShare(Protocol):
+    """Who decides which of two engines an intent goes to, while one of them is tried on a share of the intents."""
+
+    def engine_for(self, order: OrderRequest) -> ExecutionEngine: ...
 
 
 @dataclass(frozen=True, kw_only=True)

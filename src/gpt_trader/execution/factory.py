@@ -93,6 +93,24 @@ class ExecutionEngineFactory:
             parts, dynamic_sizing=selection.dynamic_sizing, impact_guard=selection.impact_guard
         )
 
+    @classmethod
+    def named(cls, name: str) -> EngineSelection:
+        """`live`, `advanced`, or `advanced:sizing` and `advanced:impact` with one feature: a candidate by its name."""
+        features = {"live": (False, False), "advanced": (True, True)}
+        features |= {"advanced:sizing": (True, False), "advanced:impact": (False, True)}
+        sizing, impact = features[name]
+        return EngineSelection(
+            advanced=sizing or impact, dynamic_sizing=sizing, impact_guard=impact, reason=f"rollout to {name}"
+        )
+
+    @staticmethod
+    def flags_for(selection: EngineSelection) -> Mapping[str, bool]:
+        """What the two flags must be for that engine to be chosen."""
+        return {
+            "enable_dynamic_position_sizing": selection.dynamic_sizing,
+            "enable_market_impact_guard": selection.impact_guard,
+        }
+
     @staticmethod
     def create_engine(selection: EngineSelection, parts: SharedParts) -> ExecutionEngine:
         """Build it from the parts of the house."""

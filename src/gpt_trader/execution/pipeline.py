@@ -68,6 +68,10 @@ class IntentRegister:
         """Know what a snapshot kept, instead of the events before it."""
         self._decided = OrderedDict.fromkeys(state)
 
+    def is_deciding(self, symbol: str) -> bool:
+        """An intent of the symbol is in the hallway."""
+        return any(slot[1] == symbol for slot in self._deciding)
+
     @property
     def in_hallway(self) -> int:
         """Intents that are being decided right now."""

@@ -104,7 +104,7 @@ class AccountDesk:
             valid_seconds=self._bot.settings.intent_valid_seconds,
             reason=reason,
         )
-        return report_answer(await self._bot.engine.place_order(order))
+        return report_answer(await self._bot.place_order(order))
 
     async def preview(self, arguments: Mapping[str, str]) -> Answer:
         """See preview_order."""

@@ -73,6 +73,7 @@ class ControlDesk:
             "status": self._status,
             "picture": lambda: answer_of(picture_of(self._built, self._run)),
             "flags": self._flags,
+            "rollout": steering.rollout.status,
             "account": self._account.account,
             "positions": self._account.positions,
             "orders": self._account.orders,
@@ -91,6 +92,10 @@ class ControlDesk:
             "unset_flag": self._unset_flag,
             "rollback": self._rollback,
             "reload": self._reload,
+            "rollout_start": self._rollout_start,
+            "rollout_pause": self._rollout_pause,
+            "rollout_resume": self._rollout_resume,
+            "rollout_abort": self._rollout_abort,
             "place": lambda command: self._account.place(command.arguments, command.reason),
             "preview": lambda command: self._account.preview(command.arguments),
             "cancel": lambda command: self._account.cancel(command.arguments, command.reason),
@@ -344,6 +349,22 @@ class ControlDesk:
         confirmed = command.arguments.get("confirm", "") == CONFIRMED
         done = self._steering.reload(who=command.who, reason=command.reason, confirmed=confirmed)
         return {"changed": dict(done.changed), "held_back": dict(done.held_back), "engine": done.engine}
+
+    async def _rollout_start(self, command: Command) -> Answer:
+        await self._steering.rollout.start(command.arguments, who=command.who, reason=command.reason)
+        return self._steering.rollout.status()
+
+    async def _rollout_pause(self, command: Command) -> Answer:
+        self._steering.rollout.pause(who=command.who, reason=command.reason)
+        return self._steering.rollout.status()
+
+    async def _rollout_resume(self, command: Command) -> Answer:
+        self._steering.rollout.resume(who=command.who, reason=command.reason)
+        return self._steering.rollout.status()
+
+    async def _rollout_abort(self, command: Command) -> Answer:
+        self._steering.rollout.abort(who=command.who, reason=command.reason)
+        return self._steering.rollout.status()
 
     def _symbols(self, command: Command) -> tuple[str, ...]:
         symbol = _argument(command, "symbol")

@@ -25,7 +25,7 @@ traded); Kissell 2006, "The Expanded Implementation Shortfall: Understanding Tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Context, Decimal, localcontext
 from typing import Any, Final
 
@@ -108,6 +108,18 @@ class IntentCost(msgspec.Struct, kw_only=True):
             return None
         with localcontext(EXACT):
             return self.side.sign * (self.last_mid - self.arrival) * left
+
+    @property
+    def all_in_bps(self) -> Decimal | None:
+        """Shortfall and missed, in basis points of what was wanted, or of what was filled while no end of the rest was
+        seen; None where nothing was filled and nothing is known to be missed."""
+        missed, notional = self.missed, sum((fill.notional for fill in self.fills), ZERO)
+        if missed is not None:
+            notional = self.wanted * self.arrival
+        if notional <= 0:
+            return None
+        with localcontext(EXACT):
+            return (sum((fill.shortfall for fill in self.fills), ZERO) + (missed or ZERO)) / notional * BPS
 
 
 KEYS: Final[Mapping[str, Callable[[IntentCost], str]]] = {
@@ -204,6 +216,12 @@ class CostAnalysis:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(run, event)
+
+    def forget(self, intents: Collection[str], run: str = "") -> None:
+        """These intents have ended and are counted elsewhere; whoever follows a living bot has no room for all."""
+        for intent_id in intents:
+            self.intents.pop((run, intent_id), None)
+        self._orders = {key: order for key, order in self._orders.items() if order.intent_id not in intents}
 
     def rows(self, by: Sequence[str] = ()) -> tuple[CostRow, ...]:
         """One row for each value of the keys, in order of the values; one row of everything for no key.

@@ -16,13 +16,15 @@ __all__ = ["BreakerCounts", "CountsState"]
 KEPT_MAX: Final = 10_000
 """Times kept of each kind; no threshold can be set above it."""
 MINUTE_NS: Final = 60 * NS
+Counted = tuple[int, str]
+"""Time and client order id."""
 
 
 class CountsState(msgspec.Struct, frozen=True, kw_only=True):
     """What was counted, as a snapshot keeps it."""
 
-    rejects: tuple[int, ...]
-    slippages: tuple[tuple[str, tuple[int, ...]], ...]
+    rejects: tuple[Counted, ...]
+    slippages: tuple[tuple[str, tuple[Counted, ...]], ...]
     losses_in_a_row: int
 
 
@@ -30,8 +32,8 @@ class BreakerCounts:
     """Follows the bus live and takes stored events back in after a restart; both ways count alike."""
 
     def __init__(self, bus: EventBus | None = None) -> None:
-        self._rejects: deque[int] = deque(maxlen=KEPT_MAX)
-        self._slippages: dict[str, deque[int]] = {}
+        self._rejects: deque[Counted] = deque(maxlen=KEPT_MAX)
+        self._slippages: dict[str, deque[Counted]] = {}
         self.losses_in_a_row = 0
         """Positions closed at a net loss since the last gain, or since the streak last tripped."""
         if bus is not None:
@@ -42,9 +44,11 @@ class BreakerCounts:
         """Count one event; other kinds are ignored."""
         match event:
             case OrderRejected():
-                self._rejects.append(event.at_ns)
+                self._rejects.append((event.at_ns, event.client_order_id))
             case SlippageExceeded():
-                self._slippages.setdefault(event.symbol, deque(maxlen=KEPT_MAX)).append(event.at_ns)
+                self._slippages.setdefault(event.symbol, deque(maxlen=KEPT_MAX)).append(
+                    (event.at_ns, event.client_order_id)
+                )
             case PositionClosed():
                 gain = event.realised_pnl - event.fees + event.funding
                 self.losses_in_a_row = self.losses_in_a_row + 1 if gain < 0 else 0
@@ -57,24 +61,24 @@ class BreakerCounts:
         """For a snapshot."""
         return CountsState(
             rejects=tuple(self._rejects),
-            slippages=tuple((symbol, tuple(times)) for symbol, times in self._slippages.items()),
+            slippages=tuple((symbol, tuple(counted)) for symbol, counted in self._slippages.items()),
             losses_in_a_row=self.losses_in_a_row,
         )
 
     def load(self, state: CountsState) -> None:
         """Know what a snapshot kept, instead of the events before it."""
         self._rejects.extend(state.rejects)
-        self._slippages = {symbol: deque(times, maxlen=KEPT_MAX) for symbol, times in state.slippages}
+        self._slippages = {symbol: deque(counted, maxlen=KEPT_MAX) for symbol, counted in state.slippages}
         self.losses_in_a_row = state.losses_in_a_row
 
-    def rejects(self, now_ns: int, window_minutes: int) -> int:
-        """Venue rejects within the window."""
+    def rejects(self, now_ns: int, window_minutes: int) -> tuple[str, ...]:
+        """Orders that the venue rejected within the window, by client order id."""
         return _recent(self._rejects, now_ns - window_minutes * MINUTE_NS)
 
-    def slippages(self, symbol: str, now_ns: int, window_minutes: int) -> int:
-        """Intents of the symbol that cost too much within the window."""
+    def slippages(self, symbol: str, now_ns: int, window_minutes: int) -> tuple[str, ...]:
+        """Orders of the symbol by which an intent came to cost too much, within the window."""
         return _recent(self._slippages.get(symbol, ()), now_ns - window_minutes * MINUTE_NS)
 
 
-def _recent(times: deque[int] | tuple[int, ...], since_ns: int) -> int:
-    return sum(1 for at_ns in times if at_ns > since_ns)
+def _recent(counted: deque[Counted] | tuple[Counted, ...], since_ns: int) -> tuple[str, ...]:
+    return tuple(order for at_ns, order in counted if at_ns > since_ns)

@@ -29,6 +29,8 @@ __all__ = [
 EXPOSURE_SLACK: Final = Decimal("1.1")
 """Entries fill up to a cap and the market then moves: the exposure guards trip one tenth above the caps that entries
 obey, and clear at the caps."""
+NAMED_MAX: Final = 20
+"""Orders that a trip names."""
 DRIFT_SETTLE_SECONDS: Final = 10
 """Trades on their way make ledger and venue differ for moments; longer than this is drift."""
 
@@ -74,7 +76,8 @@ def read_rejects(figures: GuardInput, _: Baselines, config: RiskConfig) -> Itera
     """Orders that the venue rejected within the window: something is wrong with us, not with one order. 0 is off."""
     most = config.reject_breaker_count
     if most:
-        yield _count("rejects", "", figures.rejects_recent, most, unit="venue rejects", action=Action.REDUCE_ONLY)
+        named, action = figures.rejects_recent, Action.REDUCE_ONLY
+        yield _count("rejects", "", len(named), most, unit="venue rejects", action=action, named=named)
 
 
 def read_loss_streak(figures: GuardInput, _: Baselines, config: RiskConfig) -> Iterable[Reading]:
@@ -93,13 +96,18 @@ def read_slippage(figures: GuardInput, _: Baselines, config: RiskConfig) -> Iter
     if most:
         for each in figures.symbols:
             action, unit = Action.PAUSE_SYMBOL, "costly intents"
-            yield _count("slippage", each.symbol, each.slippage_recent, most, unit=unit, action=action)
+            named = each.slippage_recent
+            yield _count("slippage", each.symbol, len(named), most, unit=unit, action=action, named=named)
 
 
-def _count(guard: str, symbol: str, value: int, most: int, *, unit: str, action: Action) -> Reading:
+def _count(
+    guard: str, symbol: str, value: int, most: int, *, unit: str, action: Action, named: tuple[str, ...] = ()
+) -> Reading:
+    """`named` are the orders that were counted: the evidence, of which the last ones are kept with a trip."""
     tripped = value >= most
+    numbers: Mapping[str, Number] = {"orders": ", ".join(named[-NAMED_MAX:])} if tripped and named else {}
     way_back = WayBack.COOLDOWN
-    return Reading(guard, symbol, Decimal(value), Decimal(most), unit, tripped, not tripped, action, way_back)
+    return Reading(guard, symbol, Decimal(value), Decimal(most), unit, tripped, not tripped, action, way_back, numbers)
 
 
 def read_drift(figures: GuardInput, _: Baselines, config: RiskConfig) -> Iterable[Reading]:  # noqa: ARG001 - a guard

@@ -82,8 +82,8 @@ class GuardSymbol(Value, frozen=True, kw_only=True):
     bar_seconds: int = 60
     day_volatility: Decimal | None = None
     """Root of the sum of squared bar returns since 00:00 UTC; None before the first."""
-    slippage_recent: int = 0
-    """Intents that cost more than allowed, within slippage_breaker_window_minutes."""
+    slippage_recent: tuple[str, ...] = ()
+    """Orders by which an intent came to cost more than allowed, within slippage_breaker_window_minutes."""
     drift: Decimal = ZERO
     """Ledger less venue, signed base units, at the last sweep."""
     drift_seconds: Decimal = ZERO
@@ -103,8 +103,8 @@ class GuardInput(Value, frozen=True, kw_only=True):
     initial_margin: Decimal = ZERO
     maintenance_margin: Decimal = ZERO
     symbols: tuple[GuardSymbol, ...] = ()
-    rejects_recent: int = 0
-    """Orders that the venue rejected, within reject_breaker_window_minutes."""
+    rejects_recent: tuple[str, ...] = ()
+    """Orders that the venue rejected, by client order id, within reject_breaker_window_minutes."""
     losses_in_a_row: int = 0
     """Positions closed at a net loss since the last gain, or since the streak last tripped."""
     disk_free_gb: Decimal | None = None

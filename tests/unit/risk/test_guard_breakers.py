@@ -32,13 +32,13 @@ def tripped(guard: str, *symbols: GuardSymbol, limits: dict[str, Any] | None = N
 @pytest.mark.parametrize(("count", "trips"), [(0, False), (4, False), (5, True)])
 def test_f19_rejects_trip_at_their_count(count: int, trips: bool) -> None:
     """Five of the last ten minutes, by default."""
-    assert tripped("rejects", rejects_recent=count) is trips
+    assert tripped("rejects", rejects_recent=("gt-1",) * count) is trips
 
 
 @pytest.mark.parametrize(
     ("guard", "limit", "figures"),
     [
-        ("rejects", {"reject_breaker_count": 0}, {"rejects_recent": 99}),
+        ("rejects", {"reject_breaker_count": 0}, {"rejects_recent": ("gt-1",) * 99}),
         ("loss_streak", {"loss_streak_max": 0}, {"losses_in_a_row": 99}),
     ],
 )
@@ -55,7 +55,9 @@ def test_losses_in_a_row_trip_to_reduce_only() -> None:
 
 def test_costly_intents_pause_their_symbol_only() -> None:
     """Three of BTC pause BTC."""
-    found = readings("slippage", symbol(slippage_recent=3), symbol("ETH-PERP", slippage_recent=2))
+    found = readings(
+        "slippage", symbol(slippage_recent=("gt-1",) * 3), symbol("ETH-PERP", slippage_recent=("gt-1",) * 2)
+    )
     assert [(each.symbol, each.tripped, each.action) for each in found] == [
         ("BTC-PERP", True, Action.PAUSE_SYMBOL),
         ("ETH-PERP", False, Action.PAUSE_SYMBOL),
