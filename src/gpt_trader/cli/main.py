@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "close": ("gpt_trader.cli.steer:close", "Steer"),
     "flatten": ("gpt_trader.cli.steer:flatten", "Steer"),
     "flags": ("gpt_trader.cli.flags:flags", "Steer"),
+    "rollout": ("gpt_trader.cli.rollout:rollout", "Steer"),
     "account": ("gpt_trader.cli.account:account", "Account"),
     "positions": ("gpt_trader.cli.account:positions", "Account"),
     "orders": ("gpt_trader.cli.orders:orders", "Account"),

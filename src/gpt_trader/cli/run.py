@@ -35,6 +35,7 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
     type=click.Choice(["none", "live", "advanced"]),
     help="Let this engine decide beside the one that trades, on paper; `gpt-trader shadow report` compares them.",
 )
+@click.option("--rollout", metavar="PLAN", help="Begin with a rollout: the options of `rollout start`, in quotes.")
 @click.option("--served", metavar="FILE", help="What `venue serve` printed: that venue stands in for Coinbase.")
 @click.option("--live", is_flag=True, help="Let real orders leave; the second switch beside venue.live_trading.")
 @click.option("--dry-run", is_flag=True, default=None, help="Decide and record, send nothing, keep running.")
@@ -53,6 +54,7 @@ def run(
     cash: str | None,
     engine: str | None,
     shadow: str | None,
+    rollout: str | None,
     served: str | None,
     live: bool,
     dry_run: bool | None,
@@ -83,6 +85,11 @@ def run(
         },
     )
     loaded = load()
+    begin_with = None
+    if rollout is not None:
+        from gpt_trader.cli.rollout import rollout_arguments
+
+        begin_with = rollout_arguments(rollout)
 
     from gpt_trader.config.home import home
     from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY, print_summary, to_json
@@ -92,7 +99,7 @@ def run(
     if loaded.config.venue.kind.value == "simulated":
         from gpt_trader.ops.runner import run_simulated
 
-        summary = run_simulated(loaded, home(os.environ), console, panel=panel, load=load)
+        summary = run_simulated(loaded, home(os.environ), console, panel=panel, load=load, rollout=begin_with)
     else:
         from gpt_trader.cli.preflight import show_verdict
         from gpt_trader.core.clock import SystemClock
@@ -101,7 +108,7 @@ def run(
 
         place = home(os.environ)
         prove = proven(loaded, place, SystemClock(), partial(show_verdict, stderr=as_json))
-        summary = run_live(loaded, place, console, panel=panel, live=live, load=load, prove=prove)
+        summary = run_live(loaded, place, console, panel=panel, live=live, load=load, prove=prove, rollout=begin_with)
     if as_json:
         click.echo(to_json(summary))
     else:

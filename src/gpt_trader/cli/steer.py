@@ -18,6 +18,7 @@ __all__ = [
     "kill",
     "mode",
     "pause",
+    "print_answer",
     "ps",
     "reduce_only",
     "reload",
@@ -93,7 +94,7 @@ def tell(
         click.echo(json.dumps({"run": bot.name, **answer}))
     else:
         click.echo(bot.name)
-        _print(answer)
+        print_answer(answer)
     return answer
 
 
@@ -236,7 +237,8 @@ def reload(*, confirm: bool, run: str | None, reason: str, as_json: bool) -> int
     return HELD_BACK
 
 
-def _print(answer: Mapping[str, object]) -> None:
+def print_answer(answer: Mapping[str, object]) -> None:
+    """A line for each name; tables and lists take several."""
     for name, value in answer.items():
         if isinstance(value, Mapping):
             rows = [f"{key}: {item}" for key, item in value.items()]

@@ -41,6 +41,7 @@ CONFIRM_CHARACTERS_MIN: Final = 4
 CLOSES: Final = frozenset({"flatten", "close"})
 LONG: Final = frozenset({"flatten", "close", "cancel", "place", "preview", "edit", "preview_edit", "kill"})
 """Commands that wait for the venue: they do not hold up the ones after them."""
+ROLLOUT_START: Final = "rollout_start"
 LATCHED: Final = "yes"
 CONFIRMED: Final = "yes"
 FAILURE_CHARACTERS_MAX: Final = 2000
@@ -67,6 +68,7 @@ class ControlDesk:
         self._run = run
         self._recorded = recorded
         self._turn = asyncio.Lock()
+        self._first: asyncio.Task[None] | None = None
         self._account = AccountDesk(built)
         self._way_out = WayOut(built.bot, built.parts.tactics)
         self._questions: Mapping[str, Callable[[], Answer]] = {
@@ -92,7 +94,7 @@ class ControlDesk:
             "unset_flag": self._unset_flag,
             "rollback": self._rollback,
             "reload": self._reload,
-            "rollout_start": self._rollout_start,
+            ROLLOUT_START: self._rollout_start,
             "rollout_pause": self._rollout_pause,
             "rollout_resume": self._rollout_resume,
             "rollout_abort": self._rollout_abort,
@@ -147,6 +149,20 @@ class ControlDesk:
             raise
         finally:
             await self._bot.bus.commit()
+
+    def begin_with_rollout(self, arguments: Mapping[str, str] | None) -> None:
+        """What `run --rollout` asks for, told as a command like any other as soon as the bot runs; a run that has had
+        a rollout goes on with what became of it. A plan that cannot be stops the bot, which says why."""
+        if arguments is not None and self._steering.rollout.record is None:
+            self._first = asyncio.ensure_future(self._begin_with(arguments))
+
+    async def _begin_with(self, arguments: Mapping[str, str]) -> None:
+        await self._bot.clock.sleep(0)
+        command = Command(name=ROLLOUT_START, arguments=arguments, who="command line", reason="run --rollout")
+        try:
+            await self.take(command)
+        except ConfigError as error:
+            self._bot.request_stop(f"the rollout cannot begin: {error}")
 
     def stopped(self, reason: str) -> None:
         """A signal ended the run: a command like any other, written down as the bot begins to stop."""

@@ -14,7 +14,7 @@ import random
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -94,17 +94,18 @@ def run_live(
     live: bool,
     load: Callable[[], Loaded],
     prove: Prove | None = None,
+    rollout: Mapping[str, str] | None = None,
 ) -> RunSummary:
     """Trade a live market until a stop signal or the configured duration. Raises GptTraderError.
 
     `live` is the command line's switch; `load` reads the configuration again as at the start; `prove` runs the
-    preflight.
+    preflight; `rollout` is the plan of one to begin with, where the run has had none.
     """
     check_switches(loaded.config, live=live)
     keep_to_ourselves()
     if loaded.config.venue.kind is VenueKind.PAPER:
         compile_with_progress(console, kernel_entry_points())
-    return asyncio.run(_run(loaded, home, console, panel=panel, load=load, prove=prove))
+    return asyncio.run(_run(loaded, home, console, panel=panel, load=load, prove=prove, rollout=rollout))
 
 
 def keep_to_ourselves() -> None:
@@ -114,7 +115,14 @@ def keep_to_ourselves() -> None:
 
 
 async def _run(
-    loaded: Loaded, home: Path, console: Console, *, panel: bool, load: Callable[[], Loaded], prove: Prove | None
+    loaded: Loaded,
+    home: Path,
+    console: Console,
+    *,
+    panel: bool,
+    load: Callable[[], Loaded],
+    prove: Prove | None,
+    rollout: Mapping[str, str] | None,
 ) -> RunSummary:
     config, clock = loaded.config, SystemClock()
     factory = ExchangeFactory(clock, random.Random(f"{loaded.digest}:{clock.now_ns()}").random)
@@ -164,7 +172,9 @@ async def _run(
                 steering.recall(built.recovery.flags)
             steering.begin_shadow()
             desk = ControlDesk(built, steering, run=run.store.parent.name)
-            reason = await _trade(built, desk, market, run, console, config=config, proof=proof, panel=panel)
+            reason = await _trade(
+                built, desk, market, run, console, config=config, proof=proof, panel=panel, rollout=rollout
+            )
             return summarise(built, loaded, market, run, reason=reason, end_ns=clock.now_ns())
     finally:
         await factory.close()
@@ -190,6 +200,7 @@ async def _trade(
     config: BotConfig,
     proof: PreflightPassed | None,
     panel: bool,
+    rollout: Mapping[str, str] | None,
 ) -> str:
     """From the start to the end; returns why it ended."""
     end_ns = None if config.run.duration is None else market.start_ns + config.run.duration * NS
@@ -207,6 +218,7 @@ async def _trade(
             await built.bot.start(proof)
             signalled = commands_of(config.control, run.store.parent.name, hangup=not panel)
             async with control_socket(desk, run.store.parent), obey_signals(desk, signalled):
+                desk.begin_with_rollout(rollout)
                 reason = await built.bot.run_until_stopped(end_ns, END_OF_DURATION)
             if reason.startswith(STOPPED_BY):
                 desk.stopped(reason)

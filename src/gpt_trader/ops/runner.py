@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -43,10 +43,16 @@ STOP_SECONDS: Final = 8.0
 
 
 def run_simulated(
-    loaded: Loaded, home: Path, console: Console, *, panel: bool, load: Callable[[], Loaded]
+    loaded: Loaded,
+    home: Path,
+    console: Console,
+    *,
+    panel: bool,
+    load: Callable[[], Loaded],
+    rollout: Mapping[str, str] | None = None,
 ) -> RunSummary:
     """Trade a simulated market to its end, a stop signal, or the configured duration; `load` reads the configuration
-    again as it was read at the start. Raises GptTraderError."""
+    again as it was read at the start, `rollout` is the plan of one to begin with. Raises GptTraderError."""
     config, began_ns = loaded.config, SystemClock().now_ns()
     stream = open_configured_market(config, home)
     compile_with_progress(console, kernel_entry_points())
@@ -106,6 +112,7 @@ def run_simulated(
             async def main() -> str:
                 await built.bot.start()
                 async with control_socket(desk, run.store.parent), obey_signals(desk, signalled):
+                    desk.begin_with_rollout(rollout)
                     reason = await built.bot.run_until_stopped(end_ns, at_end)
                 if reason.startswith(STOPPED_BY):
                     desk.stopped(reason)

@@ -24,6 +24,7 @@ from gpt_trader.core.events import (
     FlagCleared,
     FlagSet,
     LimitsChanged,
+    OrderApproved,
     TradingSignalGenerated,
 )
 from gpt_trader.core.values import Mode
@@ -185,9 +186,9 @@ def test_what_the_new_engine_does_not_offer_goes_by_market(make: Any) -> None:
         fraction=D("0.01"),
         reference_price=D(60_000),
     )
-    assert bot.house.bot._opening(signal, "aggressive_limit").tactic == "market"
-    bot.steering.unset_flag(IMPACT, **ANN)
-    assert bot.house.bot._opening(signal, "aggressive_limit").tactic == "aggressive_limit"
+    bot.house.run(lambda: bot.house.bot.on_trading_signal(signal, tactic="aggressive_limit"))
+    (approved,) = bot.house.of(OrderApproved)
+    assert approved.tactic == "market"
 
 
 def test_a_preview_that_the_venue_does_not_have_is_refused(make: Any) -> None:

@@ -21,7 +21,7 @@ def test_rejects_are_forgotten_after_their_window() -> None:
     counts = BreakerCounts()
     for minute in (0, 5):
         counts.take(OrderRejected(at_ns=START_NS + minute * 60 * NS, code="X"))
-    assert [counts.rejects(START_NS + minute * 60 * NS, 10) for minute in (5, 11, 16)] == [2, 1, 0]
+    assert [len(counts.rejects(START_NS + minute * 60 * NS, 10)) for minute in (5, 11, 16)] == [2, 1, 0]
 
 
 def test_slippage_is_counted_by_symbol() -> None:
@@ -39,7 +39,8 @@ def test_slippage_is_counted_by_symbol() -> None:
             limit_bps=D(1),
         )
     )
-    assert (counts.slippages("BTC-PERP", START_NS, 60), counts.slippages("ETH-PERP", START_NS, 60)) == (1, 0)
+    assert len(counts.slippages("BTC-PERP", START_NS, 60)) == 1
+    assert counts.slippages("ETH-PERP", START_NS, 60) == ()
 
 
 def test_a_loss_is_net_of_fees_and_a_gain_ends_the_streak() -> None:

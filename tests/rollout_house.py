@@ -1,0 +1,237 @@
+"""A house in which an engine is tried on a share of the orders: a walking market, random wishes, a dearer candidate."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import yaml
+from tests.builders import START_NS, D, a_product
+from tests.house_under_test import House, a_config
+
+from gpt_trader.bot.builder import PerpsBotBuilder, RunIdentity
+from gpt_trader.bot.rollout.share import Rollout
+from gpt_trader.bot.steering import Steering
+from gpt_trader.config.load import Loaded, load
+from gpt_trader.core.clock import NS, VirtualClock, run_virtual
+from gpt_trader.core.events import Event, IntentAssigned, OrderSubmitted
+from gpt_trader.core.values import Account
+from gpt_trader.exchange.base import AccountListener, FillUpdate, FundingUpdate, MarketListener, OrderUpdate
+from gpt_trader.exchange.paper import PaperExchange
+from gpt_trader.market.memory import ArrayStream
+from gpt_trader.market.rows import LEVEL, ROW, TRADE
+from gpt_trader.records.event_store import EventStore
+from gpt_trader.strategies.base import Signal, Want
+
+SYMBOLS: Final = tuple(f"S{number}-PERP" for number in range(6))
+LEVELS: Final = 2
+LOTS: Final = 1000
+TICK: Final = 1
+START_TICKS: Final = 20_000
+"""Half a basis point a tick."""
+TRADES_EVERY_SECONDS: Final = 15
+STORM_SECONDS: Final = 120
+PLAN: Final = {
+    "to": "advanced:impact",
+    "share": "25%",
+    "then": "none",
+    "hold": "365d",
+    "min_orders": "60",
+    "shortfall_sd": "10bps",
+    "max_shortfall_delta": "9bps",
+}
+"""One share that never ends, so that what is found is found there."""
+
+
+def restless_market(symbols: tuple[str, ...], seconds: int, seed: int, *, bps_a_second: float) -> ArrayStream:
+    """Prices that walk every second by so many basis points: calm and stormy by turns, with jumps, partly together."""
+    draw = np.random.default_rng(seed)
+    count = len(symbols)
+    storm = np.exp(np.repeat(draw.normal(0, 0.5, seconds // STORM_SECONDS + 1), STORM_SECONDS)[:seconds])[:, None]
+    common = 0.5 * draw.normal(size=(seconds, 1))
+    jumps = 4 * draw.normal(size=(seconds, count)) * (draw.random((seconds, count)) < 0.02)
+    steps = bps_a_second * storm * (common + 0.87 * draw.normal(size=(seconds, count)) + jumps)
+    ticks = np.rint(START_TICKS * np.exp(np.cumsum(steps, axis=0) / 10_000)).astype(np.int64)
+    pieces = [_quotes(ticks[:, number], number) for number in range(count)]
+    rows = np.concatenate(pieces)
+    rows = rows[np.argsort(rows["ts"], kind="stable")]
+    products = [a_product(symbol=symbol, venue_symbol=symbol, tick=D(TICK)) for symbol in symbols]
+    return ArrayStream(products, rows, name="restless", bar_seconds=60)
+
+
+def _quotes(ticks: np.ndarray[Any, Any], number: int) -> np.ndarray[Any, Any]:
+    """The book of one symbol around each price, one tick from it on either side, and a small trade at the price; what
+    stood there before is taken away first."""
+    sides = [(side, level) for side in (1, -1) for level in range(1, LEVELS + 1)]
+    per_second = 2 * len(sides) + 1
+    rows = np.zeros((len(ticks), per_second), ROW)
+    rows["ts"] = rows["recv"] = (START_NS + np.arange(len(ticks)) * NS + number * 1_000_000)[:, None]
+    rows["product"] = number
+    rows["kind"] = LEVEL
+    before = np.concatenate([ticks[:1], ticks[:-1]])
+    for place, (side, level) in enumerate(sides):
+        rows["side"][:, place] = rows["side"][:, len(sides) + place] = side
+        rows["a"][:, place] = before - side * level
+        rows["a"][:, len(sides) + place] = ticks - side * level
+        rows["b"][:, len(sides) + place] = LOTS
+    rows["kind"][:, -1] = TRADE
+    rows["side"][:, -1] = 1
+    rows["a"][:, -1], rows["b"][:, -1] = ticks, 1
+    moved = np.concatenate([[True], ticks[1:] != ticks[:-1]])
+    told: np.ndarray[Any, Any] = rows[moved].reshape(-1)
+    return told
+
+
+class DearerForCandidates(PaperExchange):
+    """The test's own means to make a candidate worse on purpose: its trades cost `surcharge_bps` more in fees.
+
+    Ledger and account both know of it, so that nothing drifts."""
+
+    surcharge_bps = Decimal(0)
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.candidates: set[str] = set()
+        """Intents that were assigned to the candidate."""
+        self.dear: set[str] = set()
+        """Its orders."""
+        self._paid = Decimal(0)
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, IntentAssigned) and event.candidate:
+            self.candidates.add(event.intent_id)
+        if isinstance(event, OrderSubmitted) and event.intent_id in self.candidates:
+            self.dear.add(event.client_order_id)
+
+    async def start(self, symbols: Any, on_market: MarketListener, on_account: AccountListener) -> None:
+        def told(update: OrderUpdate | FillUpdate | FundingUpdate | Account) -> None:
+            if isinstance(update, FillUpdate) and update.client_order_id in self.dear:
+                more = update.quantity * update.price * self.surcharge_bps / 10_000
+                self._paid += more
+                update = msgspec.structs.replace(update, fee=update.fee + more)
+            elif isinstance(update, Account):
+                update = self._less(update)
+            on_account(update)
+
+        await super().start(symbols, on_market, told)
+
+    def account(self) -> Account:
+        return self._less(super().account())
+
+    def _less(self, account: Account) -> Account:
+        return msgspec.structs.replace(account, cash=account.cash - self._paid, equity=account.equity - self._paid)
+
+
+class RolloutHouse:
+    """A bot on a restless market whose wishes come in bursts; `run` for so long, or until the rollout has ended."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        seconds: int,
+        surcharge_bps: int = 0,
+        bps_a_second: float = 4.5,
+        tactic: str = "",
+        plan: dict[str, str] | None = None,
+        **risk: Any,
+    ) -> None:
+        self.draw = Random(seed)
+        self.seconds = seconds
+        self.plan = {**PLAN, **(plan or {})}
+        self._tactic = tactic
+        self._profile = folder / "rollout.yaml"
+        limits = a_config(
+            max_concurrent_positions=0,
+            max_market_impact_bps=1000,
+            slippage_guard_bps=0,
+            slippage_breaker_count=0,
+            loss_streak_max=0,
+            max_mark_staleness_seconds=600,
+            **risk,
+        )
+        self._profile.write_text(
+            yaml.safe_dump(
+                {
+                    "symbols": list(SYMBOLS),
+                    "risk": limits.risk.model_dump(mode="json", exclude_unset=True),
+                    "execution": {"simple_limit_timeout_seconds": 12},
+                }
+            )
+        )
+        loaded = self.load()
+        market = restless_market(SYMBOLS, seconds + 120, seed + 1, bps_a_second=bps_a_second)
+        self.clock = VirtualClock(market.start_ns)
+        self.adapter = DearerForCandidates(
+            market, clock=self.clock, cash=D(1_000_000_000), entry_latency_ms=1200, ack_latency_ms=60
+        )
+        self.adapter.surcharge_bps = Decimal(surcharge_bps)
+        self.store = EventStore.open(folder / "events.sqlite", "test-run", 1, durable=False)
+        identity = RunIdentity(
+            run_id=f"test-run-{seed}",
+            boot=1,
+            environment="simulated",
+            config_digest="",
+            market=market.name,
+            seed=seed,
+        )
+        built = PerpsBotBuilder(
+            loaded.config, adapter=self.adapter, clock=self.clock, journal=self.store, identity=identity, bar_seconds=60
+        ).build()
+        built.bot.bus.watch("dearer", self.adapter.on_event)
+        self.house = House(built, self.adapter, self.store, self.clock, folder)  # type: ignore[arg-type]
+        self.steering = Steering(built, loaded, self.load)
+
+    @property
+    def rollout(self) -> Rollout:
+        return self.steering.rollout
+
+    def load(self) -> Loaded:
+        return load(str(self._profile), env={})
+
+    @property
+    def candidate_orders(self) -> int:
+        """Orders of the candidate that were sent."""
+        return len(self.adapter.dear)
+
+    def run(self, *, candidate_orders_max: int = 1_000_000) -> None:
+        """Wishes in bursts until the rollout has ended, so many orders were sent, or the time is over."""
+
+        async def main() -> None:
+            bot = self.house.bot
+            await bot.start()
+            trading = asyncio.ensure_future(bot.run_until_stopped())
+            await self.rollout.start(self.plan, who="test", reason="a test")
+            end_ns = self.clock.now_ns() + self.seconds * NS
+            turn = 0
+            while self.clock.now_ns() < end_ns and self.rollout.is_active:
+                if self.candidate_orders >= candidate_orders_max:
+                    break
+                turn += 1
+                await self._burst(turn)
+                await self.clock.sleep(self.draw.uniform(0.5, 1.5) * TRADES_EVERY_SECONDS)
+            bot.request_stop("the test is over")
+            await trading
+
+        run_virtual(self.clock, self.adapter, main)
+
+    async def _burst(self, turn: int) -> None:
+        """Several symbols at one time and in one direction, as a signal of the whole market would have it."""
+        want = self.draw.choice((Want.LONG, Want.SHORT))
+        chosen = self.draw.sample(SYMBOLS, self.draw.randint(1, len(SYMBOLS)))
+        await asyncio.gather(*(self._wish(symbol, want, turn) for symbol in chosen))
+
+    async def _wish(self, symbol: str, want: Want, turn: int) -> None:
+        bot = self.house.bot
+        held = bot.ledger.position(symbol).quantity
+        wanted = Want.FLAT if held else want
+        signal = Signal(want=wanted, fraction=D("0.0001"), reason="random")
+        event = bot.as_event("random", symbol, str(turn), self.clock.now_ns(), signal)
+        bot.bus.publish(event)
+        await bot.on_trading_signal(event, tactic=self._tactic)
