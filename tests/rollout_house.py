@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -12,7 +14,7 @@ import msgspec
 import numpy as np
 import yaml
 from tests.builders import START_NS, D, a_product
-from tests.house_under_test import House, a_config
+from tests.house_under_test import BadWire, House, a_config
 
 from gpt_trader.bot.builder import PerpsBotBuilder, RunIdentity
 from gpt_trader.bot.rollout.share import Rollout
@@ -22,7 +24,6 @@ from gpt_trader.core.clock import NS, VirtualClock, run_virtual
 from gpt_trader.core.events import Event, IntentAssigned, OrderSubmitted
 from gpt_trader.core.values import Account
 from gpt_trader.exchange.base import AccountListener, FillUpdate, FundingUpdate, MarketListener, OrderUpdate
-from gpt_trader.exchange.paper import PaperExchange
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import LEVEL, ROW, TRADE
 from gpt_trader.records.event_store import EventStore
@@ -87,7 +88,7 @@ def _quotes(ticks: np.ndarray[Any, Any], number: int) -> np.ndarray[Any, Any]:
     return told
 
 
-class DearerForCandidates(PaperExchange):
+class DearerForCandidates(BadWire):
     """The test's own means to make a candidate worse on purpose: its trades cost `surcharge_bps` more in fees.
 
     Ledger and account both know of it, so that nothing drifts."""
@@ -95,7 +96,7 @@ class DearerForCandidates(PaperExchange):
     surcharge_bps = Decimal(0)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, script=(), **options)
         self.candidates: set[str] = set()
         """Intents that were assigned to the candidate."""
         self.dear: set[str] = set()
@@ -130,6 +131,8 @@ class DearerForCandidates(PaperExchange):
 class RolloutHouse:
     """A bot on a restless market whose wishes come in bursts; `run` for so long, or until the rollout has ended."""
 
+    symbols = SYMBOLS
+
     def __init__(
         self,
         folder: Path,
@@ -144,9 +147,22 @@ class RolloutHouse:
     ) -> None:
         self.draw = Random(seed)
         self.seconds = seconds
+        self._turn = 0
         self.plan = {**PLAN, **(plan or {})}
         self._tactic = tactic
-        self._profile = folder / "rollout.yaml"
+        self._folder = folder
+        self._seed = seed
+        self._write_profile(**risk)
+        self.market = restless_market(SYMBOLS, seconds + 120, seed + 1, bps_a_second=bps_a_second)
+        self.clock = VirtualClock(self.market.start_ns)
+        self.adapter = DearerForCandidates(
+            self.market, clock=self.clock, cash=D(1_000_000_000), entry_latency_ms=1200, ack_latency_ms=60
+        )
+        self.adapter.surcharge_bps = Decimal(surcharge_bps)
+        self._build(1)
+
+    def _write_profile(self, **risk: Any) -> None:
+        """Room enough, and breakers that do not trip by chance: what is tried here is the rollout."""
         limits = a_config(
             max_concurrent_positions=0,
             max_market_impact_bps=1000,
@@ -165,28 +181,45 @@ class RolloutHouse:
                 }
             )
         )
+
+    def _build(self, boot: int) -> None:
+        """The bot over market and store; a later boot takes its log back in."""
         loaded = self.load()
-        market = restless_market(SYMBOLS, seconds + 120, seed + 1, bps_a_second=bps_a_second)
-        self.clock = VirtualClock(market.start_ns)
-        self.adapter = DearerForCandidates(
-            market, clock=self.clock, cash=D(1_000_000_000), entry_latency_ms=1200, ack_latency_ms=60
-        )
-        self.adapter.surcharge_bps = Decimal(surcharge_bps)
-        self.store = EventStore.open(folder / "events.sqlite", "test-run", 1, durable=False)
+        self.store = EventStore.open(self._folder / "events.sqlite", "test-run", boot, durable=False)
         identity = RunIdentity(
-            run_id=f"test-run-{seed}",
-            boot=1,
+            run_id=f"test-run-{self._seed}",
+            boot=boot,
             environment="simulated",
             config_digest="",
-            market=market.name,
-            seed=seed,
+            market=self.market.name,
+            seed=self._seed,
         )
         built = PerpsBotBuilder(
             loaded.config, adapter=self.adapter, clock=self.clock, journal=self.store, identity=identity, bar_seconds=60
         ).build()
         built.bot.bus.watch("dearer", self.adapter.on_event)
-        self.house = House(built, self.adapter, self.store, self.clock, folder)  # type: ignore[arg-type]
+        self.house = House(built, self.adapter, self.store, self.clock, self._folder)
         self.steering = Steering(built, loaded, self.load)
+        if built.replayed:
+            self.steering.recall(recorded.event for recorded in self.store.read())
+
+    def restarted(self, **risk: Any) -> RolloutHouse:
+        """The next boot over the same log; the one before is gone, as after a crash."""
+        self.store.close()
+        again = copy.copy(self)
+        again._write_profile(**risk)
+        again._build(2)
+        self.store = again.store
+        return again
+
+    @property
+    def _profile(self) -> Path:
+        return self._folder / "rollout.yaml"
+
+    @property
+    def candidates(self) -> set[str]:
+        """Intents that were assigned to the candidate."""
+        return self.adapter.candidates
 
     @property
     def rollout(self) -> Rollout:
@@ -200,26 +233,41 @@ class RolloutHouse:
         """Orders of the candidate that were sent."""
         return len(self.adapter.dear)
 
-    def run(self, *, candidate_orders_max: int = 1_000_000) -> None:
-        """Wishes in bursts until the rollout has ended, so many orders were sent, or the time is over."""
+    def run(
+        self,
+        *,
+        candidate_orders_max: int = 1_000_000,
+        then: Callable[[], None] | None = None,
+        then_seconds: int = 0,
+        after_seconds: int = 0,
+    ) -> None:
+        """Wishes in bursts until the rollout has ended, so many orders were sent, or the time is over. `then` is done
+        after so many seconds; wishes go on for `after_seconds` once the rollout has ended."""
 
         async def main() -> None:
             bot = self.house.bot
             await bot.start()
             trading = asyncio.ensure_future(bot.run_until_stopped())
             await self.rollout.start(self.plan, who="test", reason="a test")
+            doing = asyncio.ensure_future(self._do(then, then_seconds))
             end_ns = self.clock.now_ns() + self.seconds * NS
-            turn = 0
-            while self.clock.now_ns() < end_ns and self.rollout.is_active:
-                if self.candidate_orders >= candidate_orders_max:
-                    break
-                turn += 1
-                await self._burst(turn)
+            while self.clock.now_ns() < end_ns and self.candidate_orders < candidate_orders_max:
+                ended = None if self.rollout.record is None else self.rollout.record.ended
+                if ended is not None:
+                    end_ns = min(end_ns, ended.at_ns + after_seconds * NS)
+                self._turn += 1
+                await self._burst(self._turn)
                 await self.clock.sleep(self.draw.uniform(0.5, 1.5) * TRADES_EVERY_SECONDS)
+            doing.cancel()
             bot.request_stop("the test is over")
             await trading
 
         run_virtual(self.clock, self.adapter, main)
+
+    async def _do(self, then: Callable[[], None] | None, seconds: int) -> None:
+        if then is not None:
+            await self.clock.sleep(seconds)
+            then()
 
     async def _burst(self, turn: int) -> None:
         """Several symbols at one time and in one direction, as a signal of the whole market would have it."""

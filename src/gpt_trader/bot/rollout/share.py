@@ -115,12 +115,16 @@ class Rollout:
     def is_active(self) -> bool:
         return self._engine is not None
 
+    def holders(self) -> dict[str, bool]:
+        """By symbol, where an engine has its turn: whether it is the candidate."""
+        return {symbol: holding.candidate for symbol, holding in self._costs.by_symbol.items()}
+
     def status(self) -> dict[str, object]:
         """The rollout as people read it."""
         if self._record is None:
             return {"rollout": "none yet in this run"}
         lines = self._record.lines(self._bot.clock.now_ns())
-        held = [holding.symbol for holding in self._costs.by_symbol.values() if holding.candidate]
+        held = [symbol for symbol, candidate in self.holders().items() if candidate]
         return {**lines, "holds": ", ".join(held) or "nothing"} if self.is_active else lines
 
     # --- which engine ---------------------------------------------------------------------------------------------

@@ -13,15 +13,15 @@ D = Decimal
 ASKED = {"to": "advanced", "max_shortfall_delta": "12bps", "shortfall_sd": "10bps"}
 
 
-def a_plan(measured: tuple[Decimal, int] | None = None, **changes: str) -> RolloutPlan:
+def a_plan(changes: dict[str, str] | None = None, measured: tuple[Decimal, int] | None = None) -> RolloutPlan:
     return make_plan(
-        parse_asked({**ASKED, **changes}), name="rollout-1", baseline="A", candidate="B", measured=measured
+        parse_asked({**ASKED, **(changes or {})}), name="rollout-1", baseline="A", candidate="B", measured=measured
     )
 
 
 def test_a_plan_is_understood() -> None:
     """With what nobody said taken from the defaults, and rejects from what can be told."""
-    plan = a_plan(share="10%", then="50%, 100%", hold="2h", min_orders="60")
+    plan = a_plan({"share": "10%", "then": "50%, 100%", "hold": "2h", "min_orders": "60"})
 
     assert plan.asked.shares == (D("0.1"), D("0.5"), D(1))
     assert (plan.asked.min_orders, plan.asked.hold_seconds) == (60, 7200)
@@ -47,7 +47,7 @@ def test_a_plan_is_understood() -> None:
 def test_what_is_not_understood_is_said(changes: dict[str, str], problem: str) -> None:
     """By name, with the fix."""
     with pytest.raises(ConfigError, match=problem):
-        a_plan(**changes)
+        a_plan(changes)
 
 
 def test_a_limit_that_cannot_be_told_from_chance_is_refused() -> None:
@@ -55,21 +55,21 @@ def test_a_limit_that_cannot_be_told_from_chance_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"can tell 10\.17 bps from chance, not less .* Fix: --min-orders 690"
     ) as said:
-        a_plan(max_shortfall_delta="3bps")
+        a_plan({"max_shortfall_delta": "3bps"})
     assert "a limit of 10.17bps" in str(said.value)
 
-    assert a_plan(max_shortfall_delta="3bps", min_orders="690").detectable_bps <= 3
+    assert a_plan({"max_shortfall_delta": "3bps", "min_orders": "690"}).detectable_bps <= 3
     with pytest.raises(ConfigError, match=r"--max-venue-rejects 5%: 60 candidate orders a step can tell"):
-        a_plan(max_venue_rejects="5%")
+        a_plan({"max_venue_rejects": "5%"})
 
 
 def test_the_spread_is_given_or_measured() -> None:
     """What a person says wins; where nobody knows, nothing is promised."""
     assert a_plan().sd_from == "as given"
-    plan = a_plan(shortfall_sd="", measured=(D("6.5"), 80))
+    plan = a_plan({"shortfall_sd": ""}, measured=(D("6.5"), 80))
     assert (plan.shortfall_sd_bps, plan.sd_from) == (D("6.5"), "measured over the last 80 orders")
     with pytest.raises(ConfigError, match="say it with --shortfall-sd"):
-        a_plan(shortfall_sd="")
+        a_plan({"shortfall_sd": ""})
 
 
 def test_the_coin_is_fair_and_remembers() -> None:
