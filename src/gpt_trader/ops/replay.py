@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity
+from gpt_trader.bot.rollout.plan import percent
 from gpt_trader.bot.simulation import open_configured_market
 from gpt_trader.bot.steering import Steering
 from gpt_trader.config.bot import SYNTHETIC, BotConfig
@@ -27,8 +28,10 @@ from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.events import (
     BootStarted,
     Event,
+    FlagSet,
     GuardCleared,
     GuardTripped,
+    IntentAssigned,
     LimitsChanged,
     ModeChanged,
     OperatorCommanded,
@@ -36,6 +39,8 @@ from gpt_trader.core.events import (
     OrderCancelRequested,
     OrderRefused,
     OrderSubmitted,
+    RolloutEnded,
+    RolloutStepped,
     RunEnded,
     RunStarted,
     SettingsApplied,
@@ -59,6 +64,9 @@ __all__ = ["Difference", "Replayed", "replay"]
 
 DECISIONS: Final = (
     TradingSignalGenerated,
+    IntentAssigned,
+    RolloutStepped,
+    RolloutEnded,
     OrderApproved,
     OrderRefused,
     TacticStarted,
@@ -155,7 +163,7 @@ def replay(
         replayed=len(replayed),
         equal=equal,
         differences=differences,
-        whole_log=list(run.events) == events if whole else None,
+        whole_log=_without_files(run.events) == _without_files(events) if whole else None,
     )
 
 
@@ -282,6 +290,11 @@ async def _tell_one(desk: ControlDesk, command: OperatorCommanded) -> None:
 
 
 # --- compared ---------------------------------------------------------------------------------------------------------
+def _without_files(events: Sequence[Event]) -> list[Event]:
+    """A replay has the settings of the run and not the files they came from."""
+    return [msgspec.structs.replace(e, beneath="") if isinstance(e, FlagSet) else e for e in events]
+
+
 def _decisions(events: Sequence[Event], until_ns: int | None) -> list[Event]:
     return [event for event in events if isinstance(event, DECISIONS) and (until_ns is None or event.at_ns < until_ns)]
 
@@ -356,6 +369,12 @@ def _words(event: Event | None) -> str:
         case OrderSubmitted():
             price = "" if event.limit_price is None else f" at {event.limit_price:f}"
             return f"sent {event.side} {event.quantity:f} {event.symbol}{price}"
+        case IntentAssigned():
+            return f"to {event.engine} ({event.why})"
+        case RolloutStepped():
+            return f"rollout at {percent(event.share)}"
+        case RolloutEnded():
+            return f"rollout {event.outcome}"
         case GuardTripped():
             return f"tripped: {event.action}"
         case ModeChanged():

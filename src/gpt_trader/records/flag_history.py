@@ -14,6 +14,9 @@ from gpt_trader.core.events import (
     FlagCleared,
     FlagSet,
     LimitsChanged,
+    RolloutEnded,
+    RolloutStarted,
+    RolloutStepped,
     ShadowEnded,
     ShadowStarted,
 )
@@ -53,6 +56,12 @@ def sentence_of(event: Event) -> str:
             return f"{event.candidate} looks on ({event.source}){by}"
         case ShadowEnded():
             return f"{event.candidate} looked on no more: {event.reason}"
+        case RolloutStarted():
+            return f"{event.rollout} of {event.to} begins at {event.shares[0]:%}, by {event.who}: {event.reason}"
+        case RolloutStepped():
+            return f"rollout goes on at {event.share:%}"
+        case RolloutEnded():
+            return f"rollout {event.outcome} by {event.who}: {event.reason}"
         case _:
             return ""
 

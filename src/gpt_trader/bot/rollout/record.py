@@ -107,6 +107,12 @@ class RolloutRecord:
         """Both engines trade at this step."""
         return self.plan.shares[self.step] < 1
 
+    @property
+    def delta_bps(self) -> Decimal | None:
+        """By how much an order of the candidate costs more, over all steps; None while one of them has none."""
+        mine, theirs = self.by_candidate[True].mean_bps, self.by_candidate[False].mean_bps
+        return None if mine is None or theirs is None else mine - theirs
+
     def missing(self, now_ns: int) -> str:
         """What the step still waits for; empty when it is passed."""
         plan, parts = self.plan, []
@@ -231,7 +237,9 @@ class RolloutRecord:
     def _on_stepped(self, event: RolloutStepped) -> None:
         self.step, self.step_began_ns, self.step_orders = event.step, event.at_ns, 0
         self.evidence.begin_step()
-        self.told.append((event.at_ns, f"step {event.step + 1}: {percent(event.share)}, after {event.orders} orders"))
+        told = f"step {event.step + 1}: {percent(event.share)}, after {event.orders} orders of the candidate"
+        delta = self.delta_bps
+        self.told.append((event.at_ns, told if delta is None else f"{told}; it costs {delta:+.2f} bps an order"))
 
     def _on_paused(self, event: RolloutPaused) -> None:
         self.paused = event

@@ -580,7 +580,7 @@ def _broke(bet: Bet, record: RolloutRecord) -> tuple[str, Mapping[str, Number]]:
             f"{theirs.orders} of the baseline (limit {percent(record.plan.venue_rejects_max)} more)"
         )
         return told, numbers
-    delta = (mine.mean_bps or ZERO) - (theirs.mean_bps or ZERO)
+    delta = record.delta_bps or ZERO
     numbers = {"delta_bps": delta.quantize(BPS_STEP), "limit_bps": record.plan.shortfall_delta_bps_max}
     numbers |= {"candidate_orders": mine.costs, "baseline_orders": theirs.costs, "bet": bet.name}
     told = (
