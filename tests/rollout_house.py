@@ -201,7 +201,7 @@ class RolloutHouse:
         self.house = House(built, self.adapter, self.store, self.clock, self._folder)
         self.steering = Steering(built, loaded, self.load)
         if built.replayed:
-            self.steering.recall(recorded.event for recorded in self.store.read())
+            self.steering.recall(built.recovery.flags)
 
     def restarted(self, **risk: Any) -> RolloutHouse:
         """The next boot over the same log; the one before is gone, as after a crash."""

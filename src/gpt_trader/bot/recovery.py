@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from gpt_trader.bot.account import AccountFeed, CashWatch
 from gpt_trader.bot.foreign import EXTERNAL, WHO, ForeignOrders
 from gpt_trader.bot.invariants.log import LogWatch
+from gpt_trader.bot.rollout.record import RolloutMark
 from gpt_trader.bot.snapshots import HouseState
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
@@ -47,6 +50,8 @@ from gpt_trader.core.events import (
     OrderSubmitted,
     PositionClosed,
     PositionOpened,
+    RolloutEnded,
+    RolloutStarted,
     RunStarted,
     SlippageExceeded,
     StopEscalated,
@@ -131,6 +136,8 @@ HEARD_BY: Final[Mapping[str, frozenset[type[Event]]]] = {
             PositionClosed,
             LogRepaired,
             BootStarted,
+            RolloutStarted,
+            RolloutEnded,
         }
     ),
 }
@@ -191,6 +198,8 @@ class Recovery:
         self._repaired: LogRepaired | None = None
         """Set while no boot has asked the venue since."""
         self._flags: dict[str, FlagSet] = {}
+        self.rollout = RolloutMark()
+        """Where the last rollout began in the log."""
         self._told: dict[type[Event], tuple[Callable[[Event], None], ...]] = {}
         self.log = LogWatch()
         """What the promises of the log look at."""
@@ -279,6 +288,10 @@ class Recovery:
                 self._flags[event.flag] = event
             case FlagCleared():
                 self._flags.pop(event.flag, None)
+            case RolloutStarted():
+                self.rollout = RolloutMark(count=self.rollout.count + 1, before=self.replayed, is_active=True)
+            case RolloutEnded():
+                self.rollout = msgspec.structs.replace(self.rollout, is_active=False)
             case _:
                 pass
 
@@ -291,6 +304,7 @@ class Recovery:
             newest_fill_ns=self._newest_fill_ns,
             repaired=self._repaired,
             flags=self.flags,
+            rollout=self.rollout,
             ledger=self._ledger.state(),
             orders=self._orders.state(),
             works=self._tracker.state(),
@@ -315,6 +329,7 @@ class Recovery:
         self.replayed, self._began_ns, self._newest_fill_ns = state.replayed, state.began_ns, state.newest_fill_ns
         self._repaired = state.repaired
         self._flags = {each.flag: each for each in state.flags}
+        self.rollout = state.rollout
         self._ledger.load(state.ledger)
         self._orders.load(state.orders)
         self._tracker.load(state.works)

@@ -20,6 +20,7 @@ import msgspec
 from gpt_trader import __version__
 from gpt_trader.bot.account import CashState, FundingState
 from gpt_trader.bot.invariants.log import LogWatchState
+from gpt_trader.bot.rollout.record import RolloutMark
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import FlagSet, LogRepaired, StrategyStateSaved
 from gpt_trader.core.journal import Recorded, SnapshotJournal, StoredSnapshot
@@ -36,7 +37,7 @@ from gpt_trader.risk.edge import EdgeState
 
 __all__ = ["LAYOUT", "HouseState", "Replays", "Snapshots", "decoded", "encoded"]
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Of the state below; to be raised with every change that a decoder would not notice."""
 LOOK_BACK_EVENTS: Final = 2000
 """Of the log before the snapshot, read and verified at a time while the bot trades."""
@@ -52,6 +53,7 @@ class HouseState(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     newest_fill_ns: int
     repaired: LogRepaired | None
     flags: tuple[FlagSet, ...]
+    rollout: RolloutMark
     ledger: LedgerState
     orders: OrdersState
     works: tuple[WorkState, ...]

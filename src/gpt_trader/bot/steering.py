@@ -211,7 +211,6 @@ class Steering:
         something new since."""
         words: dict[str, Word] = {}
         for event in events:
-            self.rollout.restore(event)
             match event:
                 case FlagSet():
                     words[event.flag] = Word(
@@ -231,7 +230,7 @@ class Steering:
         config = with_values(self._config, {find_flag(name).path: word.value for name, word in kept.items()})
         if words:
             self._adopt(kept, self._files, "restart", "as set in an earlier boot", wanted={}, config=config)
-        self.rollout.restored()
+        self.rollout.recall(self._built.recovery.rollout)
 
     # --- reload ---------------------------------------------------------------------------------------------------
     def reload(self, *, who: str, reason: str, confirmed: bool = False) -> Reloaded:

@@ -153,7 +153,7 @@ class ControlDesk:
     def begin_with_rollout(self, arguments: Mapping[str, str] | None) -> None:
         """What `run --rollout` asks for, told as a command like any other as soon as the bot runs; a run that has had
         a rollout goes on with what became of it. A plan that cannot be stops the bot, which says why."""
-        if arguments is not None and self._steering.rollout.record is None:
+        if arguments is not None and not self._steering.rollout.has_been:
             self._first = asyncio.ensure_future(self._begin_with(arguments))
 
     async def _begin_with(self, arguments: Mapping[str, str]) -> None:

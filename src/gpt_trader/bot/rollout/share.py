@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from gpt_trader.bot.rollout.costs import COST_EVENTS, Holding, PositionCosts
 from gpt_trader.bot.rollout.evidence import ALPHA, POWER, Bet, winsorised_sd
 from gpt_trader.bot.rollout.plan import RolloutPlan, is_candidate, make_plan, parse_asked, percent
-from gpt_trader.bot.rollout.record import RolloutRecord
+from gpt_trader.bot.rollout.record import RolloutMark, RolloutRecord
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.config.flags import ENGINE_FLAGS
 from gpt_trader.core.clock import call_after
@@ -122,7 +122,8 @@ class Rollout:
     def status(self) -> dict[str, object]:
         """The rollout as people read it."""
         if self._record is None:
-            return {"rollout": "none yet in this run"}
+            known = f"{self._count} before this start: `rollout report`" if self._count else "none yet in this run"
+            return {"rollout": known}
         lines = self._record.lines(self._bot.clock.now_ns())
         held = [symbol for symbol, candidate in self.holders().items() if candidate]
         return {**lines, "holds": ", ".join(held) or "nothing"} if self.is_active else lines
@@ -241,12 +242,25 @@ class Rollout:
         return self._record
 
     # --- restart --------------------------------------------------------------------------------------------------
-    def restore(self, event: Event) -> None:
-        """Take one stored event back in, oldest first; nothing is told."""
+    def recall(self, mark: RolloutMark) -> None:
+        """After a restart, before the start: one that is under way is read back from its beginning, and goes on or
+        ends where the new settings leave no room for it. Raises StoreError."""
+        self._count = mark.count
+        if not mark.is_active:
+            return
+        for recorded in self._bot.journal.read(mark.before):
+            self._restore(recorded.event)
+        self._go_on()
+
+    @property
+    def has_been(self) -> bool:
+        """The run has had one."""
+        return self._count > 0
+
+    def _restore(self, event: Event) -> None:
         match event:
             case RolloutStarted():
-                self._record, self._count = RolloutRecord(event), self._count + 1
-                self._costs = PositionCosts()
+                self._record, self._costs = RolloutRecord(event), PositionCosts()
             case IntentAssigned():
                 self._restore_assignment(event)
             case OrderReconciled():
@@ -289,8 +303,7 @@ class Rollout:
         else:
             holding.is_opened = True
 
-    def restored(self) -> None:
-        """All has been read back: go on, or end what the new settings leave no room for."""
+    def _go_on(self) -> None:
         if self._record is None or self._record.ended is not None:
             return
         try:
