@@ -21,7 +21,7 @@ from gpt_trader.bot.rollout.share import Rollout
 from gpt_trader.bot.steering import Steering
 from gpt_trader.config.load import Loaded, load
 from gpt_trader.core.clock import NS, VirtualClock, run_virtual
-from gpt_trader.core.events import Event, IntentAssigned, OrderSubmitted
+from gpt_trader.core.events import Event, IntentAssigned, OrderApproved, OrderReconciled, OrderSubmitted
 from gpt_trader.core.values import Account
 from gpt_trader.exchange.base import AccountListener, FillUpdate, FundingUpdate, MarketListener, OrderUpdate
 from gpt_trader.market.memory import ArrayStream
@@ -232,6 +232,17 @@ class RolloutHouse:
     def candidate_orders(self) -> int:
         """Orders of the candidate that were sent."""
         return len(self.adapter.dear)
+
+    def longest_seconds(self) -> float:
+        """The longest time from an approval to the last answer."""
+        begun: dict[str, int] = {}
+        longest_ns = 0
+        for event in self.house.events:
+            if isinstance(event, OrderApproved):
+                begun[event.intent_id] = event.at_ns
+            elif isinstance(event, OrderReconciled):
+                longest_ns = max(longest_ns, event.at_ns - begun[event.intent_id])
+        return longest_ns / NS
 
     def run(
         self,

@@ -15,8 +15,7 @@ import msgspec
 from gpt_trader.bot.account import AccountFeed, CashWatch
 from gpt_trader.bot.foreign import EXTERNAL, WHO, ForeignOrders
 from gpt_trader.bot.invariants.log import LogWatch
-from gpt_trader.bot.rollout.record import RolloutMark
-from gpt_trader.bot.snapshots import HouseState
+from gpt_trader.bot.snapshots import HouseState, RolloutMark
 from gpt_trader.bot.strategy_memory import StrategyMemory
 from gpt_trader.core.bus import EventBus
 from gpt_trader.core.clock import NS, Clock

@@ -20,7 +20,6 @@ import msgspec
 from gpt_trader import __version__
 from gpt_trader.bot.account import CashState, FundingState
 from gpt_trader.bot.invariants.log import LogWatchState
-from gpt_trader.bot.rollout.record import RolloutMark
 from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import FlagSet, LogRepaired, StrategyStateSaved
 from gpt_trader.core.journal import Recorded, SnapshotJournal, StoredSnapshot
@@ -35,13 +34,22 @@ from gpt_trader.records.metrics import MetricsState
 from gpt_trader.risk.breaker_counts import CountsState
 from gpt_trader.risk.edge import EdgeState
 
-__all__ = ["LAYOUT", "HouseState", "Replays", "Snapshots", "decoded", "encoded"]
+__all__ = ["LAYOUT", "HouseState", "Replays", "RolloutMark", "Snapshots", "decoded", "encoded"]
 
 LAYOUT: Final = 2
 """Of the state below; to be raised with every change that a decoder would not notice."""
 LOOK_BACK_EVENTS: Final = 2000
 """Of the log before the snapshot, read and verified at a time while the bot trades."""
 WRITTEN_BY: Final = f"{__version__} layout {LAYOUT}"
+
+
+class RolloutMark(Value, frozen=True, kw_only=True):
+    """What a snapshot keeps: how many rollouts a run has had, and where in its log the last of them begins."""
+
+    count: int = 0
+    before: int = 0
+    """Events before it."""
+    is_active: bool = False
 
 
 class HouseState(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from gpt_trader.cli.steer import print_answer, steering_options, tell
+from gpt_trader.cli.stored import log_of
 from gpt_trader.core.errors import ConfigError
 
 __all__ = ["rollout", "rollout_arguments"]
@@ -84,16 +84,14 @@ def abort(*, run: str | None, reason: str, as_json: bool) -> None:
 def report(run: str, *, as_json: bool) -> None:
     """Print what became of the rollouts of a run. RUN as in `events show`."""
     from gpt_trader.bot.rollout.report import rollouts_of
-    from gpt_trader.config.home import home
     from gpt_trader.core.clock import iso
-    from gpt_trader.records.runs import find_store
 
     found = [
         {
             **record.lines(until_ns),
             "history": [f"{iso(at_ns)[:19]} UTC  {sentence}" for at_ns, sentence in record.told],
         }
-        for record, until_ns in rollouts_of(find_store(home(os.environ), run))
+        for record, until_ns in rollouts_of(log_of(run).read())
     ]
     if as_json:
         click.echo(json.dumps(found, indent=2))

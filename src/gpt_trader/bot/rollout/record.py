@@ -21,9 +21,9 @@ from gpt_trader.core.events import (
     RolloutStarted,
     RolloutStepped,
 )
-from gpt_trader.core.values import ZERO, Value
+from gpt_trader.core.values import ZERO
 
-__all__ = ["RolloutMark", "RolloutRecord", "Tally"]
+__all__ = ["RolloutRecord", "Tally"]
 
 MINUTE_SECONDS: Final = 60
 MANY: Final = 2
@@ -56,15 +56,6 @@ class Tally(msgspec.Struct):
             return None
         mean = self.total / self.costs
         return sqrt(max(0.0, float(self.squares / self.costs - mean * mean)) * self.costs / (self.costs - 1))
-
-
-class RolloutMark(Value, frozen=True, kw_only=True):
-    """What a snapshot keeps: how many rollouts a run has had, and where in its log the last of them begins."""
-
-    count: int = 0
-    before: int = 0
-    """Events before it."""
-    is_active: bool = False
 
 
 class RolloutRecord:

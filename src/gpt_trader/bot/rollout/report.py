@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 
 from gpt_trader.bot.rollout.record import RolloutRecord
 from gpt_trader.core.events import RolloutStarted
-from gpt_trader.records.reader import read_run
+from gpt_trader.core.journal import Recorded
 
 __all__ = ["rollouts_of"]
 
 
-def rollouts_of(store: Path) -> tuple[tuple[RolloutRecord, int], ...]:
-    """Every rollout of the run, oldest first, and the time until which the log tells of it. Raises StoreError."""
+def rollouts_of(log: Iterable[Recorded]) -> tuple[tuple[RolloutRecord, int], ...]:
+    """Every rollout of the run, oldest first, and the time until which the log tells of it."""
     found: list[tuple[RolloutRecord, int]] = []
-    for recorded in read_run(store):
+    for recorded in log:
         event = recorded.event
         if isinstance(event, RolloutStarted):
             found.append((RolloutRecord(event), event.at_ns))

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
+from gpt_trader.bot.builder import BuiltBot
 from gpt_trader.bot.rollout.costs import COST_EVENTS, Holding, PositionCosts
 from gpt_trader.bot.rollout.evidence import ALPHA, POWER, Bet, winsorised_sd
 from gpt_trader.bot.rollout.plan import RolloutPlan, is_candidate, make_plan, parse_asked, percent
-from gpt_trader.bot.rollout.record import RolloutMark, RolloutRecord
+from gpt_trader.bot.rollout.record import RolloutRecord
+from gpt_trader.bot.snapshots import RolloutMark
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.config.flags import ENGINE_FLAGS
 from gpt_trader.core.clock import call_after
@@ -41,9 +43,6 @@ from gpt_trader.core.events import (
 from gpt_trader.core.values import ZERO, OrderRequest
 from gpt_trader.execution.engine import ExecutionEngine
 from gpt_trader.execution.factory import EngineSelection, ExecutionEngineFactory
-
-if TYPE_CHECKING:
-    from gpt_trader.bot.builder import BuiltBot
 
 __all__ = ["ABORTED", "COMPLETED", "ROLLED_BACK", "WHO", "Rollout"]
 
