@@ -140,7 +140,7 @@ class RolloutHouse:
         seed: int,
         seconds: int,
         surcharge_bps: int = 0,
-        bps_a_second: float = 4.5,
+        bps_a_second: float = 3.5,
         tactic: str = "",
         plan: dict[str, str] | None = None,
         **risk: Any,
