@@ -1,8 +1,13 @@
-"""Bugs that real bots had, planted one at a time: the simulator must find each of them, or it proves nothing."""
+"""Bugs that real bots had, planted one at a time: the simulator must find each of them, or it proves nothing.
+
+`python -m tests.simulation.planted` prints the table of them: the first seed that finds each, and what it breaks.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
@@ -11,10 +16,15 @@ import msgspec
 import pytest
 
 from gpt_trader.bot.account import AccountFeed
-from gpt_trader.core.errors import ExchangeError, OutcomeUnknownError
+from gpt_trader.bot.bot import PerpsBot
+from gpt_trader.core.errors import ExchangeError, InvalidOrderError, OutcomeUnknownError
 from gpt_trader.core.events import OrderFilled
 from gpt_trader.core.values import Exposure, Mode, OrderState, Purpose, Side
 from gpt_trader.exchange.base import FillUpdate, OrderUpdate, PreparedOrder
+from gpt_trader.exchange.coinbase import book, updates
+from gpt_trader.exchange.coinbase.record import AccountRecord
+from gpt_trader.exchange.coinbase.stream import CoinbaseSocket
+from gpt_trader.exchange.coinbase.transport import Transport
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.pipeline import IntentRegister
 from gpt_trader.execution.stop_triggers import StopTriggerManager
@@ -24,16 +34,42 @@ from gpt_trader.placement.submitter import OrderSubmitter
 from gpt_trader.placement.working import Attempt, Work
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.records.ledger import Ledger
+from gpt_trader.research.bad_days.day import live_through
+from gpt_trader.research.bad_days.drawing import draw_day
 from gpt_trader.risk import manager as risk_manager
 from gpt_trader.risk.manager import LiveRiskManager
 
+SEEDS_MAX: Final = 50
 Plant = Callable[[pytest.MonkeyPatch], None]
 PLANTED: Final[dict[str, Plant]] = {}
+FOUND_AT: Final[dict[str, int]] = {}
+"""Where it was found last; looked at first."""
 
 
-def planted(plant: Plant) -> Plant:
-    PLANTED[plant.__name__] = plant
-    return plant
+def planted(seed: int) -> Callable[[Plant], Plant]:
+    """`seed` is where it was found last."""
+
+    def register(plant: Plant) -> Plant:
+        PLANTED[plant.__name__] = plant
+        FOUND_AT[plant.__name__] = seed
+        return plant
+
+    return register
+
+
+def first_broken(name: str, seeds: Iterator[int] | range) -> tuple[int, str] | None:
+    """(seed, what broke first) with the bug in the house; None where all of these seeds stay whole."""
+    with with_bug(name):
+        for seed in seeds:
+            violations = live_through(draw_day(seed)).violations
+            if violations:
+                return seed, f"{violations[0].number} {violations[0].name}"
+    return None
+
+
+def row_of(name: str) -> tuple[str, tuple[int, str] | None]:
+    """For the table: the first seed of all."""
+    return name, first_broken(name, range(SEEDS_MAX))
 
 
 @contextmanager
@@ -58,7 +94,7 @@ async def nothing(*_: Any) -> None:
     return None
 
 
-@planted
+@planted(0)
 def new_id_on_retry(patch: pytest.MonkeyPatch) -> None:
     """F02: the retry helper makes a new id each time."""
     attempt = OrderSubmitter._attempt
@@ -75,7 +111,7 @@ def new_id_on_retry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderSubmitter, "_attempt", again)
 
 
-@planted
+@planted(0)
 def new_body_on_retry(patch: pytest.MonkeyPatch) -> None:
     """F03: a retry rebuilds the request, now with half the quantity."""
     attempt = OrderSubmitter._attempt
@@ -91,7 +127,7 @@ def new_body_on_retry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderSubmitter, "_attempt", again)
 
 
-@planted
+@planted(0)
 def timeout_is_reject(patch: pytest.MonkeyPatch) -> None:
     """F01: a timeout is treated as a refusal."""
     attempt = OrderSubmitter._attempt
@@ -109,7 +145,7 @@ def timeout_is_reject(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderSubmitter, "_attempt", once)
 
 
-@planted
+@planted(0)
 def fill_counted_twice(patch: pytest.MonkeyPatch) -> None:
     """F30: a trade that is told again counts again."""
     apply = OrderManager._apply_fill
@@ -123,7 +159,7 @@ def fill_counted_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderManager, "_apply_fill", twice)
 
 
-@planted
+@planted(2)
 def fill_after_cancel_ignored(patch: pytest.MonkeyPatch) -> None:
     """F24: what is cancelled cannot trade, thinks the bot."""
     apply = OrderManager._apply_fill
@@ -136,7 +172,7 @@ def fill_after_cancel_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderManager, "_apply_fill", only_living)
 
 
-@planted
+@planted(2)
 def cancel_failure_is_gone(patch: pytest.MonkeyPatch) -> None:
     """F25: the cancel says not found, so the order never was."""
 
@@ -146,7 +182,7 @@ def cancel_failure_is_gone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderSubmitter, "_look", gone)
 
 
-@planted
+@planted(10)
 def not_found_is_rejected(patch: pytest.MonkeyPatch) -> None:
     """F08: one lookup that finds nothing ends the order."""
 
@@ -156,7 +192,7 @@ def not_found_is_rejected(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderReconciler, "_count_clean_read", at_once)
 
 
-@planted
+@planted(0)
 def missing_is_cancelled(patch: pytest.MonkeyPatch) -> None:
     """F56: an order that is not among the open ones is taken for cancelled, without asking."""
 
@@ -167,19 +203,19 @@ def missing_is_cancelled(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderReconciler, "ask", cancelled)
 
 
-@planted
+@planted(0)
 def no_fsync(patch: pytest.MonkeyPatch) -> None:
     """F89: the order leaves before it is on the disk."""
     patch.setattr(EventStore, "commit", nothing)
 
 
-@planted
+@planted(0)
 def unknown_never_released(patch: pytest.MonkeyPatch) -> None:
     """Nobody reads what became of an unknown order."""
     patch.setattr(OrderReconciler, "watch", lambda _: None)
 
 
-@planted
+@planted(2)
 def unknown_does_not_count(patch: pytest.MonkeyPatch) -> None:
     """F01: exposure leaves out what may have been placed."""
     whole = ManagedOrder.may_still_fill.fget  # type: ignore[attr-defined]
@@ -191,13 +227,13 @@ def unknown_does_not_count(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ManagedOrder, "may_still_fill", property(known_only))
 
 
-@planted
+@planted(0)
 def stale_repost(patch: pytest.MonkeyPatch) -> None:
     """A request is sent again after its intent has died."""
     patch.setattr(OrderSubmitter, "_may_send_again", lambda *_: True)
 
 
-@planted
+@planted(0)
 def reduce_only_trusted(patch: pytest.MonkeyPatch) -> None:
     """F65: the venue will see to it that an exit only closes."""
     patch.setattr(OrderSubmitter, "_check_reduction", lambda *_: None)
@@ -205,7 +241,7 @@ def reduce_only_trusted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(risk_manager, "clamp_to_position", lambda _side, quantity, *_: quantity)
 
 
-@planted
+@planted(1)
 def kill_switch_at_the_front_door_only(patch: pytest.MonkeyPatch) -> None:
     """F81: what is already being worked goes on in a closed mode."""
     check = OrderSubmitter._check_door
@@ -220,19 +256,19 @@ def kill_switch_at_the_front_door_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderSubmitter, "_check_door", in_any_mode)
 
 
-@planted
+@planted(9)
 def entries_into_a_halt(patch: pytest.MonkeyPatch) -> None:
     """F76: tactics go on while the product is shut."""
     patch.setattr("gpt_trader.placement.submitter.check_status", lambda *_: None)
 
 
-@planted
+@planted(0)
 def stop_not_rearmed(patch: pytest.MonkeyPatch) -> None:
     """F74: after a restart nobody watches the stops."""
     patch.setattr(StopTriggerManager, "resume", lambda _: None)
 
 
-@planted
+@planted(4)
 def trades_before_recovery(patch: pytest.MonkeyPatch) -> None:
     """Stops act on fills of the catching-up, before the state of the orders is known."""
     restore = StopTriggerManager.restore
@@ -244,32 +280,32 @@ def trades_before_recovery(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(StopTriggerManager, "restore", awake)
 
 
-@planted
+@planted(11)
 def stream_is_believed(patch: pytest.MonkeyPatch) -> None:
     """F35: as long as the stream lives, nobody asks for what it dropped."""
     patch.setattr(OrderReconciler, "sweep", nothing)
 
 
-@planted
+@planted(34)
 def order_rate_forgotten(patch: pytest.MonkeyPatch) -> None:
     """F78: every restart begins with a fresh minute."""
     patch.setattr(LiveRiskManager, "restore", lambda *_: None)
 
 
-@planted
+@planted(4)
 def breakers_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A restart clears what had tripped."""
     patch.setattr(GuardManager, "restore", lambda *_: None)
 
 
-@planted
+@planted(2)
 def state_goes_back(patch: pytest.MonkeyPatch) -> None:
     """F28: the newest word counts, however old it is."""
     everything = frozenset((known, told) for known in OrderState for told in OrderState if known is not told)
     patch.setattr("gpt_trader.placement.order_manager.NEWS", everything)
 
 
-@planted
+@planted(6)
 def funding_booked_again(patch: pytest.MonkeyPatch) -> None:
     """F75: payments that are told again are booked again."""
     apply = AccountFeed._apply_funding
@@ -281,13 +317,13 @@ def funding_booked_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AccountFeed, "_apply_funding", always)
 
 
-@planted
+@planted(0)
 def profit_counted_twice(patch: pytest.MonkeyPatch) -> None:
     """F82: equity holds the unrealised profit twice."""
     patch.setattr(Ledger, "equity", lambda self, marks: self.cash + 2 * self.unrealised(marks))
 
 
-@planted
+@planted(0)
 def flip_in_one_piece(patch: pytest.MonkeyPatch) -> None:
     """F64: a trade through zero moves the position and not its price."""
     fill = Ledger._fill
@@ -304,7 +340,7 @@ def flip_in_one_piece(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "_fill", through)
 
 
-@planted
+@planted(0)
 def foreign_orders_cancelled(patch: pytest.MonkeyPatch) -> None:
     """F54: cancelling all entries takes orders along that are not ours."""
     mine = OrderSubmitter.cancel_entries
@@ -318,13 +354,13 @@ def foreign_orders_cancelled(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderSubmitter, "cancel_entries", everything)
 
 
-@planted
+@planted(0)
 def working_orders_left_out(patch: pytest.MonkeyPatch) -> None:
     """F14: limits look at the position alone."""
     patch.setattr(Exposure, "reach", lambda self, side: self.position if side is Side.BUY else -self.position)
 
 
-@planted
+@planted(3)
 def second_order_beside_an_unknown_one(patch: pytest.MonkeyPatch) -> None:
     """F01: a tactic quotes again while its last order may still be alive."""
 
@@ -335,13 +371,13 @@ def second_order_beside_an_unknown_one(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Work, "living", property(proven))
 
 
-@planted
+@planted(0)
 def cancelled_asker_forgets_its_order(patch: pytest.MonkeyPatch) -> None:
     """The task that sent it is gone, and with it whoever would hear the answer."""
     patch.setattr(OrderSubmitter, "_leave", lambda *_: None)
 
 
-@planted
+@planted(0)
 def intents_decided_again(patch: pytest.MonkeyPatch) -> None:
     """After a restart an order leaves in another slot than its purpose says."""
     patch.setattr(IntentRegister, "remember", lambda *_: None)
@@ -351,3 +387,95 @@ def intents_decided_again(patch: pytest.MonkeyPatch) -> None:
         check(self, msgspec.structs.replace(ticket, purpose=Purpose.EXIT, reduce_only=False))
 
     patch.setattr(OrderSubmitter, "_check_door", any_purpose)
+
+
+@planted(0)
+def lease_ignored(patch: pytest.MonkeyPatch) -> None:
+    """Somebody took the account over, and we go on."""
+    patch.setattr(OrderSubmitter, "may_ask", property(lambda _: True))
+    patch.setattr(PerpsBot, "_keep_lease", nothing)
+
+
+@planted(0)
+def book_snapshot_merged(patch: pytest.MonkeyPatch) -> None:
+    """F47: a snapshot is laid over the levels of before."""
+    side = book._Side
+
+    def merge(self: Any, levels: Any) -> None:
+        for price, size in levels:
+            side.put(self, price, size)
+
+    patch.setattr(side, "fill", merge)
+
+
+@planted(0)
+def sequence_gap_ignored(patch: pytest.MonkeyPatch) -> None:
+    """F48: whatever number comes next is the next one."""
+    hear = CoinbaseSocket._hear
+
+    def any_number(self: CoinbaseSocket, text: str) -> str:
+        _, found, tail = text.partition('"sequence_num":')
+        if found:
+            self._last = int(tail.partition(",")[0]) - 1
+        return hear(self, text)
+
+    patch.setattr(CoinbaseSocket, "_hear", any_number)
+
+
+@planted(0)
+def new_word_is_an_end(patch: pytest.MonkeyPatch) -> None:
+    """A status that nobody knows is taken for a refusal."""
+    known = updates.order_state
+    living = frozenset({"PENDING", "QUEUED", "OPEN", "EDIT_QUEUED", "CANCEL_QUEUED"})
+
+    def ended(status: str, filled: Decimal) -> OrderState:
+        return known(status if status in living or status in updates.ENDED else "FAILED", filled)
+
+    patch.setattr(updates, "order_state", ended)
+
+
+@planted(0)
+def unreadable_reply_is_a_refusal(patch: pytest.MonkeyPatch) -> None:
+    """F04: what was done and cannot be read is taken for not done."""
+    post = Transport.post
+
+    async def refused(self: Transport, path: str, *args: Any, **options: Any) -> Any:
+        try:
+            return await post(self, path, *args, **options)
+        except OutcomeUnknownError as error:
+            raise InvalidOrderError(str(error)) from error
+
+    patch.setattr(Transport, "post", refused)
+
+
+@planted(0)
+def trades_are_never_read_again(patch: pytest.MonkeyPatch) -> None:
+    """F31: a read that failed counts as done."""
+    read = AccountRecord.read_fills
+
+    async def once(self: AccountRecord) -> None:
+        began_ns = self._clock.now_ns()
+        try:
+            await read(self)
+        except ExchangeError:
+            self._since_ns = began_ns + 120_000_000_000
+            self._claimed.clear()
+            raise
+
+    patch.setattr(AccountRecord, "read_fills", once)
+
+
+def main() -> int:
+    """Print the table as the documentation has it; 1 when a bug is not found."""
+    missed = 0
+    sys.stdout.write("| Planted bug | Seed | Invariant |\n|---|---|---|\n")
+    with ProcessPoolExecutor(2) as pool:
+        for name, found in pool.map(row_of, PLANTED):
+            missed += found is None
+            sys.stdout.write(f"| `{name}` | {found[0]} | {found[1]} |\n" if found else f"| `{name}` | none | |\n")
+            sys.stdout.flush()
+    return min(1, missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

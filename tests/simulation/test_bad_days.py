@@ -7,15 +7,17 @@ import pytest
 
 from gpt_trader.research.bad_days.day import DayEnd, live_through
 from gpt_trader.research.bad_days.drawing import FAULT_KINDS_MIN, draw_day
+from gpt_trader.research.bad_days.many import die_everywhere
 from gpt_trader.research.bad_days.scenario import Scenario
 
 LIVE, ADVANCED = 4, 9
 """Seeds of the default run; `gpt-trader simulate` plays as many as one likes."""
 LONG_SEEDS = 60
+COINBASE_DAY = 15
 
 
-def lived(seed: int) -> DayEnd:
-    end = live_through(draw_day(seed))
+def lived(seed: int, adapter: str = "") -> DayEnd:
+    end = live_through(draw_day(seed, adapter=adapter))
     assert end.violations == ()
     return end
 
@@ -38,9 +40,62 @@ def test_bad_days_break_no_promise(seed: int) -> None:
     lived(seed)
 
 
-def test_a_scenario_is_one_day() -> None:
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(LONG_SEEDS))
+def test_bad_days_of_the_coinbase_adapter_break_no_promise(seed: int) -> None:
+    """Every seed through the adapter for real money; `pytest -m long tests/simulation/test_bad_days.py`, some four
+    seconds each."""
+    lived(seed, "coinbase")
+
+
+def test_a_bad_day_of_the_coinbase_adapter_breaks_no_promise() -> None:
+    """Its requests, frames and reconciliation, against the venue's own wire with faults of the protocol."""
+    day = draw_day(COINBASE_DAY)
+    assert day.adapter == "coinbase"
+
+    end = live_through(msgspec.structs.replace(day, minutes=10, steps=day.steps[:80]))
+
+    assert end.violations == ()
+    assert end.orders >= 30
+    assert any(kind.startswith("frame ") for kind in end.fault_kinds)
+
+
+def a_short_day(adapter: str) -> Scenario:
+    """Four minutes without a fault but that of dying."""
+    day = msgspec.structs.replace(draw_day(3, adapter=adapter), minutes=4)
+    steps = tuple(step for step in day.steps if step.at_ms < 4 * 60_000)
+    plain = {"market": (), "wire": (), "stream": (), "frames": (), "accidents": (), "disk": (), "clock_ms": ()}
+    return msgspec.structs.replace(day, **plain, steps=steps, peace_seconds=240)
+
+
+@pytest.mark.parametrize(("adapter", "deaths"), [("paper", 8), ("coinbase", 3)])
+def test_a_process_may_die_at_some_effects(adapter: str, deaths: int) -> None:
+    """A few of them, spread over the day."""
+    day = a_short_day(adapter)
+    effects = live_through(msgspec.structs.replace(day, crashes=())).effects
+    assert effects > 60
+
+    for end in die_everywhere(day, every=effects // deaths):
+        assert end.violations == ()
+        assert end.crashes == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("recovery", [False, True], ids=["anywhere", "inside the recovery"])
+@pytest.mark.parametrize("adapter", ["paper", "coinbase"])
+def test_a_process_may_die_at_every_effect(adapter: str, *, recovery: bool) -> None:
+    """At each write, send, cancel, read and message of a short day, and at each of a recovery.
+
+    `pytest -m long tests/simulation/test_bad_days.py -k every_effect`, a minute or two each.
+    """
+    for end in die_everywhere(a_short_day(adapter), recovery=recovery):
+        assert end.violations == ()
+
+
+@pytest.mark.parametrize("adapter", ["paper", "coinbase"])
+def test_a_scenario_is_one_day(adapter: str) -> None:
     """The same scenario gives the same log, byte for byte, also when it comes from a file."""
-    scenario = msgspec.structs.replace(draw_day(LIVE), minutes=12)
+    scenario = msgspec.structs.replace(draw_day(LIVE, adapter=adapter), minutes=8)
     again = msgspec.json.decode(msgspec.json.encode(scenario), type=Scenario)
 
     assert again == scenario

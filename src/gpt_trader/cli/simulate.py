@@ -24,19 +24,31 @@ FAILED = 1
 @click.option("--seeds", metavar="N", type=click.IntRange(min=1), help="So many days [default: 20].")
 @click.option("--minutes", metavar="M", type=click.FloatRange(min=0, min_open=True), help="As many as M minutes hold.")
 @click.option("--from", "first", metavar="SEED", type=click.IntRange(min=0), default=0, help="The first seed.")
+@click.option(
+    "--adapter",
+    type=click.Choice(["paper", "coinbase"]),
+    help="Every day through this exchange adapter [default: as the seed draws].",
+)
 @click.option("--scenario", metavar="FILE", type=click.Path(path_type=Path), help="One kept day instead of seeds.")
-@click.option("--keep", metavar="DIR", type=click.Path(path_type=Path), help="Shrunk failing days go here as files.")
+@click.option(
+    "--keep",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Up to three shrunk failing days go here as files [default: one, here].",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end.")
 def simulate(
     *,
     seeds: int | None,
     minutes: float | None,
     first: int,
+    adapter: str | None,
     scenario: Path | None,
     keep: Path | None,
     as_json: bool,
 ) -> int:
-    """Play bad days: the real bot, both engines, the real store, on virtual time and against failing parts.
+    """Play bad days: the real bot, both engines, paper and Coinbase adapters, the real store, on virtual time and
+    against failing parts.
 
     Each seed is a day of at least an hour, 200 orders, three kinds of fault and a crash. After every step the
     invariants are looked at, beside what the simulated venue holds (`gpt-trader invariants` names them). A day that
@@ -58,9 +70,11 @@ def simulate(
         first,
         seeds=(seeds or 20) if minutes is None else None,
         minutes=minutes,
+        adapter=adapter or "",
         tell=lambda end: _say_broken(console, end),
     )
-    kept = [_keep(console, end, keep) for end in tally.violations[:3]] if keep is not None else []
+    folder = keep or Path()
+    kept = [_keep(console, end, folder, adapter or "") for end in tally.violations[: 1 if keep is None else 3]]
     _tell(tally, kept, console, as_json=as_json)
     return FAILED if tally.violations else 0
 
@@ -91,7 +105,7 @@ def _say_broken(console: Console, end: DayEnd) -> None:
         )
 
 
-def _keep(console: Console, end: DayEnd, folder: Path) -> str:
+def _keep(console: Console, end: DayEnd, folder: Path, adapter: str) -> str:
     """Shrink the day of a seed and write it down."""
     import msgspec
 
@@ -101,13 +115,14 @@ def _keep(console: Console, end: DayEnd, folder: Path) -> str:
 
     broken = end.violations[0]
     console.print(f"seed {end.seed}: looking for a smaller day that breaks {broken.name}")
-    small = msgspec.structs.replace(shrink(draw_day(end.seed), broken.number), note=f"{broken.name}: {broken.detail}")
+    day = shrink(draw_day(end.seed, adapter=adapter), broken.number)
+    small = msgspec.structs.replace(day, note=f"{broken.name}: {broken.detail}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{broken.number:02d}-{broken.name}-seed-{end.seed}.json"
     write_scenario(path, small)
     console.print(
-        f"{path}: {len(small.steps)} steps, {len(small.wire)} wire faults, {len(small.stream)} messages, "
-        f"{len(small.crashes)} crashes",
+        f"{path}: {len(small.steps)} steps, {len(small.wire)} wire faults, {len(small.stream) + len(small.frames)} "
+        f"messages, {len(small.crashes)} crashes. Play it again: gpt-trader simulate --scenario {path}",
         highlight=False,
     )
     return str(path)

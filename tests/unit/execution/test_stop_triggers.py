@@ -16,6 +16,7 @@ from gpt_trader.core.events import (
     Event,
     OrderApproved,
     OrderCancelled,
+    OrderCancelRequested,
     OrderFilled,
     OrderReconciled,
     OrderSubmitted,
@@ -199,6 +200,16 @@ def test_after_a_partial_exit_the_rest_is_protected_again(open_house: Open) -> N
         assert house.of(OrderSubmitted)[-1].quantity == D("0.2")
         assert resting.client_order_id == house.of(OrderSubmitted)[-1].client_order_id
         house.check_invariants()
+
+
+def test_a_stop_that_cannot_be_taken_back_is_tried_again_once_a_second(open_house: Open) -> None:
+    """A venue that turns cancels away at once, as under a limit of requests, is not asked without a pause."""
+    with open_house([60_000] * 120) as house:
+        house.adapter.cancel_script = ["unavailable"] * 2_000
+        run(house, {"quantity": D("0.1"), "protective_stop": STOP}, 5.0, {"quantity": D("0.2")}, 20.0)
+
+        asked = house.of(OrderCancelRequested)
+        assert 2 <= len(asked) <= 30
 
 
 def test_a_second_entry_makes_the_stop_larger_and_keeps_the_tighter_price(open_house: Open) -> None:

@@ -171,6 +171,27 @@ def test_a_lost_reply_leaves_an_order_behind(venue: ServedVenue) -> None:
     assert len(order_ids(venue, "lost")) == 1
 
 
+def test_a_lost_request_leaves_nothing_behind(venue: ServedVenue) -> None:
+    """The same broken connection, and no order."""
+    venue.admin("/faults", {"fault": "lost_request", "method": "POST", "path": "/orders", "nth": [1]})
+    with pytest.raises(requests.ConnectionError):
+        create(venue, "never-came")
+    assert order_ids(venue, "never-came") == []
+
+
+def test_a_stale_read_does_not_show_what_is_new(venue: ServedVenue) -> None:
+    """Order and trade are there, and a read that lags by a minute knows of neither."""
+    order_id = create(venue, "unseen")["success_response"]["order_id"]
+    client = venue.rest()
+    venue.admin("/faults", {"fault": "stale_read", "seconds": 60, "method": "GET"})
+    assert refused(venue, "get_order", order_id).status_code == 404
+    assert client.get_fills(order_ids=[order_id]).to_dict()["fills"] == []
+    assert client.list_futures_positions().to_dict()["positions"] == []
+    venue.admin("/faults", method="DELETE")
+    assert client.get_fills(order_ids=[order_id]).to_dict()["fills"]
+    assert client.list_futures_positions().to_dict()["positions"]
+
+
 def test_a_late_reply_outlives_the_clients_patience(venue: ServedVenue) -> None:
     """The client gives up; the order is there."""
     venue.admin("/faults", {"fault": "late_reply", "path": "/orders", "nth": [1], "seconds": 1.5})

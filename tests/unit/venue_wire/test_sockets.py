@@ -222,6 +222,7 @@ async def numbers_after(peer: Peer, fault: dict[str, Any], count: int) -> list[i
 @pytest.mark.parametrize(
     ("fault", "numbers"),
     [
+        ({"fault": "omit"}, [0, 1, 2, 3, 4]),
         ({"fault": "drop"}, [0, 1, 3, 4, 5]),
         ({"fault": "duplicate"}, [0, 1, 2, 2, 3, 4, 5]),
         ({"fault": "reorder"}, [0, 1, 3, 2, 4, 5]),
@@ -235,6 +236,30 @@ def test_frames_are_disturbed_as_the_fault_says(venue: ServedVenue, fault: dict[
 
     async def what(peer: Peer) -> None:
         assert await numbers_after(peer, fault, len(numbers)) == numbers
+
+    talk(venue, what)
+
+
+def test_a_number_may_be_none(venue: ServedVenue) -> None:
+    """NaN where prices stand; the frame itself is whole."""
+
+    async def what(peer: Peer) -> None:
+        await peer.admin("/faults", {"fault": "bad_number", "channel": "ticker", "nth": [1]})
+        await peer.subscribe("ticker", PRODUCT)
+        (ticker,) = (await peer.hear_of("ticker", 1))[0]["events"][0]["tickers"]
+        assert ticker["price"] == "NaN"
+
+    talk(venue, what)
+
+
+def test_a_frame_may_arrive_in_half(venue: ServedVenue) -> None:
+    """It is no JSON any more."""
+
+    async def what(peer: Peer) -> None:
+        await peer.admin("/faults", {"fault": "broken_frame", "channel": "ticker", "nth": [1]})
+        await peer.subscribe("ticker", PRODUCT)
+        with pytest.raises(json.JSONDecodeError):
+            await peer.hear_of("ticker", 1)
 
     talk(venue, what)
 

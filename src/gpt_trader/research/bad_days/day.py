@@ -48,8 +48,6 @@ CASH: Final = Decimal(200_000)
 ORDERS_MIN: Final = 200
 MORE_SECONDS: Final = 300
 """A day with fewer orders goes on, in such steps, at most to twice its length."""
-PEACE_SECONDS: Final = 900
-"""From the last fault to the last look: everything must have been resolved by then."""
 LAST_FRAME_SECONDS: Final = 0.5
 """What the market said at the last full second has been told by then."""
 BOOTS_MAX: Final = 200
@@ -285,7 +283,7 @@ class _Day:
             self._wire.at_peace = True
             self._due_effects, self._crashes = None, []
             self._asking.open_again(bot)
-            ended = await bot.run_until_stopped(clock.now_ns() + PEACE_SECONDS * NS, "peace")
+            ended = await bot.run_until_stopped(clock.now_ns() + self._scenario.peace_seconds * NS, "peace")
             if ended != "peace":
                 self._judge_reason(ended)
                 return ended

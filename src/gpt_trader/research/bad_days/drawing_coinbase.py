@@ -24,6 +24,8 @@ __all__ = ["COINBASE", "as_coinbase"]
 COINBASE: Final = "coinbase"
 MARKET_SECONDS: Final = 4
 """Its frames are written and read one by one, as text."""
+PEACE_SECONDS: Final = 480
+"""An outcome that nobody knows is settled after 180."""
 KEPT: Final = 0.3
 """So many of the faults of calls stay: the adapter asks about five times as often as paper is asked."""
 PROTOCOL: Final = (
@@ -50,6 +52,7 @@ def as_coinbase(draw: random.Random, day: Scenario) -> Scenario:
         day,
         adapter=COINBASE,
         market_seconds=MARKET_SECONDS,
+        peace_seconds=PEACE_SECONDS,
         quirks=tuple(quirk for quirk in day.quirks if quirk not in Quirk),
         market=(*day.market, *_increments(draw, day)),
         wire=(*calls, *_protocol(draw, {(fault.call, fault.number) for fault in calls})),

@@ -8,14 +8,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Final
 
+import msgspec
+
 from gpt_trader.core.clock import NS, SystemClock
 from gpt_trader.core.values import Value
 from gpt_trader.research.bad_days.day import DayEnd, live_through
 from gpt_trader.research.bad_days.drawing import draw_day
+from gpt_trader.research.bad_days.scenario import Crash, Scenario
 
-__all__ = ["PROCESSES", "Tally", "live_through_many"]
+__all__ = ["PROCESSES", "Tally", "die_everywhere", "live_through_many"]
 
 PROCESSES: Final = 2
+RECOVERY_EFFECTS: Final = 30
+"""More than the effects of a recovery of a short day."""
 YEAR_SECONDS: Final = 365.25 * 86_400
 HOUR_SECONDS: Final = 3600
 
@@ -45,9 +50,24 @@ class Tally(Value, frozen=True, kw_only=True):
         return self.virtual_seconds / YEAR_SECONDS * HOUR_SECONDS / max(self.real_seconds, 1e-9)
 
 
-def live_through_seed(seed: int) -> DayEnd:
+def live_through_seed(seed: int, adapter: str = "") -> DayEnd:
     """Draw the day of a seed, and play it."""
-    return live_through(draw_day(seed))
+    return live_through(draw_day(seed, adapter=adapter))
+
+
+def die_everywhere(scenario: Scenario, *, recovery: bool = False, every: int = 1) -> Iterator[DayEnd]:
+    """The same day again and again: each time the process dies at a later effect, from its first to its last.
+
+    With `recovery` it dies once in the midst, and the next process dies at each effect of its recovery. Only one in
+    `every` of the deaths is played. Crashes of the scenario itself are left out.
+    """
+    sound = msgspec.structs.replace(scenario, crashes=())
+    effects = live_through(sound).effects
+    first = Crash(at_ms=0, effects=effects // 2)
+    last = RECOVERY_EFFECTS if recovery else effects
+    for number in range(0, last, every):
+        again = Crash(at_ms=0, effects=number)
+        yield live_through(msgspec.structs.replace(sound, crashes=(first, again) if recovery else (again,)))
 
 
 def live_through_many(
@@ -55,6 +75,7 @@ def live_through_many(
     *,
     seeds: int | None = None,
     minutes: float | None = None,
+    adapter: str = "",
     processes: int = PROCESSES,
     tell: Callable[[DayEnd], None] = lambda _: None,
 ) -> Tally:
@@ -63,7 +84,7 @@ def live_through_many(
     began_ns = clock.now_ns()
     until_ns = None if minutes is None else began_ns + round(minutes * 60 * NS)
     more = iter(range(first, first + seeds) if seeds is not None else iter_from(first))
-    for end in _ends(more, processes, lambda: until_ns is None or clock.now_ns() < until_ns):
+    for end in _ends(more, adapter, processes, lambda: until_ns is None or clock.now_ns() < until_ns):
         ends.append(end)
         tell(end)
     return _tally(first, ends, (clock.now_ns() - began_ns) / NS)
@@ -77,12 +98,12 @@ def iter_from(first: int) -> Iterator[int]:
         seed += 1
 
 
-def _ends(seeds: Iterator[int], processes: int, go_on: Callable[[], bool]) -> Iterator[DayEnd]:
+def _ends(seeds: Iterator[int], adapter: str, processes: int, go_on: Callable[[], bool]) -> Iterator[DayEnd]:
     if processes == 1:
         for seed in seeds:
             if not go_on():
                 return
-            yield live_through_seed(seed)
+            yield live_through_seed(seed, adapter)
         return
     # A fresh interpreter for each: a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
@@ -93,7 +114,7 @@ def _ends(seeds: Iterator[int], processes: int, go_on: Callable[[], bool]) -> It
                 more = next(seeds, None)
                 if more is None:
                     break
-                running.add(pool.submit(live_through_seed, more))
+                running.add(pool.submit(live_through_seed, more, adapter))
             if not running:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)

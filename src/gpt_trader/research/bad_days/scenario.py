@@ -276,6 +276,8 @@ class Scenario(Value, frozen=True, kw_only=True):
     """How far the process's clock is off, boot by boot; later boots are right. On days of the Coinbase adapter, since
     the paper adapter's clock is the market's."""
     minutes: int = 60
+    peace_seconds: int = 900
+    """From the last fault to the last look: everything must have been resolved by then."""
     products: int = 1
     volatility_bps: int = 3
     """Standard deviation of one second's return, in tenths of a basis point."""

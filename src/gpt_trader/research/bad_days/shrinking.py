@@ -13,13 +13,14 @@ from gpt_trader.research.bad_days.scenario import Scenario
 __all__ = ["TRIALS_MAX", "shrink"]
 
 TRIALS_MAX: Final = 400
-PARTS: Final = ("disk", "accidents", "stream", "market", "crashes", "wire", "quirks", "steps")
+PARTS: Final = ("disk", "accidents", "stream", "frames", "market", "crashes", "clock_ms", "wire", "quirks", "steps")
 PLAIN: Final[dict[str, Any]] = {
     "order_rate_per_minute_max": 0,
     "reject_breaker": False,
     "protective_stops": False,
     "products": 1,
     "volatility_bps": 1,
+    "minutes_before_midnight": 0,
 }
 
 
