@@ -283,7 +283,11 @@ def trades_before_recovery(patch: pytest.MonkeyPatch) -> None:
 @planted(11)
 def stream_is_believed(patch: pytest.MonkeyPatch) -> None:
     """F35: as long as the stream lives, nobody asks for what it dropped."""
-    patch.setattr(OrderReconciler, "sweep", nothing)
+
+    async def sees_nothing(_: OrderReconciler) -> tuple[OrderUpdate, ...]:
+        return ()
+
+    patch.setattr(OrderReconciler, "sweep", sees_nothing)
 
 
 @planted(34)
