@@ -1,14 +1,10 @@
-"""A bot on the Coinbase adapter in a process of its own, which trades against a served venue until somebody kills it.
-
-`python -m tests.killed_live READY FOLDER ENGINE SEED` prints `trading` once it has started.
-"""
+"""A bot on the Coinbase adapter in a process of its own, which trades against a served venue until somebody kills it."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -39,7 +35,10 @@ def config_of(engine: str) -> BotConfig:
     return config.model_copy(update={"execution": config.execution.model_copy(update=QUICK)})
 
 
-async def main(ready: dict[str, Any], folder: Path, engine: str, seed: int) -> None:
+async def main(
+    ready: dict[str, Any], folder: Path, engine: str, seed: int, began: Callable[[], None] = lambda: None
+) -> None:
+    """Trade until somebody ends the process; `began` is called when orders may leave."""
     draw = random.Random(seed)
     venue: Any = SimpleNamespace(ready=ready)
     adapter, clock = coinbase_adapter(venue), SystemClock()
@@ -69,7 +68,7 @@ async def main(ready: dict[str, Any], folder: Path, engine: str, seed: int) -> N
         proof = PreflightPassed(venue="coinbase", config_digest=DIGEST, passed_ns=clock.now_ns(), checks=("by a test",))
         await built.bot.start(proof)
         watching = asyncio.ensure_future(built.bot.run_until_stopped())
-        print("trading", flush=True)  # noqa: T201 - what the parent waits for
+        began()
         number = 0
         while not watching.done():
             number += 1
@@ -95,7 +94,3 @@ async def order(bot: PerpsBot, clock: SystemClock, draw: random.Random, intent: 
             valid_until_ns=now_ns + 10 * NS,
         )
     )
-
-
-if __name__ == "__main__":
-    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
