@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.builders import an_order
+from tests.failing_store import trade_into
 from tests.house_under_test import House, a_config
-from tests.killed_house import a_market, a_venue, an_entry, build, the_venue_again
+from tests.killed_house import ENGINES, a_market, a_venue, an_entry, build, the_venue_again
 
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import StoreError
@@ -32,38 +32,12 @@ MARKET = a_market("at the venue")
 Scenario = Callable[[House], Coroutine[Any, Any, None]]
 
 
-def play(folder: Path, scenario: Scenario) -> None:
+def play(folder: Path, scenario: Scenario, engine: str = "live") -> None:
     """A bot on a durable store; it closes as well as it can."""
     adapter, clock = a_venue(MARKET)
     with EventStore.open(folder / "events.sqlite", "test-run", 1, durable=True) as store:
-        house = build(a_config(), adapter, clock, store, 1)
+        house = build(a_config(**ENGINES[engine]), adapter, clock, store, 1)
         house.run(lambda: scenario(house))
-
-
-def small(house: House, name: str) -> Any:
-    now_ns = house.clock.now_ns()
-    return an_order(intent_id=name, created_ns=now_ns, valid_until_ns=now_ns + 60 * NS)
-
-
-async def trade_into(
-    house: House, trouble: Callable[[], contextlib.AbstractContextManager[object]], named: str
-) -> None:
-    """One order goes well; then the trouble begins. The next ends in an error by name, and neither it nor what the bot
-    does on its way out sends anything."""
-    await house.bot.engine.place_order(small(house, "sound"))
-    sent = len(house.adapter.bodies)
-    assert sent == 1
-    with trouble():
-        with pytest.raises(StoreError, match=named):
-            for number in range(50):  # room for a page or two may be left
-                await house.bot.engine.place_order(small(house, f"lost-{number}"))
-                sent = len(house.adapter.bodies)
-        assert len(house.adapter.bodies) == sent
-        reason = await house.bot.run_until_stopped(house.clock.now_ns() + 300 * NS)
-        assert reason.startswith("the event store failed")
-        with pytest.raises(StoreError, match=named):
-            await house.bot.stop(reason)
-        assert len(house.adapter.bodies) == sent
 
 
 @pytest.fixture
@@ -82,7 +56,8 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_a_full_disk(tmpfs: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_full_disk(tmpfs: Path, engine: str) -> None:
     """F83, F85: a tmpfs without room. What was answered for is whole, and the error says what to do."""
 
     @contextlib.contextmanager
@@ -93,12 +68,13 @@ def test_a_full_disk(tmpfs: Path) -> None:
                 filler.flush()
         yield
 
-    play(tmpfs / "run", lambda house: trade_into(house, filled, "the disk is full: free some space"))
+    play(tmpfs / "run", lambda house: trade_into(house, filled, "the disk is full: free some space"), engine)
     (tmpfs / "filler").unlink()
     assert verify(tmpfs / "run" / "events.sqlite").breaks == ()
 
 
-def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_file_that_may_not_grow(tmp_path: Path, engine: str) -> None:
     """A quota: the same end by another error of the disk."""
 
     @contextlib.contextmanager
@@ -111,11 +87,14 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    play(tmp_path / "run", lambda house: trade_into(house, limited, "free some space|the disk reports an error"))
+    play(
+        tmp_path / "run", lambda house: trade_into(house, limited, "free some space|the disk reports an error"), engine
+    )
     assert verify(tmp_path / "run" / "events.sqlite").breaks == ()
 
 
-def test_a_database_that_somebody_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_database_that_somebody_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     """F83: another program writes to our file. It is waited for a moment, then the store fails by name."""
     monkeypatch.setattr(sqlite_shelf, "BUSY_TIMEOUT_SECONDS", 0.05)
 
@@ -128,7 +107,7 @@ def test_a_database_that_somebody_holds(tmp_path: Path, monkeypatch: pytest.Monk
         finally:
             intruder.close()
 
-    play(tmp_path / "run", lambda house: trade_into(house, held, "another program holds the database"))
+    play(tmp_path / "run", lambda house: trade_into(house, held, "another program holds the database"), engine)
     assert verify(tmp_path / "run" / "events.sqlite").breaks == ()
 
 
@@ -165,14 +144,30 @@ def test_a_flipped_bit(killed: tuple[Path, list[Event]], tmp_path: Path, name: s
     assert refused or name != "events.sqlite-wal", "the write-ahead log has no byte that does not matter"
 
 
-def starts_as_before(folder: Path, log: list[Event]) -> bool:
+def test_a_flipped_bit_beside_a_snapshot(killed: tuple[Path, list[Event]], tmp_path: Path) -> None:
+    """F86: the same where the next boot begins from a snapshot, and does not read all of the log."""
+    left, log = killed
+    kept = tmp_path / "kept"
+    shutil.copytree(left, kept)
+    assert starts_as_before(kept, log, snapshot_events=1)
+    draw = random.Random("snapshot")
+    for number in range(12):
+        folder = tmp_path / str(number)
+        shutil.copytree(kept, folder)
+        damaged = bytearray((folder / "events.sqlite").read_bytes())
+        damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
+        (folder / "events.sqlite").write_bytes(damaged)
+        starts_as_before(folder, log, boot=3, snapshot_events=1)
+
+
+def starts_as_before(folder: Path, log: list[Event], *, boot: int = 2, snapshot_events: int = 0) -> bool:
     """False when the boot was refused; nothing was sent then."""
     adapter, clock = the_venue_again(MARKET, log, MARKET.start_ns + 6 * NS)
     orders = {order.client_order_id for order in adapter.venue.open_orders()}
     refusal = ""
     try:
-        with EventStore.open(folder / "events.sqlite", "test-run", 2, durable=True) as store:
-            house = build(a_config(), adapter, clock, store, 2)
+        with EventStore.open(folder / "events.sqlite", "test-run", boot, durable=True) as store:
+            house = build(a_config(), adapter, clock, store, boot, snapshot_events=snapshot_events)
             house.run(lambda: same(house))
             house.check_invariants()
     except StoreError as error:

@@ -19,8 +19,9 @@ import pytest
 from pydantic import SecretStr
 from tests.builders import a_fill
 from tests.command_line import command
+from tests.failing_store import trade_into
 from tests.house_under_test import House, a_config
-from tests.killed_house import a_market, a_venue, an_entry, build
+from tests.killed_house import ENGINES, a_market, a_venue, an_entry, build
 from tests.postgres_server import a_server
 
 from gpt_trader.cli.main import run_command_line
@@ -322,3 +323,42 @@ def test_a_snapshot_on_the_server_shortens_the_next_start(server: str) -> None:
                 await house.bot.stop("the test is over")
 
             house.run(play)
+
+
+@contextlib.contextmanager
+def a_locked_table(url: str) -> Iterator[None]:
+    with connect(url) as intruder, intruder.transaction():
+        intruder.execute("LOCK TABLE gpt_trader.events")
+        yield
+
+
+@contextlib.contextmanager
+def a_cut_line(url: str) -> Iterator[None]:
+    with connect(url) as operator:
+        operator.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'gpt-trader' AND pid <> pg_backend_pid()"
+        )
+    yield
+
+
+@contextlib.contextmanager
+def a_takeover(url: str) -> Iterator[None]:
+    with connect(url) as other:
+        other.execute("UPDATE gpt_trader.runs SET boot = boot + 1 WHERE run LIKE 'trouble%'")
+    yield
+
+
+TROUBLES = {"no answer within 3 s": a_locked_table, "is the server up": a_cut_line, "is fenced": a_takeover}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("named", TROUBLES)
+def test_a_server_that_fails_while_the_bot_trades(server: str, named: str, engine: str) -> None:
+    """Locked, gone, or written by another boot: named, and nothing is sent afterwards, on the way out neither."""
+    adapter, clock = a_venue(a_market("at the venue"))
+    run = f"trouble {named} {engine}"
+    with contextlib.suppress(StoreError), opened(server, run, 1) as store:
+        house = build(a_config(**ENGINES[engine]), adapter, clock, store, 1)
+        house.run(lambda: trade_into(house, lambda: TROUBLES[named](server), named))
+    assert not verify_server(server, run).breaks
