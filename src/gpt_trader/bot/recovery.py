@@ -7,8 +7,8 @@ not find stays as the log has it, and counts. What nobody here did is EXTERNAL: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -199,7 +199,6 @@ class Recovery:
         self._flags: dict[str, FlagSet] = {}
         self.rollout = RolloutMark()
         """Where the last rollout began in the log."""
-        self._told: dict[type[Event], tuple[Callable[[Event], None], ...]] = {}
         self.log = LogWatch()
         """What the promises of the log look at."""
         self.replayed = 0
@@ -226,30 +225,31 @@ class Recovery:
 
     def replay(self, recorded: Iterable[Recorded]) -> None:
         """Take stored events back in, those after what is known already, in order; nothing is told."""
-        self._ledger.replay(self._each(recorded))
-        self.log.broken.clear()
+        told: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
+        before = self.replayed
+        with self._ledger.replaying() as counts:
+            for each in recorded:
+                event = each.event
+                hearers = told.get(type(event))
+                if hearers is None:
+                    hearers = told[type(event)] = self._hearers(type(event), counts)
+                for hear in hearers:
+                    hear(event)
+                self.replayed += 1
+        self.log.looked_at(self.replayed - before)
 
-    def _each(self, recorded: Iterable[Recorded]) -> Iterator[Event]:
-        """The ledger has each event first, as it has when they happen."""
-        told, hearers, look = self._told, self._hearers, self.log.take
-        for each in recorded:
-            event = each.event
-            yield event
-            for hear in told.get(type(event)) or hearers(type(event)):
-                hear(event)
-            look(event)
-            self.replayed += 1
-
-    def _hearers(self, kind: type[Event]) -> tuple[Callable[[Event], None], ...]:
-        """Who takes events of this type back in, in the order in which they hear of it when it happens. A million
-        events are not told to those who would ignore them."""
-        parts: list[tuple[Callable[[Event], None], frozenset[type[Event]] | None]] = [
+    def _hearers(
+        self, kind: type[Event], counts: Mapping[type[Event], Callable[[Any], None]]
+    ) -> tuple[Callable[[Any], None], ...]:
+        """Who takes events of this type back in, in the order in which they hear of it when it happens: the ledger
+        (`counts`) first. A million events are not told to those who would ignore them."""
+        parts: list[tuple[Callable[[Any], None], Container[type[Event]]]] = [
             (self._orders.on_event, HEARD_BY["OrderManager.on_event"]),
             (self._tracker.restore, HEARD_BY["OrderTracker.restore"]),
             (self._guards.restore, HEARD_BY["GuardManager.restore"]),
             (self._stops.restore, HEARD_BY["StopRecord.restore"]),
             (self._answers.restore, HEARD_BY["LastAnswers.restore"]),
-            (self._metrics.on_event, None),
+            (self._metrics.handlers.get(kind, self._metrics.on_event), self._metrics.handlers),
             (self._counts.take, HEARD_BY["BreakerCounts.take"]),
             (self._memory.restore, HEARD_BY["StrategyMemory.restore"]),
             (self._risk.restore, HEARD_BY["LiveRiskManager.restore"]),
@@ -257,8 +257,11 @@ class Recovery:
         ]
         if self._cash is not None:
             parts.append((self._cash.restore, HEARD_BY["CashWatch.restore"]))
-        self._told[kind] = tuple(hear for hear, kinds in parts if kinds is None or kind in kinds)
-        return self._told[kind]
+        if kind in counts:
+            parts.insert(0, (counts[kind], counts))
+        if kind in self.log.handlers:
+            parts.append((self.log.handlers[kind], self.log.handlers))
+        return tuple(hear for hear, kinds in parts if kind in kinds)
 
     def _note(self, event: Event) -> None:
         """What follows from single events."""

@@ -25,7 +25,7 @@ from gpt_trader.core.events import FlagSet, LogRepaired, StrategyStateSaved
 from gpt_trader.core.journal import Recorded, SnapshotJournal, StoredSnapshot
 from gpt_trader.core.values import Value
 from gpt_trader.execution.guards import GuardsState
-from gpt_trader.execution.handlers.reconciliation import AnswerState
+from gpt_trader.execution.handlers.reconciliation import OpenAnswer
 from gpt_trader.execution.stop_record import StopsState
 from gpt_trader.placement.order_manager import OrdersState
 from gpt_trader.placement.tracker import WorkState
@@ -67,7 +67,7 @@ class HouseState(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     works: tuple[WorkState, ...]
     guards: GuardsState
     stops: StopsState
-    answers: tuple[AnswerState, ...]
+    answers: tuple[OpenAnswer, ...]
     metrics: MetricsState
     counts: CountsState
     strategies: tuple[StrategyStateSaved, ...]
@@ -135,7 +135,7 @@ class Snapshots:
         event. Raises StoreError."""
         if self._every:
             self._load(house)
-        house.replay(self._journal.read(self.sequence))
+        house.replay(self._journal.read(self.sequence, brief=True))
         if self._every and house.replayed - self.sequence >= self._every:
             self._keep(house)
 
@@ -187,12 +187,12 @@ class Snapshots:
     def take(self) -> None:
         """Make one of all that is stored. Raises StoreError, also when the log cannot be read back as written."""
         house = self._again()
-        self._bring_up_to_date(house, self._journal.read(self.sequence))
+        self._bring_up_to_date(house, self._journal.read(self.sequence, brief=True))
         self._keep(house)
 
     async def take_beside(self) -> None:
         """The same; reading and computing are done by a thread, so that orders do not wait for it."""
-        house, reading = self._again(), self._journal.read(self.sequence)
+        house, reading = self._again(), self._journal.read(self.sequence, brief=True)
         await asyncio.to_thread(self._bring_up_to_date, house, reading)
         self._keep(house)
 
@@ -206,7 +206,7 @@ class Snapshots:
         """Verify another part of the log before the snapshot, which the start did not read. Raises StoreError."""
         if not self.unverified:
             return
-        with contextlib.closing(self._journal.read(self._looked_back)) as reading:
+        with contextlib.closing(self._journal.read(self._looked_back, brief=True)) as reading:
             for recorded in islice(reading, min(LOOK_BACK_EVENTS, self.unverified)):
                 self._looked_back = recorded.sequence
 

@@ -63,8 +63,11 @@ class Journal(Protocol):
         """What the log takes there, archived parts included; None like `free_bytes`. Raises StoreError."""
         ...
 
-    def read(self, after: int = 0) -> Generator[Recorded]:
-        """Stored events in order, those after sequence number `after`; verifies the chain as it goes."""
+    def read(self, after: int = 0, *, brief: bool = False) -> Generator[Recorded]:
+        """Stored events in order, those after sequence number `after`; verifies the chain as it goes.
+
+        `brief` leaves out of some events the figures that only explain them: for a replay.
+        """
         ...
 
 

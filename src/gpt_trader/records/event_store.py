@@ -206,10 +206,11 @@ class EventStore:
             self._shelf.abandon()
             raise
 
-    def read(self, after: int = 0) -> Generator[Recorded]:
-        """Stored events after sequence `after`, this process's own included, verified as they are read."""
+    def read(self, after: int = 0, *, brief: bool = False) -> Generator[Recorded]:
+        """Stored events after sequence `after`, this process's own included, verified as they are read; `brief` leaves
+        out what only explains."""
         self.flush()
-        return self._shelf.read(after)
+        return self._shelf.read(after, brief=brief)
 
     def verify(self) -> Verification:
         """Walk the whole chain and name every break by sequence."""

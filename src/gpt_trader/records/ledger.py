@@ -9,8 +9,9 @@ else is sums, which are exact below 1e20. So, to the last digit, always:
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Final
@@ -177,11 +178,17 @@ class Ledger:
             handler(event)
 
     def replay(self, events: Iterable[Event]) -> None:
-        """Count stored events without publishing anything: what they led to is in the store already."""
-        publish, self._publish = self._publish, None
-        try:
+        """Count stored events."""
+        with self.replaying():
             for event in events:
                 self.apply(event)
+
+    @contextlib.contextmanager
+    def replaying(self) -> Iterator[Mapping[type[Event], Callable[[Any], None]]]:
+        """How stored events of each type are counted; nothing is published: what they led to is in the store."""
+        publish, self._publish = self._publish, None
+        try:
+            yield self._handlers
         finally:
             self._publish = publish
 

@@ -155,6 +155,11 @@ class OrderMetricsReporter:
             SystemError: self._on_system_error,
         }
 
+    @property
+    def handlers(self) -> Mapping[type[Event], Callable[[Any], None]]:
+        """How events of each type are counted; types that are not here are not."""
+        return self._handlers
+
     def on_event(self, event: Event) -> None:
         """Count one event; kinds that are not counted are ignored."""
         handler = self._handlers.get(type(event))

@@ -180,8 +180,9 @@ def _unfolded(blocks: Iterable[tuple[Any, ...]], after: int) -> Iterator[StoredR
             yield first + place, boot, version, lines[place], digests[place], digests[place + 1]
 
 
-def read_run(path: Path, after: int = 0) -> Generator[Recorded]:
+def read_run(path: Path, after: int = 0, *, brief: bool = False) -> Generator[Recorded]:
     """Stored events after sequence `after`, verified as they are read, streaming. Raises StoreError at the first break.
+    `brief` leaves out what only explains (see `schema.decode_brief`).
 
     Sees what was committed when the first row is read. The high-water mark is not looked at: see `verify`.
     """
@@ -190,7 +191,7 @@ def read_run(path: Path, after: int = 0) -> Generator[Recorded]:
         if not previous:
             raise StoreError(f"{path}: there is no event with sequence {after} to read on from")
         with contextlib.closing(rows_after(connection, path, after, beside=False)) as rows:  # before the connection is
-            yield from verified(rows, after, previous, str(path))
+            yield from verified(rows, after, previous, str(path), brief=brief)
 
 
 def head_of(path: Path) -> Head:

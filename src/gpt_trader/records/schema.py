@@ -15,9 +15,15 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from gpt_trader.core.errors import Number, StoreError
-from gpt_trader.core.events import SCHEMA_VERSION, Event
+from gpt_trader.core.events import (
+    SCHEMA_VERSION,
+    Event,
+    OrderApproved,
+    TacticProgressed,
+    TradingSignalGenerated,
+)
 
-__all__ = ["EVENT_TYPES", "decode", "encode", "encode_lines"]
+__all__ = ["BRIEF", "EVENT_TYPES", "decode", "decode_brief", "encode", "encode_lines"]
 
 
 def _event_types(root: type[Event]) -> dict[str, type[Event]]:
@@ -91,6 +97,39 @@ def decode(payload: bytes, version: int = SCHEMA_VERSION) -> Event:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoreError(f"not a readable event: {error}: {payload[:80]!r}") from error
     return _restored(stored) if isinstance(stored, _Stored) else stored
+
+
+def _brief_type(kind: type[Event]) -> type[Any]:
+    """A twin without the fields that carry Numbers; they are passed over."""
+    hints = get_type_hints(kind)
+    fields = [
+        (field.name, hints[field.name], _default(field))
+        for field in msgspec.structs.fields(kind)
+        if hints[field.name] != _NUMBERS
+    ]
+    return msgspec.defstruct(kind.__name__, fields, bases=(_Stored,), tag=kind.__name__, frozen=True, kw_only=True)
+
+
+BRIEF: Final[frozenset[type[Event]]] = frozenset({OrderApproved, TradingSignalGenerated, TacticProgressed})
+"""Whose Numbers explain what was decided; nothing follows from them, so a replay need not read them."""
+_BRIEF_TYPES: Any = tuple(_brief_type(kind) if kind in BRIEF else _stored_type(kind) for kind in EVENT_TYPES.values())
+_BRIEF_DECODER: Final = msgspec.json.Decoder(type=functools.reduce(operator.or_, _BRIEF_TYPES))
+_BRIEF_KINDS: Final = {kind.__name__: kind for kind in BRIEF}
+
+
+def decode_brief(payload: bytes, version: int = SCHEMA_VERSION) -> Event:
+    """The same, without the Numbers of the events in BRIEF: quicker by half, for who only wants the state."""
+    if version != SCHEMA_VERSION:
+        payload = _upcast(payload, version)
+    try:
+        stored = _BRIEF_DECODER.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"not a readable event: {error}: {payload[:80]!r}") from error
+    if not isinstance(stored, _Stored):
+        event: Event = stored
+        return event
+    kind = _BRIEF_KINDS.get(type(stored).__name__)
+    return _restored(stored) if kind is None else kind(**msgspec.structs.asdict(stored))
 
 
 def _upcast(payload: bytes, version: int) -> bytes:

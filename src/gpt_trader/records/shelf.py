@@ -83,8 +83,8 @@ class Shelf(Protocol):
         """After a failure: give back whatever is held half-way. Never raises."""
         ...
 
-    def read(self, after: int) -> Generator[Recorded]:
-        """Stored events after a sequence number, verified as they are read."""
+    def read(self, after: int, *, brief: bool = False) -> Generator[Recorded]:
+        """Stored events after a sequence number, verified as they are read; `brief` leaves out what only explains."""
         ...
 
     def verify(self, tell: Callable[[Recorded], None] | None = None) -> Verification: ...

@@ -121,8 +121,8 @@ class SqliteShelf:
         with contextlib.suppress(sqlite3.Error):
             self.connection.execute("ROLLBACK")
 
-    def read(self, after: int) -> Generator[Recorded]:
-        return read_run(self.path, after)
+    def read(self, after: int, *, brief: bool = False) -> Generator[Recorded]:
+        return read_run(self.path, after, brief=brief)
 
     def verify(self, tell: Callable[[Recorded], None] | None = None) -> Verification:
         return verify(self.path, tell)

@@ -34,7 +34,7 @@ class UnkeptJournal:
     def stored_bytes(self) -> int | None:
         return None
 
-    def read(self, after: int = 0) -> Generator[Recorded]:  # noqa: ARG002 - the port's signature
+    def read(self, after: int = 0, *, brief: bool = False) -> Generator[Recorded]:  # noqa: ARG002 - the port's signature
         yield from ()
 
     def hash_at(self, sequence: int) -> str:  # noqa: ARG002 - the port's signature

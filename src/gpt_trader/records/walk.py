@@ -10,7 +10,7 @@ from gpt_trader.core.errors import StoreError
 from gpt_trader.core.events import Event
 from gpt_trader.core.journal import Head, Recorded
 from gpt_trader.records.chain import GENESIS, row_hash
-from gpt_trader.records.schema import decode
+from gpt_trader.records.schema import decode, decode_brief
 from gpt_trader.records.shelf import Break
 
 __all__ = ["StoredRow", "Walk", "checked", "hash_of", "verified"]
@@ -27,12 +27,14 @@ def hash_of(previous: bytes, sequence: int, version: Any, payload: Any) -> bytes
     return row_hash(previous, sequence, version, payload)
 
 
-def verified(rows: Iterable[StoredRow], after: int, previous: bytes, place: str) -> Iterator[Recorded]:
+def verified(
+    rows: Iterable[StoredRow], after: int, previous: bytes, place: str, *, brief: bool = False
+) -> Iterator[Recorded]:
     """The events of these rows. Raises StoreError at the first that is not what its hash was made of.
 
-    `previous` is the hash of event number `after`, which the first row must follow.
+    `previous` is the hash of event number `after`, which the first row must follow; `brief` as in `schema`.
     """
-    expected, sha256 = after + 1, hashlib.sha256
+    expected, sha256, read = after + 1, hashlib.sha256, decode_brief if brief else decode
     for row in rows:
         sequence, boot, version, payload, before, digest, *_ = row
         if type(payload) is not bytes or type(version) is not int or type(before) is not bytes:
@@ -43,7 +45,7 @@ def verified(rows: Iterable[StoredRow], after: int, previous: bytes, place: str)
             raise StoreError(
                 f"{place}: the chain breaks at sequence {expected}; see `gpt-trader events verify {place}`"
             )
-        yield Recorded(sequence, boot, decode(payload, version), digest.hex())
+        yield Recorded(sequence, boot, read(payload, version), digest.hex())
         previous, expected = digest, expected + 1
 
 

@@ -33,7 +33,7 @@ class FullDisk:
     def stored_bytes(self) -> int | None:
         return 0
 
-    def read(self, after: int = 0) -> Generator[Recorded]:
+    def read(self, after: int = 0, *, brief: bool = False) -> Generator[Recorded]:
         yield from ()
 
 

@@ -20,9 +20,9 @@ from tests.builders import a_fill
 from gpt_trader.core import events
 from gpt_trader.core.errors import Number, StoreError
 from gpt_trader.core.events import SCHEMA_VERSION, Event
-from gpt_trader.core.values import EngineDecision, PaperCost
+from gpt_trader.core.values import EngineDecision, PaperCost, Side
 from gpt_trader.records import schema
-from gpt_trader.records.schema import EVENT_TYPES, decode, encode
+from gpt_trader.records.schema import BRIEF, EVENT_TYPES, decode, decode_brief, encode
 
 WORDS = st.text(max_size=20)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
@@ -35,6 +35,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     Decimal: DECIMALS,
     Decimal | None: st.none() | DECIMALS,
     int | None: st.none() | INTS,
+    Side | None: st.none() | st.sampled_from(list(Side)),
     tuple[str, ...]: st.lists(WORDS, max_size=3).map(tuple),
     Mapping[str, str]: st.dictionaries(WORDS, WORDS, max_size=4),
     Mapping[str, Number]: st.dictionaries(WORDS, NUMBERS, max_size=4),
@@ -93,6 +94,19 @@ def test_what_was_written_is_read_back(event: Event) -> None:
     assert again == event
     assert type(again) is type(event)
     assert encode(again) == payload
+
+
+@given(EVENTS)
+def test_in_brief_only_the_figures_that_explain_are_missing(event: Event) -> None:
+    """Everything else is the same; of most events nothing is."""
+    empty: dict[str, Any] = {
+        name: {} for name, hint in typing.get_type_hints(type(event)).items() if hint == Mapping[str, Number]
+    }
+
+    brief = decode_brief(encode(event))
+
+    assert brief == (msgspec.structs.replace(event, **empty) if type(event) in BRIEF else event)
+    assert type(brief) is type(event)
 
 
 def test_decimals_are_text() -> None:

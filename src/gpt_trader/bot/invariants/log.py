@@ -146,6 +146,17 @@ class LogWatch:
             GuardCleared: self._cleared,
         }
 
+    @property
+    def handlers(self) -> Mapping[type[Event], Callable[[Any], None]]:
+        """What is looked at in events of each type; whoever calls them says so to `looked_at`."""
+        return self._handlers
+
+    def looked_at(self, count: int) -> None:
+        """So many events were told to their handlers, from a log that had been begun."""
+        self.events += count
+        self._started |= count > 0
+        self.broken.clear()
+
     def take(self, event: Event) -> None:
         """Look at one event."""
         if not self._started and not isinstance(event, RunStarted):

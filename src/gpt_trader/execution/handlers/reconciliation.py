@@ -45,9 +45,8 @@ from gpt_trader.placement.base import placed as placed_now
 from gpt_trader.placement.confirmation import OrderConfirmationWaiter
 from gpt_trader.placement.order_manager import OrderManager
 from gpt_trader.placement.tickets import arrival_mid
-from gpt_trader.records.schema import decode, encode
 
-__all__ = ["AnswerState", "LastAnswers", "ReconciliationHandler", "SlippageWatch", "reconciled"]
+__all__ = ["LastAnswers", "OpenAnswer", "ReconciliationHandler", "SlippageWatch", "reconciled"]
 
 IMMEDIATE: Final = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 WORKING: Final = "WORKING"
@@ -133,23 +132,13 @@ def reconciled(report: ExecutionReport, at_ns: int) -> OrderReconciled:
     )
 
 
-class AnswerState(msgspec.Struct, frozen=True, kw_only=True):
-    """An intent whose last answer is not told, as a snapshot keeps it."""
-
-    approved: bytes
-    """Its OrderApproved, as it is stored."""
-    order: str
-    arrival: Decimal
-    filled: Decimal
-    value: Decimal
-    outcome: str
-
-
-@dataclass
-class _Open:
+class OpenAnswer(msgspec.Struct, kw_only=True):
     """An approved intent whose last answer is not told."""
 
-    approved: OrderApproved
+    intent_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
     order: str = ""
     """Client id of the newest of its orders."""
     arrival: Decimal = ZERO
@@ -170,7 +159,7 @@ class LastAnswers:
         self._bus = bus
         self._clock = clock
         self._orders = orders
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, OpenAnswer] = {}
         bus.subscribe(OrderApproved, "last answers", self.restore)
         bus.subscribe(OrderSubmitted, "last answers", self.restore)
         bus.subscribe(OrderFilled, "last answers", self.restore)
@@ -186,7 +175,9 @@ class LastAnswers:
     def restore(self, event: Event) -> None:
         """Take in what is known of an intent; nothing is told."""
         if isinstance(event, OrderApproved):
-            self._open[event.intent_id] = _Open(event)
+            self._open[event.intent_id] = OpenAnswer(
+                intent_id=event.intent_id, symbol=event.symbol, side=event.side, quantity=event.quantity
+            )
             return
         known = self._open.get(event.intent_id)
         if known is None:
@@ -204,27 +195,13 @@ class LastAnswers:
             case _:
                 pass
 
-    def state(self) -> tuple[AnswerState, ...]:
+    def state(self) -> tuple[OpenAnswer, ...]:
         """For a snapshot."""
-        return tuple(
-            AnswerState(
-                approved=encode(known.approved),
-                order=known.order,
-                arrival=known.arrival,
-                filled=known.filled,
-                value=known.value,
-                outcome=known.outcome,
-            )
-            for known in self._open.values()
-        )
+        return tuple(self._open.values())
 
-    def load(self, state: tuple[AnswerState, ...]) -> None:
+    def load(self, state: tuple[OpenAnswer, ...]) -> None:
         """Know what a snapshot kept, instead of the events before it."""
-        for kept in state:
-            approved = decode(kept.approved)
-            assert isinstance(approved, OrderApproved), "only what was approved is kept"
-            known = _Open(approved, kept.order, kept.arrival, kept.filled, kept.value, kept.outcome)
-            self._open[approved.intent_id] = known
+        self._open = {known.intent_id: known for known in state}
 
     def resume(self, worked: Collection[str]) -> None:
         """After a restart: `worked` intents go on. Of all others nothing may live any more but what rests."""
@@ -250,17 +227,17 @@ class LastAnswers:
         if order is not None and order.is_settled:
             self._tell(known, order.state)
 
-    def _tell(self, known: _Open, end: OrderState) -> None:
-        approved, filled = known.approved, known.filled
+    def _tell(self, known: OpenAnswer, end: OrderState) -> None:
+        filled = known.filled
         outcome = OrderState.PARTIALLY_FILLED if filled else end
         price = known.value / filled if filled else None
         report = ExecutionReport(
-            intent_id=approved.intent_id,
-            symbol=approved.symbol,
-            outcome=(OrderState.FILLED if filled >= approved.quantity else outcome).value,
+            intent_id=known.intent_id,
+            symbol=known.symbol,
+            outcome=(OrderState.FILLED if filled >= known.quantity else outcome).value,
             filled=filled,
             average_price=price,
-            slippage_bps=None if price is None else _slippage_bps(approved.side, price, known.arrival),
+            slippage_bps=None if price is None else _slippage_bps(known.side, price, known.arrival),
         )
         self._bus.publish(reconciled(report, self._clock.now_ns()))
 

@@ -90,8 +90,8 @@ class PostgresShelf:
     def abandon(self) -> None:
         """A failed transaction has been rolled back, or its connection is gone."""
 
-    def read(self, after: int) -> Generator[Recorded]:
-        return read_server(self._url, self._run, after)
+    def read(self, after: int, *, brief: bool = False) -> Generator[Recorded]:
+        return read_server(self._url, self._run, after, brief=brief)
 
     def verify(self, tell: Callable[[Recorded], None] | None = None) -> Verification:
         return verify_server(self._url, self._run, tell)
@@ -212,12 +212,12 @@ def _one(row: tuple[Any, ...] | None) -> tuple[Any, ...]:
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
-def read_server(url: str, run_id: str, after: int = 0) -> Generator[Recorded]:
+def read_server(url: str, run_id: str, after: int = 0, *, brief: bool = False) -> Generator[Recorded]:
     """Stored events after a sequence number, verified as they are read. Raises StoreError at the first break."""
     place = place_of(url, run_id)
     with server_errors(place), connect(url, read_only=True) as connection:
         previous = _hash_before(connection, run_id, after, place)
-        yield from verified(_rows(connection, run_id, after), after, previous, place)
+        yield from verified(_rows(connection, run_id, after), after, previous, place, brief=brief)
 
 
 def lines_on_server(url: str, run_id: str, after: int = 0) -> Iterator[bytes]:
