@@ -37,6 +37,7 @@ VALUES: dict[Any, st.SearchStrategy[Any]] = {
     int | None: st.none() | INTS,
     Side | None: st.none() | st.sampled_from(list(Side)),
     tuple[str, ...]: st.lists(WORDS, max_size=3).map(tuple),
+    tuple[Decimal, ...]: st.lists(DECIMALS, max_size=3).map(tuple),
     Mapping[str, str]: st.dictionaries(WORDS, WORDS, max_size=4),
     Mapping[str, Number]: st.dictionaries(WORDS, NUMBERS, max_size=4),
     Mapping[str, Decimal]: st.dictionaries(WORDS, DECIMALS, max_size=4),
