@@ -197,13 +197,14 @@ def a_house(
     cash: int = 100_000,
     wire: Sequence[str] = (),
     strategy: Callable[[StrategyConfig], Strategy] | None = None,
+    environment: str = "simulated",
 ) -> Iterator[House]:
     """A bot built the way every bot is built; `strategy` makes another than the configured one."""
     stream = market or steady_market([60_000] * 120)
     clock = VirtualClock(stream.start_ns)
     adapter = BadWire(stream, clock=clock, cash=D(cash), entry_latency_ms=10, ack_latency_ms=10, script=wire)
     identity = RunIdentity(
-        run_id="test-run", boot=1, environment="simulated", config_digest="", market=stream.name, seed=0
+        run_id="test-run", boot=1, environment=environment, config_digest="", market=stream.name, seed=0
     )
     with EventStore.open(folder / "events.sqlite", "test-run", 1, durable=False) as store:
         built = PerpsBotBuilder(

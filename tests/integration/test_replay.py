@@ -14,7 +14,8 @@ from gpt_trader.cli.main import run_command_line
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.order_rules import floor_to_lot
 from gpt_trader.ops.bundle import is_bundle, unpacked
-from gpt_trader.ops.replay import Replayed, replay
+from gpt_trader.ops.replay import replay
+from gpt_trader.ops.replayed import Replayed
 from gpt_trader.records.reader import read_run
 
 MEANT = "decisions changed; if that is meant: python -m tests.stored_runs, and say so in the commit"

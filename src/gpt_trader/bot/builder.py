@@ -18,6 +18,7 @@ from gpt_trader.bot.bot import BotSettings, PerpsBot
 from gpt_trader.bot.candidate import check_shadow
 from gpt_trader.bot.figures import AccountFigures
 from gpt_trader.bot.foreign import ForeignOrders
+from gpt_trader.bot.inputs import DecisionInputs
 from gpt_trader.bot.recovery import Recovery
 from gpt_trader.bot.snapshots import Snapshots
 from gpt_trader.bot.strategy_memory import StrategyMemory
@@ -42,6 +43,7 @@ from gpt_trader.core.lease import Lease
 from gpt_trader.core.schedule import parse_weekly_hours
 from gpt_trader.core.values import Value
 from gpt_trader.exchange.base import ExchangeAdapter
+from gpt_trader.execution.deciding import Witness
 from gpt_trader.execution.engine import BASELINE_TACTICS, SharedParts
 from gpt_trader.execution.factory import EngineChoice, EngineSelection, ExecutionEngineFactory
 from gpt_trader.execution.guards import GuardManager
@@ -320,6 +322,7 @@ class PerpsBotBuilder:
             edge=edge.edge,
             preview_enabled=config.execution.order_preview_enabled,
             slippage_multipliers=config.execution.slippage_multipliers,
+            witnesses=self._recorders(bus),
         )
         engine = ExecutionEngineFactory.create_engine(selection, parts)
         bot = PerpsBot(
@@ -368,6 +371,23 @@ class PerpsBotBuilder:
             cash=cash,
             metrics=metrics,
             parts=parts,
+        )
+
+    def _recorders(self, bus: EventBus) -> tuple[Witness, ...]:
+        """A market that is in no recording is written down as far as decisions were taken on it."""
+        if self._config.venue.kind is VenueKind.SIMULATED:
+            return ()
+        adapter = self._adapter
+        return (
+            DecisionInputs(
+                publish=bus.publish,
+                report=bus.report,
+                clock=self._clock,
+                exchange=adapter.name,
+                simulated=adapter.simulated,
+                capabilities=lambda: adapter.capabilities,
+                gb_max=float(self._config.records.record_gb_max),
+            ),
         )
 
     def _margin_windows(self) -> MarginWindows:

@@ -128,7 +128,7 @@ class Shadow:
 
     def on_decision(self, seen: Seen) -> None:
         """Only takes it in; the work is done when nobody waits for it."""
-        if self.ended:
+        if self.ended or seen.features == self.features:  # the candidate itself traded, for a share of the intents
             return
         if len(self._tasks) >= FOLLOWED_MAX:
             self._left_out += 1

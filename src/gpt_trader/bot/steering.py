@@ -19,7 +19,7 @@ from gpt_trader.bot.rollout.share import Rollout
 from gpt_trader.bot.shadow import Shadow
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.config.flags import ENGINE_FLAGS, FLAGS, SHADOW, Flag, FlagValue, as_text, find_flag, parse_value
-from gpt_trader.config.load import Loaded, value_at, with_values
+from gpt_trader.config.load import Loaded, as_stored, value_at, with_values
 from gpt_trader.config.names import plain
 from gpt_trader.config.sources import Layer, Source
 from gpt_trader.config.tightness import Change, changed_settings, judge
@@ -397,7 +397,8 @@ class Steering:
         )
         try:
             shadow = self._shadow_of(config, selection, parts, asked_anew=asked_anew)
-            parts = dataclasses.replace(parts, witness=shadow)
+            others = tuple(each for each in parts.witnesses if each is not self._bot.shadow)
+            parts = dataclasses.replace(parts, witnesses=others if shadow is None else (*others, shadow))
             engine = _furnish(selection, parts)
         except BUILD_ERRORS as error:
             problem = f"{type(error).__name__}: {error}"
@@ -467,8 +468,8 @@ class Steering:
         bot.bus.publish(
             LimitsChanged(
                 at_ns=bot.clock.now_ns(),
-                values={path: _text(config, path) for path in changed},
-                was={path: _text(before, path) for path in changed},
+                values={path: as_stored(value_at(config, path)) for path in changed},
+                was={path: as_stored(value_at(before, path)) for path in changed},
                 held_back=held_back,
                 who=who,
                 reason=reason,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from gpt_trader.ops.replay import Replayed
+    from gpt_trader.ops.replayed import Replayed
 
 __all__ = ["replay"]
 
@@ -106,6 +106,7 @@ def _tell(done: Replayed, changes: dict[str, str], limit: int, *, as_json: bool)
             "replayed": done.replayed,
             "equal": done.equal,
             "whole_log": done.whole_log,
+            "notes": list(done.notes),
             "changes": changes,
             "differences": len(done.differences),
             "first": shown,
@@ -114,6 +115,8 @@ def _tell(done: Replayed, changes: dict[str, str], limit: int, *, as_json: bool)
         return
     asked = f" with {', '.join(f'{name}={value}' for name, value in changes.items())}" if changes else ""
     click.echo(f"{done.recorded} decisions recorded, {done.replayed} replayed{asked}, {done.equal} equal")
+    for note in done.notes:
+        click.echo(note)
     if done.is_same:
         whole = ", and so is every event of the log" if done.whole_log else ""
         click.echo(f"every decision is the same{whole}")

@@ -452,6 +452,10 @@ class RecordsConfig(StrictModel):
         default=Decimal("0.5"), ge=0, le=100_000
     )
     """With less room a run is not begun; while it goes on, entries are cancelled until there is room again."""
+    record_gb_max: Annotated[Amount, Setting("GB", "DecisionInputs", in_digest=False)] = Field(
+        default=Decimal(1), ge=0, le=100_000
+    )
+    """Of what decisions on a live market were taken on, for `gpt-trader replay`: so much a boot, then no more."""
 
 
 class RunConfig(StrictModel):

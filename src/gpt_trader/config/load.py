@@ -31,6 +31,7 @@ __all__ = [
     "DEFAULT_PROFILE",
     "Loaded",
     "applied_settings",
+    "as_stored",
     "load",
     "profile_names",
     "value_at",
@@ -142,9 +143,14 @@ def applied_settings(config: BotConfig) -> dict[str, Number]:
     found: dict[str, Number] = {}
     for path, known in known_settings().items():
         if known.in_digest:
-            value = plain(value_at(config, path))
-            found[path] = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+            found[path] = as_stored(value_at(config, path))
     return found
+
+
+def as_stored(value: object) -> str:
+    """A setting's value as text that `config.stored` reads again."""
+    found = plain(value)
+    return found if isinstance(found, str) else json.dumps(found, sort_keys=True)
 
 
 def with_values(config: BotConfig, values: Mapping[str, object]) -> BotConfig:

@@ -31,6 +31,7 @@ __all__ = [
     "AccountReconciled",
     "BarsSeen",
     "BootStarted",
+    "DecisionInputSaved",
     "EngineSelected",
     "EngineSwapFailed",
     "EngineSwapped",
@@ -427,6 +428,15 @@ class OrderReconciled(Event, frozen=True, kw_only=True):
     filled: Decimal
     average_price: Decimal | None = None
     slippage_bps: Decimal | None = None
+
+
+class DecisionInputSaved(Event, frozen=True, kw_only=True):
+    """What an intent was decided on, where the market is in no recording: enough to decide it again. Saved when its
+    first order had been handed over, or a rule had refused. Publisher: bot.inputs."""
+
+    symbol: str
+    inputs: str
+    """JSON of the wish, its snapshot, and what the engine and the venue could do."""
 
 
 class SlippageExceeded(Event, frozen=True, kw_only=True):

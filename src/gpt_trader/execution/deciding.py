@@ -48,6 +48,8 @@ class Decider:
     """One furnishing of rows 4 to 6."""
 
     engine: str
+    features: tuple[bool, bool, bool]
+    """What tells it from others, as EngineSelection has it: advanced, dynamic sizing, impact cap."""
     validation: ValidationHandler
     risk: RiskManagementHandler
     executor: OrderExecutorHandler
@@ -61,6 +63,7 @@ class Seen:
     rule had refused."""
 
     engine: str
+    features: tuple[bool, bool, bool]
     candidate: Candidate
     approved: ApprovedOrder | None
     tactic: str
@@ -68,7 +71,7 @@ class Seen:
 
 
 class Witness(Protocol):
-    """Sees every decision of the engine that trades, and has no say in it."""
+    """Sees every decision of the engine that trades, and has no say in it: a shadow, a recorder."""
 
     @property
     def measured(self) -> bool:
@@ -76,5 +79,5 @@ class Witness(Protocol):
         ...
 
     def on_decision(self, seen: Seen) -> None:
-        """Takes it in and returns at once; never raises."""
+        """Takes it in and returns at once. Raises StoreError only."""
         ...

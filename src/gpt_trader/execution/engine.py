@@ -82,7 +82,7 @@ class SharedParts:
     preview_enabled: bool = False
     preview_timeout_seconds: float = 2.0
     slippage_multipliers: Mapping[str, Decimal]
-    witness: Witness | None = None
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def deciding(self) -> DecidingParts:

@@ -89,7 +89,7 @@ class ExecutionPipeline:
     stops: StopTriggerManager
     bus: EventBus
     clock: Clock
-    witness: Witness | None = None
+    witnesses: tuple[Witness, ...] = ()
     targets: bool = False
     """The engine offers take profit: a target is kept like a stop. Otherwise it is only judged."""
 
@@ -132,7 +132,7 @@ class ExecutionPipeline:
 
     @property
     def _measured(self) -> bool:
-        return self.decider.measured or (self.witness is not None and self.witness.measured)
+        return self.decider.measured or any(witness.measured for witness in self.witnesses)
 
     def _show(
         self,
@@ -141,11 +141,19 @@ class ExecutionPipeline:
         tactic: str,
         refused: Refused | None = None,
     ) -> None:
-        """Let the witness see a decision, when nothing waits for it any more; one without a snapshot was none."""
-        if self.witness is not None and candidate is not None:
-            self.witness.on_decision(
-                Seen(engine=self.decider.engine, candidate=candidate, approved=approved, tactic=tactic, refused=refused)
-            )
+        """Let the witnesses see a decision, when nothing waits for it any more; one without a snapshot was none."""
+        if not self.witnesses or candidate is None:
+            return
+        seen = Seen(
+            engine=self.decider.engine,
+            features=self.decider.features,
+            candidate=candidate,
+            approved=approved,
+            tactic=tactic,
+            refused=refused,
+        )
+        for witness in self.witnesses:
+            witness.on_decision(seen)
 
     def _say_approved(self, asked: OrderRequest, request: NormalizedOrderRequest, approved: ApprovedOrder) -> str:
         """Returns the tactic. Raises Refused where none is offered."""

@@ -44,6 +44,10 @@ from gpt_trader.core.events import (
     RunEnded,
     RunStarted,
     SettingsApplied,
+    ShadowDecided,
+    ShadowEnded,
+    ShadowPriced,
+    ShadowStarted,
     StopEscalated,
     StopTriggered,
     SymbolPaused,
@@ -53,14 +57,16 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.exchange.factory import ExchangeFactory
 from gpt_trader.market.stream import MarketStream
+from gpt_trader.ops.decision_replay import is_live, replay_decisions
 from gpt_trader.ops.desk import STOP, Command, ControlDesk
+from gpt_trader.ops.replayed import Difference, Replayed
 from gpt_trader.ops.runner import STOP_SECONDS
 from gpt_trader.records.event_store import EventStore
 from gpt_trader.records.logs import log_at
 from gpt_trader.report.facts import FACTS_NAME, read_facts
 from gpt_trader.report.summary import END_OF_DURATION, END_OF_MARKET, STOPPED_BY
 
-__all__ = ["Difference", "Replayed", "replay"]
+__all__ = ["replay"]
 
 DECISIONS: Final = (
     TradingSignalGenerated,
@@ -81,40 +87,11 @@ DECISIONS: Final = (
     SymbolPaused,
 )
 """What the bot made up its mind about; the rest of the log is what came of it."""
-SIMULATED: Final = "simulated"
+SHADOW: Final = (ShadowStarted, ShadowDecided, ShadowPriced, ShadowEnded)
 RELOAD: Final = "reload"
 NOTHING: Final = "nothing"
 NUMBERS_MAX: Final = 6
 """Numbers that are told of one difference."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One decision that is not the same, by what it was about."""
-
-    at_ns: int
-    about: str
-    recorded: str
-    replayed: str
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """What became of a replay."""
-
-    recorded: int
-    """Decisions of the log that were compared."""
-    replayed: int
-    equal: int
-    """How many came out the same, with every number behind them."""
-    differences: tuple[Difference, ...]
-    """By time; empty when every decision is the same."""
-    whole_log: bool | None
-    """Every event of the log is the same; None where that was not asked (changes, or a part of the run)."""
-
-    @property
-    def is_same(self) -> bool:
-        return not self.differences and self.equal == self.recorded == self.replayed
 
 
 @dataclass(frozen=True)
@@ -146,16 +123,18 @@ def replay(
 
     Raises ConfigError for a run whose inputs are not at hand, StoreError for a log that is not whole.
     """
-    run = _read(store)
-    changes = changes or {}
+    events, changes = [recorded.event for recorded in log_at(store).read()], changes or {}
+    if is_live(events):
+        return replay_decisions(store.parent.name, events, until_ns=until_ns, changes=changes)
+    run = _read(store.parent.name, events)
     if until_ns is None and run.ended is None:
         until_ns = run.events[-1].at_ns + 1  # it was killed: its log is a beginning
     _check_reloads(run, until_ns)
     config = config_of(run.settings.values, market or _place(store, run), changes)
     stream = _open(config, store, run, home)
-    events = _again(run, config, stream, until_ns)
+    again = _again(run, config, stream, until_ns)
     recorded = _decisions(run.events, until_ns)
-    replayed = _decisions(events, until_ns)
+    replayed = _decisions(again, until_ns)
     differences, equal = _differences(recorded, replayed)
     whole = until_ns is None and not changes
     return Replayed(
@@ -163,23 +142,16 @@ def replay(
         replayed=len(replayed),
         equal=equal,
         differences=differences,
-        whole_log=_without_files(run.events) == _without_files(events) if whole else None,
+        whole_log=_trading_part(run.events) == _trading_part(again) if whole else None,
     )
 
 
 # --- the stored run ---------------------------------------------------------------------------------------------------
-def _read(store: Path) -> _Run:
-    events = [recorded.event for recorded in log_at(store).read()]
+def _read(name: str, events: Sequence[Event]) -> _Run:
     started = next((event for event in events if isinstance(event, RunStarted)), None)
     settings = next((event for event in events if isinstance(event, SettingsApplied)), None)
-    name = store.parent.name
     if started is None or settings is None:
         raise ConfigError(f"{name}: the log does not say with which settings it began; an older release wrote it")
-    if started.environment != SIMULATED:
-        raise ConfigError(
-            f"{name}: ran on {started.environment}, and what a live market said is not recorded in this release. "
-            "Fix: replay a simulated run"
-        )
     if sum(isinstance(event, BootStarted) for event in events) > 1:
         raise ConfigError(f"{name}: has several boots; a replay of a run that was restarted is not built")
     return _Run(started, settings, events)
@@ -290,9 +262,10 @@ async def _tell_one(desk: ControlDesk, command: OperatorCommanded) -> None:
 
 
 # --- compared ---------------------------------------------------------------------------------------------------------
-def _without_files(events: Sequence[Event]) -> list[Event]:
-    """A replay has the settings of the run and not the files they came from."""
-    return [msgspec.structs.replace(e, beneath="") if isinstance(e, FlagSet) else e for e in events]
+def _trading_part(events: Sequence[Event]) -> list[Event]:
+    """A replay has the settings of the run and not the files they came from; who looked on had no say."""
+    told = (event for event in events if not isinstance(event, SHADOW))
+    return [msgspec.structs.replace(e, beneath="") if isinstance(e, FlagSet) else e for e in told]
 
 
 def _decisions(events: Sequence[Event], until_ns: int | None) -> list[Event]:

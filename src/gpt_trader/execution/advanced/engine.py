@@ -51,6 +51,7 @@ class AdvancedExecutionEngine:
         )
         return Decider(
             engine=cls.name,
+            features=(True, dynamic_sizing, impact_guard),
             validation=ValidationHandler(validator, parts.config, parts.clock, parts.exchange),
             risk=RiskManagementHandler(sizer, parts.risk, parts.clock),
             executor=OrderExecutorHandler(parts.tactics, parts.resting),
@@ -68,7 +69,7 @@ class AdvancedExecutionEngine:
                 stops=parts.stops,
                 bus=parts.bus,
                 clock=parts.clock,
-                witness=parts.witness,
+                witnesses=parts.witnesses,
                 targets=True,
             ),
             parts.guards,

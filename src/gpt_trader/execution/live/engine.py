@@ -38,6 +38,7 @@ class LiveExecutionEngine:
         )
         return Decider(
             engine=cls.name,
+            features=(False, False, False),
             validation=ValidationHandler(validator, parts.config, parts.clock, parts.exchange),
             risk=RiskManagementHandler(AskedSize(), parts.risk, parts.clock),
             executor=OrderExecutorHandler({name: parts.tactics[name] for name in BASELINE_TACTICS}, parts.resting),
@@ -55,7 +56,7 @@ class LiveExecutionEngine:
                 stops=parts.stops,
                 bus=parts.bus,
                 clock=parts.clock,
-                witness=parts.witness,
+                witnesses=parts.witnesses,
             ),
             parts.guards,
         )
