@@ -13,6 +13,7 @@ from gpt_trader.core.errors import Refusal
 from gpt_trader.core.events import SCHEMA_VERSION
 from gpt_trader.core.values import TimeInForce
 from gpt_trader.execution.advanced.broker_adapter import TIMES_IN_FORCE
+from gpt_trader.ops.metrics.table import METRICS, STAGES
 from gpt_trader.placement.order_states import MEANING, RANK
 from gpt_trader.placement.order_states import table as states_table
 from gpt_trader.risk.catalogue import CATALOGUE, Entry
@@ -226,6 +227,46 @@ def invariants() -> str:
     )
 
 
+METRICS_INTRODUCTION = """\
+# Metrics
+
+A running bot serves its figures to Prometheus when it is given a port. Off by default, and on loopback only unless \
+told otherwise: whoever reaches the page reads how much is held. There is no secret on it.
+
+```sh
+pip install "gpt-trader[metrics]"
+GPT_TRADER_METRICS__PORT=9464 gpt-trader run --pace realtime   # then: curl http://127.0.0.1:9464/metrics
+```
+
+`metrics.host` is the address to listen on. Counting and the page are the work of threads beside the bot: the order \
+path pays one append for an event, and one picture of the bot when somebody asks. When the bot does not answer within \
+two seconds the page comes all the same, with `gpt_trader_loop_answers 0` and without gauges. Counters begin at zero \
+with each process; what a run has counted in all its boots is in its log (`gpt-trader tca`, `report`). Amounts are in \
+the account's currency, quantities in base units. Exact amounts stand in the log; figures here are rounded to floats.
+
+`deploy/grafana/gpt-trader.json` is a dashboard, `deploy/prometheus/gpt-trader.rules.yml` are alert rules, \
+`deploy/prometheus/prometheus.yml` the smallest scrape configuration: [deploy.md](deploy.md). A test holds every name \
+and label in them against this table. Labels that a venue or a source chooses have at most a hundred values, then \
+`other`. Alerts that need no Prometheus: [alerts.md](alerts.md).
+"""
+
+
+def metrics() -> str:
+    """Every figure with its kind and labels, and what the stages are."""
+    rows = "".join(
+        f"| `{metric.name}` | {metric.kind} | {quoted(metric.labels)} | {metric.meaning} |\n" for metric in METRICS
+    )
+    stages = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in STAGES.items())
+    return (
+        f"{METRICS_INTRODUCTION}\n"
+        "Generated from `gpt_trader.ops.metrics.table:METRICS` by `make docs`; do not edit.\n\n"
+        f"## All figures\n\n| Name | Kind | Labels | Meaning |\n|---|---|---|---|\n{rows}\n"
+        "A histogram is served as `_bucket`, `_sum` and `_count`; the library adds `_created` beside counters, and "
+        "`process_` figures of memory, processor and open files.\n\n"
+        f"## Stages\n\nLabel `stage` of `gpt_trader_stage_seconds`.\n\n| Stage | Is |\n|---|---|\n{stages}"
+    )
+
+
 if __name__ == "__main__":
     pages = {
         "refusals.md": refusals,
@@ -234,6 +275,7 @@ if __name__ == "__main__":
         "orders.md": orders,
         "flags.md": flags,
         "invariants.md": invariants,
+        "metrics.md": metrics,
     }
     for name, page in pages.items():
         (Path(__file__).parent / name).write_text(page(), encoding="utf8")

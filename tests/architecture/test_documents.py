@@ -99,6 +99,12 @@ def test_every_invariant_stands_in_the_generated_page() -> None:
     assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["invariants"]()
 
 
+def test_every_figure_stands_in_the_generated_page() -> None:
+    """With its kind, labels and meaning as they are in the code."""
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf8")
+    assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["metrics"]()
+
+
 def test_every_event_stands_in_the_generated_page() -> None:
     """The page is made from core.events by `make docs`, is current, and says who publishes each event."""
     page = (ROOT / "docs" / "events.md").read_text(encoding="utf8")

@@ -162,6 +162,8 @@ class PerpsBot:
         self._quiet: Mapping[str, Band] = {}
         """Marks between which the guards need not look, by symbol; empty when they must be run on their cadence."""
         self.last_bars: dict[str, Bar] = {}
+        self.streams: dict[str, bool] = {}
+        """Connections to the venue that have spoken of themselves: whether they stand."""
         self._stretch = QuietStretch(
             market=adapter.market,
             ledger=ledger,
@@ -452,6 +454,7 @@ class PerpsBot:
 
     def _stream_changed(self, item: StreamChanged) -> None:
         source = f"{self.adapter.name} {item.name}"
+        self.streams[item.name] = item.up
         if item.final:
             self.request_stop(f"{source} failed: {item.reason}")
         elif not item.up:

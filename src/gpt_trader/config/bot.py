@@ -38,11 +38,13 @@ from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.schedule import parse_weekly_hours
 
 __all__ = [
+    "AlertsConfig",
     "BotConfig",
     "ControlConfig",
     "CredentialsConfig",
     "ExecutionConfig",
     "GuardsConfig",
+    "MetricsConfig",
     "RecordsConfig",
     "RunConfig",
     "StrategyConfig",
@@ -59,6 +61,11 @@ _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _MULTIPLIERS: Final[TypeAdapter[Mapping[str, Decimal]]] = TypeAdapter(AmountPerSymbol)
 _FEE_TIER: Final = re.compile(r"\d+(\.\d+)?\s*:\s*-?\d+(\.\d+)?\s*/\s*-?\d+(\.\d+)?")
 _ADDRESS: Final = re.compile(r"https?://[^/\s]+/?")
+_TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_URL_PARTS: Final = re.compile(r"[\s/:@?&=#,]+")
+THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1"})
+SECRET_CHARACTERS_MIN: Final = 8
+"""Shorter parts of a URL are words of every text."""
 _PACE: Final = re.compile(r"max|realtime|\d+(\.\d+)?x")
 
 
@@ -138,6 +145,12 @@ def check_fee_tiers(value: str) -> str:
 def check_address(value: str) -> str:
     if value and _ADDRESS.fullmatch(value) is None:
         raise ValueError("not an address such as http://127.0.0.1:8080")
+    return value
+
+
+def check_time_of_day(value: str) -> str:
+    if value and _TIME_OF_DAY.fullmatch(value) is None:
+        raise ValueError("not a time of day such as 00:05")
     return value
 
 
@@ -514,6 +527,55 @@ class ControlConfig(StrictModel):
     """The same for SIGUSR2. Flatten goes by market, within its collar."""
 
 
+class MetricsConfig(StrictModel):
+    """Figures for Prometheus. Off until a port is named."""
+
+    port: Annotated[
+        Annotated[Count, Field(ge=1, le=65_535)] | None, Setting("TCP port", "ops/metrics", in_digest=False)
+    ] = None
+    """Where a running bot serves its figures, such as 9464; none serves nothing."""
+    host: Annotated[str, Setting("address", "ops/metrics", in_digest=False)] = Field(default="127.0.0.1", min_length=1)
+    """Address to listen on. Whoever reaches it reads what is held: another than loopback is your choice."""
+
+
+class AlertsConfig(StrictModel):
+    """Who is told what, and how. URLs are those of apprise, several separated by spaces; they are secrets."""
+
+    urls: Annotated[SecretStr | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
+    """Told of warnings, of what is critical, and every day how it went."""
+    urls_critical: Annotated[SecretStr | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
+    """Told of what is critical, instead of `urls`: name those again that should hear it too."""
+    urls_info: Annotated[SecretStr | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
+    """Told of what is good to know: trades, positions closed, starts and ends."""
+    repeat_seconds: Annotated[Seconds, Setting("seconds", "ops/alerts", in_digest=False)] = Field(
+        default=900.0, ge=0, le=86_400
+    )
+    """The same thing is told once in this time, then how often it came."""
+    per_hour_max: Annotated[Count, Setting("messages", "ops/alerts", in_digest=False)] = Field(
+        default=60, ge=1, le=3600
+    )
+    """More messages than this in an hour are counted and told as one; what is critical is always told."""
+    timeout_seconds: Annotated[Seconds, Setting("seconds", "ops/alerts", in_digest=False)] = Field(
+        default=10.0, ge=1, le=60
+    )
+    """What one message, or one beat, may take."""
+    daily_at: Annotated[
+        str, AfterValidator(check_time_of_day), Setting("HH:MM, UTC", "ops/alerts", in_digest=False)
+    ] = "00:05"
+    """When the daily report is sent; empty is never."""
+    heartbeat_url: Annotated[SecretStr | None, Setting("URL", "ops/alerts", secret=True, in_digest=False)] = None
+    """Asked for while the bot answers; whoever owns it tells you when that ends."""
+    heartbeat_seconds: Annotated[Seconds, Setting("seconds", "ops/alerts", in_digest=False)] = Field(
+        default=60.0, ge=1, le=3600
+    )
+    """How often."""
+
+    def listed(self, setting: Literal["urls", "urls_critical", "urls_info"]) -> tuple[str, ...]:
+        """Each URL of a setting; secrets."""
+        value = {"urls": self.urls, "urls_critical": self.urls_critical, "urls_info": self.urls_info}[setting]
+        return () if value is None else tuple(value.get_secret_value().split())
+
+
 class CredentialsConfig(StrictModel):
     """Keys of a venue. From environment or env file only; never printed, never part of the digest."""
 
@@ -557,7 +619,7 @@ class CredentialsConfig(StrictModel):
         return self
 
     def secret_texts(self) -> tuple[str, ...]:
-        """What must never be written down, for whoever writes something down."""
+        """What must never be written down, of these alone."""
         return tuple(value.get_secret_value() for _, value in self if isinstance(value, SecretStr))
 
 
@@ -586,12 +648,27 @@ class BotConfig(StrictModel):
     records: RecordsConfig = RecordsConfig()
     run: RunConfig = RunConfig()
     control: ControlConfig = ControlConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    alerts: AlertsConfig = AlertsConfig()
     credentials: CredentialsConfig = CredentialsConfig()
     risk: RiskConfig = RiskConfig()
 
     def multiplier(self, symbol: str) -> Decimal:
         """Slippage multiplier of a symbol; 1 where none is set."""
         return self.execution.slippage_multipliers.get(symbol, Decimal(1))
+
+    def secret_texts(self) -> tuple[str, ...]:
+        """What must never be written down, for whoever writes something down: secrets, and what URLs are made of."""
+        whole = [
+            text
+            for section in (self.records, self.alerts)
+            for _, value in section
+            if isinstance(value, SecretStr)
+            for text in value.get_secret_value().split()
+        ]
+        parts = [part for text in whole for part in _URL_PARTS.split(text.partition("://")[2])]
+        telling = [part for part in parts if len(part) >= SECRET_CHARACTERS_MIN and part not in THIS_MACHINE]
+        return (*self.credentials.secret_texts(), *whole, *telling)
 
 
 def sections() -> Mapping[str, type[StrictModel]]:

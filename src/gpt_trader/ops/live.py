@@ -36,6 +36,7 @@ from gpt_trader.core.values import Value
 from gpt_trader.exchange.base import ExchangeAdapter
 from gpt_trader.exchange.factory import BAR_SECONDS, ExchangeFactory
 from gpt_trader.exchange.paper import kernel_entry_points
+from gpt_trader.ops.beside import Beside
 from gpt_trader.ops.control import control_socket
 from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
@@ -137,6 +138,7 @@ async def _run(
             proof = await prove(adapter)
         run = live_run(loaded, adapter, home, clock)
         account = run.identity.environment
+        beside = Beside(config, run.store)
         with (
             held_account(config, home, account) if sends_real_orders(config) else contextlib.nullcontext() as lease,
             open_store(config.records, run.store, run.identity.run_id) as store,
@@ -144,7 +146,7 @@ async def _run(
                 run.store.parent,
                 run_id=run.identity.run_id,
                 boot=store.boot,
-                secrets=config.credentials.secret_texts(),
+                secrets=config.secret_texts(),
                 alarms=None if panel else sys.stderr,
             ) as log,
         ):
@@ -152,7 +154,7 @@ async def _run(
                 config,
                 adapter=adapter,
                 clock=clock,
-                journal=store,
+                journal=beside.journal(store),
                 identity=msgspec.structs.replace(run.identity, boot=store.boot),
                 bar_seconds=config.run.bar_seconds or BAR_SECONDS,
                 lease=lease,
@@ -172,9 +174,10 @@ async def _run(
                 steering.recall(built.recovery.flags)
             steering.begin_shadow()
             desk = ControlDesk(built, steering, run=run.store.parent.name)
-            reason = await _trade(
-                built, desk, market, run, console, config=config, proof=proof, panel=panel, rollout=rollout
-            )
+            async with beside.attend(built, steering):
+                reason = await _trade(
+                    built, desk, market, run, console, config=config, proof=proof, panel=panel, rollout=rollout
+                )
             return summarise(built, loaded, market, run, reason=reason, end_ns=clock.now_ns())
     finally:
         await factory.close()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self, TextIO
@@ -25,12 +26,15 @@ from gpt_trader.core.events import (
     EngineSwapFailed,
     EngineSwapped,
     Event,
+    FlattenEnded,
     GuardTripped,
+    InvariantBroken,
     ModeChanged,
     OperatorCommandFailed,
     OrderFailed,
     OrderFilled,
     OrderOutcomeUnknown,
+    OrderRefused,
     OrderRejected,
     OrderSightedLate,
     RunEnded,
@@ -41,12 +45,17 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.values import Mode
 from gpt_trader.ops.panel import decision_line
+from gpt_trader.ops.tap import EventTap, attended
 
-__all__ = ["LOG_NAME", "RunLog", "level_of", "redactor", "run_log"]
+__all__ = ["ERROR", "LOG_NAME", "WARNING", "RunLog", "hider", "level_of", "redactor", "run_log", "text_of"]
 
 LOG_NAME: Final = "log.jsonl"
 LOG_BYTES_MAX: Final = 64 * 1024 * 1024
 """At this size the file becomes `log.1.jsonl`, in place of an older one, and a new one begins."""
+LINES_PER_MINUTE_MAX: Final = 60
+"""About one thing, by the time of the events."""
+KEYS_MAX: Final = 1000
+MINUTE_NS: Final = 60 * NS
 HIDDEN: Final = "[redacted]"
 _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL
@@ -57,16 +66,33 @@ _NAMES_OF_SECRETS: Final = re.compile(
 
 
 class RunLog:
-    """Lines of one process about one run; `on_event` is a listener of the bus."""
+    """Lines of one process about one run. `on_event` is a listener of the bus; lines are written in another thread."""
 
     def __init__(self, file: FilteringBoundLogger, alarms: FilteringBoundLogger | None) -> None:
         self._file = file
         self._alarms = alarms
+        self._tap = EventTap()
+        self._minute: dict[str, tuple[int, int]] = {}
+        """By what a line is about: the minute of the last one, and how many it had."""
+
+    @contextmanager
+    def writing(self) -> Iterator[Self]:
+        """Until the block ends; what was heard by then is written."""
+        with attended("run log", self.write, tap=self._tap):
+            yield self
+        for key, (_, lines) in self._minute.items():
+            self._say_left_out(key, lines)
+        if self._tap.missed:
+            self.process("events came too fast and have no line", events=self._tap.missed)
 
     def on_event(self, event: Event) -> None:
+        """Costs the bot one append."""
+        self._tap.on_event(event)
+
+    def write(self, event: Event) -> None:
         """One line for what a person follows; nothing for all else, which the event store has."""
         text = text_of(event)
-        if not text:
+        if not text or not self._has_room(event):
             return
         level = level_of(event)
         about = {"intent": event.intent_id, "order": event.client_order_id}
@@ -75,6 +101,23 @@ class RunLog:
         self._file.log(level, text, kind=type(event).__name__, at=moment, **fields)
         if self._alarms is not None and level >= WARNING:
             self._alarms.log(level, text, at=moment, **fields)
+
+    def _has_room(self, event: Event) -> bool:
+        """So many lines about one thing in a minute, and then how many were left out."""
+        key, minute = about(event), event.at_ns // MINUTE_NS
+        last, lines = self._minute.get(key, (minute, 0))
+        if last != minute:
+            self._say_left_out(key, lines)
+            lines = 0
+        self._minute[key] = (minute, lines + 1)
+        if len(self._minute) > KEYS_MAX:
+            oldest = next(iter(self._minute))
+            self._say_left_out(oldest, self._minute.pop(oldest)[1])
+        return lines < LINES_PER_MINUTE_MAX
+
+    def _say_left_out(self, key: str, lines: int) -> None:
+        if lines > LINES_PER_MINUTE_MAX:
+            self._file.info("left out; the event store has them", about=key, lines=lines - LINES_PER_MINUTE_MAX)
 
     def process(self, text: str, **fields: object) -> None:
         """About the process; with the wall time, which no event has."""
@@ -90,8 +133,10 @@ ERROR: Final = 40
 def level_of(event: Event) -> int:
     """What may need a person is a warning; what should never happen is an error."""
     match event:
-        case SystemError() | OrderFailed() | OrderSightedLate():
+        case SystemError() | OrderFailed() | OrderSightedLate() | InvariantBroken():
             return ERROR
+        case FlattenEnded():
+            return INFO if event.flat else ERROR
         case OperatorCommandFailed() | EngineSwapped() | EngineSwapFailed():
             return WARNING
         case GuardTripped() | OrderOutcomeUnknown() | OrderRejected() | StopEscalated() | SlippageExceeded():
@@ -106,6 +151,19 @@ def level_of(event: Event) -> int:
             return INFO
 
 
+def about(event: Event) -> str:
+    """What makes two lines two of the same kind."""
+    match event:
+        case OrderRefused():
+            return f"{event.code} {event.symbol}"
+        case SystemError():
+            return event.source
+        case GuardTripped():
+            return f"{event.guard} {event.symbol}"
+        case _:
+            return type(event).__name__
+
+
 def text_of(event: Event) -> str:
     """One sentence; empty for what is not told here."""
     match event:
@@ -117,14 +175,21 @@ def text_of(event: Event) -> str:
             return "" if line is None else line.plain
 
 
-def redactor(secrets: Sequence[str]) -> Processor:
-    """A step that hides these texts wherever they stand, private keys by their form, and fields by their name."""
+def hider(secrets: Sequence[str]) -> Callable[[str], str]:
+    """What hides these texts wherever they stand, and private keys by their form."""
     known = tuple(sorted({secret for secret in secrets if secret}, key=len, reverse=True))
 
     def hide(text: str) -> str:
         for secret in known:
             text = text.replace(secret, HIDDEN)
         return _PRIVATE_KEY.sub(HIDDEN, text)
+
+    return hide
+
+
+def redactor(secrets: Sequence[str]) -> Processor:
+    """A step that hides these texts in every field, and whole fields by their name."""
+    hide = hider(secrets)
 
     def redact(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
         return {
@@ -157,7 +222,8 @@ def run_log(folder: Path, *, run_id: str, boot: int, secrets: Sequence[str], ala
             host=platform.node(),
             process=os.getpid(),
         )
-        yield log
+        with log.writing():
+            yield log
         log.process("process ended", seconds=round((clock.now_ns() - started_ns) / NS, 3))
 
 
@@ -181,6 +247,7 @@ class _Lines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._turn = threading.Lock()
         try:
             self._open()
         except OSError as error:
@@ -199,6 +266,11 @@ class _Lines:
         self._file.close()
 
     def msg(self, line: str) -> None:
+        """From the thread of the process, or from that of events."""
+        with self._turn:
+            self._write(line)
+
+    def _write(self, line: str) -> None:
         self._size += self._file.write(line + "\n")
         if self._size >= LOG_BYTES_MAX:
             self._file.close()

@@ -25,8 +25,10 @@ from gpt_trader.core.events import (
     EngineSwapped,
     Event,
     FlagSet,
+    FlattenEnded,
     GuardCleared,
     GuardTripped,
+    InvariantBroken,
     LimitsChanged,
     ModeChanged,
     OperatorCommanded,
@@ -373,10 +375,21 @@ def _alarm_line(event: Event) -> Text | None:
             return Text(f"{event.who} says {what}: {event.reason}", "bold")
         case OperatorCommandFailed():
             return Text(f"{event.command} failed: {event.problem}", "bold red")
+        case FlattenEnded():
+            return _flatten_line(event)
+        case InvariantBroken():
+            return Text(f"promise {event.number} ({event.name}) is broken: {event.detail}; {event.policy}", "bold red")
         case SystemError():
             return Text(f"error in {event.source}: {event.message} ({event.action})", "bold red")
         case _:
             return None
+
+
+def _flatten_line(event: FlattenEnded) -> Text:
+    about = ", ".join(event.symbols)
+    if event.flat:
+        return Text(f"flat at the venue: {about}, by {event.tactic} in {event.took_ms / 1000:.1f} s", "bold green")
+    return Text(f"NOT flat: {about} by {event.tactic}; {'; '.join(event.reasons)}", "bold red")
 
 
 def _purpose(purpose: Purpose) -> str:

@@ -26,6 +26,7 @@ from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
 from gpt_trader.exchange.factory import ExchangeFactory
 from gpt_trader.exchange.paper import kernel_entry_points
+from gpt_trader.ops.beside import Beside
 from gpt_trader.ops.control import control_socket
 from gpt_trader.ops.desk import ControlDesk
 from gpt_trader.ops.log import run_log
@@ -62,7 +63,8 @@ def run_simulated(
     run = identify(loaded, stream, home)
     clock = VirtualClock(stream.start_ns)
     adapter = ExchangeFactory(clock).paper(config, stream, clock)
-    check_buildable(config, adapter)  # from here on something is written
+    check_buildable(config, adapter)
+    beside = Beside(config, run.store)  # from here on something is written
     with (
         open_store(
             config.records,
@@ -74,12 +76,17 @@ def run_simulated(
             run.store.parent,
             run_id=run.identity.run_id,
             boot=run.identity.boot,
-            secrets=config.credentials.secret_texts(),
+            secrets=config.secret_texts(),
             alarms=None if panel else sys.stderr,
         ) as log,
     ):
         built = PerpsBotBuilder(
-            config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
+            config,
+            adapter=adapter,
+            clock=clock,
+            journal=beside.journal(store),
+            identity=run.identity,
+            bar_seconds=stream.bar_seconds,
         ).build()
         built.bot.bus.watch("run log", log.on_event)
         watch_over(built.bot, built.parts)
@@ -110,15 +117,16 @@ def run_simulated(
             at_end = END_OF_MARKET if end_ns == stream.end_ns else END_OF_DURATION
 
             async def main() -> str:
-                await built.bot.start()
-                async with control_socket(desk, run.store.parent), obey_signals(desk, signalled):
-                    desk.begin_with_rollout(rollout)
-                    reason = await built.bot.run_until_stopped(end_ns, at_end)
-                if reason.startswith(STOPPED_BY):
-                    desk.stopped(reason)
-                    say_what_stopping_waits_for(console, built, reason)
-                await built.bot.stop(reason, STOP_SECONDS if reason.startswith(STOPPED_BY) else None)
-                return reason
+                async with beside.attend(built, steering):
+                    await built.bot.start()
+                    async with control_socket(desk, run.store.parent), obey_signals(desk, signalled):
+                        desk.begin_with_rollout(rollout)
+                        reason = await built.bot.run_until_stopped(end_ns, at_end)
+                    if reason.startswith(STOPPED_BY):
+                        desk.stopped(reason)
+                        say_what_stopping_waits_for(console, built, reason)
+                    await built.bot.stop(reason, STOP_SECONDS if reason.startswith(STOPPED_BY) else None)
+                    return reason
 
             reason = run_virtual(clock, world, main, config.run.pace_factor)
         summary = summarise(built, loaded, stream, run, reason=reason, end_ns=clock.now_ns())
