@@ -233,7 +233,7 @@ METRICS_INTRODUCTION = """\
 A running bot serves its figures to Prometheus when it is given a port. Off by default, and on loopback only unless \
 told otherwise: whoever reaches the page reads how much is held. There is no secret on it.
 
-```sh
+```sh not run: goes on until it is stopped
 pip install "gpt-trader[metrics]"
 GPT_TRADER_METRICS__PORT=9464 gpt-trader run --pace realtime   # then: curl http://127.0.0.1:9464/metrics
 ```

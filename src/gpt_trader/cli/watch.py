@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gpt_trader.cli.config import configuration_options, load_configuration
+from gpt_trader.cli.stored import log_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,13 +40,13 @@ def logs(run: str, *, follow: bool, level: str, intent: str | None, lines: int |
     """
     from gpt_trader.config.home import home
     from gpt_trader.ops.log_lines import LogLines
-    from gpt_trader.records.runs import find_store
+    from gpt_trader.records.runs import find_run
 
-    found = LogLines(find_store(home(os.environ), run).parent, level=level, intent=intent or "")
-    for line in found.so_far(lines):
-        click.echo(line.text if as_json else line.for_people())
-    if follow:
-        asyncio.run(_follow(found, as_json=as_json))
+    with LogLines(find_run(home(os.environ), run).parent, level=level, intent=intent or "") as found:
+        for line in found.so_far(lines):
+            click.echo(line.text if as_json else line.for_people())
+        if follow:
+            asyncio.run(_follow(found, as_json=as_json))
 
 
 async def _follow(found: LogLines, *, as_json: bool) -> None:
@@ -70,13 +71,11 @@ def daily(run: str, *, day: str | None, as_json: bool) -> None:
     """
     import msgspec
 
-    from gpt_trader.config.home import home
     from gpt_trader.core.clock import SystemClock
     from gpt_trader.ops.daily import daily_report, daily_text, day_of
-    from gpt_trader.records.runs import find_store
 
     begin_ns = None if day is None else day_of(day, SystemClock().now_ns())
-    report = daily_report(find_store(home(os.environ), run), begin_ns)
+    report = daily_report(log_of(run), begin_ns)
     click.echo(msgspec.json.encode(report).decode() if as_json else daily_text(report))
 
 

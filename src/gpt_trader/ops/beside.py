@@ -112,7 +112,7 @@ class Beside:
 
     def _daily(self) -> str:
         """Read and reckoned in a process of its own: a long log would cost the bot its turn of the interpreter."""
-        command = [sys.executable, "-c", OURSELVES, "daily", str(self._store)]
+        command = [sys.executable, "-c", OURSELVES, "daily", str(self._store.parent)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=REPORT_SECONDS, check=False)  # noqa: S603 - our own program
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -6,7 +6,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 from gpt_trader.core.clock import NS, iso
@@ -28,8 +27,8 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.journal import Recorded
 from gpt_trader.core.values import ZERO, Value
+from gpt_trader.records.logs import StoredLog
 from gpt_trader.records.metrics import OrderMetricsReporter
-from gpt_trader.records.reader import last_sequence, read_run
 
 __all__ = ["DailyReport", "daily_report", "daily_text", "day_of"]
 
@@ -98,37 +97,37 @@ def day_of(text: str | None, now_ns: int) -> int:
     return (day - dt.date(1970, 1, 1)).days * DAY_NS
 
 
-def daily_report(store: Path, begin_ns: int | None) -> DailyReport:
+def daily_report(log: StoredLog, begin_ns: int | None) -> DailyReport:
     """Of the day that begins then; None takes the newest day of the log. Raises StoreError, ConfigError for a log
     without events."""
-    newest = last_sequence(store)
+    newest, name = log.head().sequence, log.place.parent.name
     if not newest:
-        raise ConfigError(f"{store.parent.name}: the log has no events")
+        raise ConfigError(f"{name}: the log has no events")
     if begin_ns is None:
-        begin_ns = _event_at(store, newest).event.at_ns // DAY_NS * DAY_NS
+        begin_ns = _event_at(log, newest).event.at_ns // DAY_NS * DAY_NS
     day = _Day(begin_ns)
-    for event in _events_between(store, newest, begin_ns, begin_ns + DAY_NS):
+    for event in _events_between(log, newest, begin_ns, begin_ns + DAY_NS):
         day.take(event)
-    return day.report(store.parent.name)
+    return day.report(name)
 
 
-def _events_between(store: Path, newest: int, begin_ns: int, end_ns: int) -> Iterator[Event]:
+def _events_between(log: StoredLog, newest: int, begin_ns: int, end_ns: int) -> Iterator[Event]:
     """Found by halving, so that a long log is not read for one day of it."""
     low, high = 0, newest
     while low < high:
         middle = (low + high) // 2
-        if _event_at(store, middle + 1).event.at_ns < begin_ns:
+        if _event_at(log, middle + 1).event.at_ns < begin_ns:
             low = middle + 1
         else:
             high = middle
-    for recorded in read_run(store, low):
+    for recorded in log.read(low):
         if recorded.event.at_ns >= end_ns:
             return
         yield recorded.event
 
 
-def _event_at(store: Path, sequence: int) -> Recorded:
-    reading = read_run(store, sequence - 1)
+def _event_at(log: StoredLog, sequence: int) -> Recorded:
+    reading = log.read(sequence - 1)
     try:
         return next(reading)
     finally:

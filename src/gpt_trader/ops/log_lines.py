@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, Self, TextIO
 
 import msgspec
 
@@ -53,6 +53,12 @@ class LogLines:
         if not self._path.exists():
             raise ConfigError(f"{folder.name}: no {LOG_NAME} there; backtests and older releases write none")
         self._file = self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def so_far(self, lines: int | None = None) -> Iterator[LogLine]:
         """Everything that is there, or the newest so many; `news` goes on from there."""

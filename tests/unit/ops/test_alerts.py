@@ -184,12 +184,13 @@ def receiver(*, hangs: bool = False) -> Iterator[Got]:
     free = threading.Event()
     if not hangs:
         free.set()
-    handler = type("Handler", (Receiver,), {"got": [], "hangs": free})
+    got: list[tuple[str, str]] = []
+    handler = type("Handler", (Receiver,), {"got": got, "hangs": free})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield Got(server.server_port, handler.got)
+        yield Got(server.server_port, got)
     finally:
         free.set()
         server.shutdown()
@@ -275,7 +276,8 @@ def test_slack(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_mail() -> None:
     """Handed to a mail server that is here."""
-    handler = type("Handler", (MailTaker,), {"got": []})
+    got: list[str] = []
+    handler = type("Handler", (MailTaker,), {"got": got})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = server.server_address[1]
@@ -283,7 +285,7 @@ def test_mail() -> None:
         assert told(url) == [""]
         server.shutdown()
 
-    (mail,) = handler.got
+    (mail,) = got
     assert "To: ann@example.org" in mail
     assert "Subject: title" in mail
     assert "the text" in mail

@@ -37,6 +37,9 @@ class MeasuredJournal:
     def read(self, after: int = 0) -> Generator[Recorded]:
         return self._journal.read(after)
 
+    def stored_bytes(self) -> int | None:
+        return self._journal.stored_bytes()
+
     def hash_at(self, sequence: int) -> str:
         return self._journal.hash_at(sequence)
 
