@@ -61,6 +61,9 @@ _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _MULTIPLIERS: Final[TypeAdapter[Mapping[str, Decimal]]] = TypeAdapter(AmountPerSymbol)
 _FEE_TIER: Final = re.compile(r"\d+(\.\d+)?\s*:\s*-?\d+(\.\d+)?\s*/\s*-?\d+(\.\d+)?")
 _ADDRESS: Final = re.compile(r"https?://[^/\s]+/?")
+_HOST: Final = re.compile(r"[A-Za-z0-9.:-]+")
+_URL: Final = re.compile(r"[a-z0-9]+://\S+")
+_WEB_ADDRESS: Final = re.compile(r"https?://\S+")
 _TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _URL_PARTS: Final = re.compile(r"[\s/:@?&=#,]+")
 THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1"})
@@ -145,6 +148,26 @@ def check_fee_tiers(value: str) -> str:
 def check_address(value: str) -> str:
     if value and _ADDRESS.fullmatch(value) is None:
         raise ValueError("not an address such as http://127.0.0.1:8080")
+    return value
+
+
+def check_host(value: str) -> str:
+    if _HOST.fullmatch(value) is None:
+        raise ValueError("not an address or name such as 127.0.0.1")
+    return value
+
+
+def check_urls(value: SecretStr) -> SecretStr:
+    """The text of the error holds nothing of the value: it is a secret."""
+    texts = value.get_secret_value().split()
+    if not texts or not all(_URL.fullmatch(text) for text in texts):
+        raise ValueError("not one or more URLs such as json://host/path, separated by spaces")
+    return value
+
+
+def check_web_address(value: SecretStr) -> SecretStr:
+    if _WEB_ADDRESS.fullmatch(value.get_secret_value()) is None:
+        raise ValueError("not an address such as https://host/path")
     return value
 
 
@@ -534,18 +557,23 @@ class MetricsConfig(StrictModel):
         Annotated[Count, Field(ge=1, le=65_535)] | None, Setting("TCP port", "ops/metrics", in_digest=False)
     ] = None
     """Where a running bot serves its figures, such as 9464; none serves nothing."""
-    host: Annotated[str, Setting("address", "ops/metrics", in_digest=False)] = Field(default="127.0.0.1", min_length=1)
+    host: Annotated[str, AfterValidator(check_host), Setting("address", "ops/metrics", in_digest=False)] = Field(
+        default="127.0.0.1", min_length=1
+    )
     """Address to listen on. Whoever reaches it reads what is held: another than loopback is your choice."""
+
+
+Urls = Annotated[SecretStr, AfterValidator(check_urls)]
 
 
 class AlertsConfig(StrictModel):
     """Who is told what, and how. URLs are those of apprise, several separated by spaces; they are secrets."""
 
-    urls: Annotated[SecretStr | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
+    urls: Annotated[Urls | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
     """Told of warnings, of what is critical, and every day how it went."""
-    urls_critical: Annotated[SecretStr | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
+    urls_critical: Annotated[Urls | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
     """Told of what is critical, instead of `urls`: name those again that should hear it too."""
-    urls_info: Annotated[SecretStr | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
+    urls_info: Annotated[Urls | None, Setting("URLs", "ops/alerts", secret=True, in_digest=False)] = None
     """Told of what is good to know: trades, positions closed, starts and ends."""
     repeat_seconds: Annotated[Seconds, Setting("seconds", "ops/alerts", in_digest=False)] = Field(
         default=900.0, ge=0, le=86_400
@@ -563,7 +591,10 @@ class AlertsConfig(StrictModel):
         str, AfterValidator(check_time_of_day), Setting("HH:MM, UTC", "ops/alerts", in_digest=False)
     ] = "00:05"
     """When the daily report is sent; empty is never."""
-    heartbeat_url: Annotated[SecretStr | None, Setting("URL", "ops/alerts", secret=True, in_digest=False)] = None
+    heartbeat_url: Annotated[
+        Annotated[SecretStr, AfterValidator(check_web_address)] | None,
+        Setting("URL", "ops/alerts", secret=True, in_digest=False),
+    ] = None
     """Asked for while the bot answers; whoever owns it tells you when that ends."""
     heartbeat_seconds: Annotated[Seconds, Setting("seconds", "ops/alerts", in_digest=False)] = Field(
         default=60.0, ge=1, le=3600

@@ -498,6 +498,6 @@ def test_the_config_hides_what_urls_are_made_of() -> None:
 
 def test_what_cannot_be_is_refused_before_the_bot_is_built(tmp_path: Path) -> None:
     """A URL that is none is bad input."""
-    config = a_config().model_copy(update={"alerts": AlertsConfig(urls=SecretStr("what"))})
+    config = a_config().model_copy(update={"alerts": AlertsConfig(urls=SecretStr("what://ever"))})
     with pytest.raises(ConfigError, match="entry 1 is no address"):
         Beside(config, tmp_path / "events.sqlite")

@@ -59,7 +59,9 @@ def units(tmp_path: Path) -> list[Path]:
     made = []
     for unit in UNITS:
         path = tmp_path / unit.name.replace("@", "@paper")
-        path.write_text(unit.read_text(encoding="utf8").replace("/usr/local/lib/gpt-trader/.venv/bin/gpt-trader", "/bin/true"))
+        path.write_text(
+            unit.read_text(encoding="utf8").replace("/usr/local/lib/gpt-trader/.venv/bin/gpt-trader", "/bin/true")
+        )
         made.append(path)
     return made
 
