@@ -34,8 +34,8 @@ class MeasuredJournal:
     def free_bytes(self) -> int | None:
         return self._journal.free_bytes()
 
-    def read(self, after: int = 0) -> Generator[Recorded]:
-        return self._journal.read(after)
+    def read(self, after: int = 0, *, brief: bool = False) -> Generator[Recorded]:
+        return self._journal.read(after, brief=brief)
 
     def stored_bytes(self) -> int | None:
         return self._journal.stored_bytes()
