@@ -7,7 +7,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test check bench docs lock clean
+.PHONY: help run dashboard test check audit bench docs lock clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +26,9 @@ check: .venv/.dev ## Check format, lint, types and architecture
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+audit: .venv/.dev ## Look for known vulnerabilities in what is locked; says so where their data cannot be reached
+	@tools/audit
 
 bench: .venv/.dev ## Measure ours and the peers in the same run (ARGS=--quick; peers: bench/peers)
 	@$(BIN)/python bench/run.py $(ARGS)

@@ -38,6 +38,7 @@ def declared(*groups: str) -> set[str]:
             ("main", "build", "dev", "research", "ccxt", "postgres", "metrics", "alerts", "dashboard"),
         ),
         ("requirements-dashboard.lock", ("main", "build", "dashboard")),
+        ("requirements-audit.lock", ("audit",)),
         ("requirements-uv.lock", ("uv",)),
     ],
 )
