@@ -149,7 +149,8 @@ class PerpsBotBuilder:
 
     def build(self) -> BuiltBot:
         """Wire everything. Raises ConfigError when the configuration asks for what is not there; nothing is sent."""
-        selection, bus = check_buildable(self._config, self._adapter), EventBus(self._journal, self._clock)
+        selection = check_buildable(self._config, self._adapter, self._make_strategy)
+        bus = EventBus(self._journal, self._clock)
         snapshots = Snapshots(
             self._journal,
             every=self._snapshot_events,
@@ -168,7 +169,7 @@ class PerpsBotBuilder:
 
     def remembering(self) -> Recovery:
         """A second house that takes a log in and never acts: what a snapshot is made by."""
-        selection = check_buildable(self._config, self._adapter)
+        selection = check_buildable(self._config, self._adapter, self._make_strategy)
         return self._furnish(selection, EventBus(self._journal, self._clock)).recovery
 
     def _furnish(self, selection: EngineSelection, bus: EventBus, snapshots: Snapshots | None = None) -> BuiltBot:
@@ -445,14 +446,16 @@ class PerpsBotBuilder:
         )
 
 
-def check_buildable(config: BotConfig, adapter: ExchangeAdapter) -> EngineSelection:
+def check_buildable(
+    config: BotConfig, adapter: ExchangeAdapter, make: Callable[[StrategyConfig], Strategy] = make_strategy
+) -> EngineSelection:
     """Which engine it would be. Raises ConfigError when the configuration asks for what is not there.
 
     Writes nothing and sends nothing, so that whoever opens a store can ask first.
     """
     selection = ExecutionEngineFactory.select(config.risk, EngineChoice(config.run.engine))
     check_shadow(config, selection)
-    make_strategy(config.strategy)
+    make(config.strategy)
     if config.execution.order_preview_enabled and not adapter.capabilities.preview:
         raise ConfigError(
             f"execution.order_preview_enabled = true: the venue {adapter.name} has no order preview. "

@@ -52,6 +52,7 @@ COMMANDS: Final = {
     "invariants": ("gpt_trader.cli.invariants:invariants", "Understand"),
     "backtest": ("gpt_trader.cli.backtest:backtest", "Research"),
     "optimize": ("gpt_trader.cli.optimize:optimize", "Research"),
+    "frontier": ("gpt_trader.cli.frontier:frontier", "Research"),
     "strategy": ("gpt_trader.cli.strategy:strategy", "Research"),
     "data": ("gpt_trader.cli.data:data", "Research"),
     "luck": ("gpt_trader.cli.luck:luck", "Research"),

@@ -129,8 +129,9 @@ def search_and_tell(
     report: str | None,
     no_report: bool,
     as_json: bool,
+    conclude: Callable[[ResearchFacts], ResearchFacts] | None = None,
 ) -> int:
-    """Everything after the options: used by every command that searches."""
+    """Everything after the options: used by every command that searches. `conclude` may say more of the facts."""
     import msgspec
 
     from gpt_trader.config.home import home
@@ -164,6 +165,7 @@ def search_and_tell(
 
     RunProgress(console).compile(kernel_entry_points())
     facts = _searched(prepared, loaded, console, given)
+    facts = facts if conclude is None else conclude(facts)
     written = list(export_sets(folder, facts))
     if not no_report:
         path = Path(report) if report else folder / "report.html"

@@ -31,6 +31,17 @@ RATIOS = (
     "A ratio is a year's, 365.25 days, no interest. The verdict's are of daily returns where there are 20 days or "
     "more; those of the tables are of the steps of the equity curve."
 )
+FRONTIER = "frontier"
+ALL_IN = (
+    "All in: shortfall against the arrival price and the cost of what was not filled, in basis points of what entries "
+    "wanted. Above zero cost us. One standard error is over intents."
+)
+COSTS = (
+    ALL_IN,
+    "Filled: share of the wanted notional. Seconds: from the decision of an entry to its last fill, mean.",
+    "The front: sets that no other beats in cost, share filled and time at once.",
+    "Exits are left out: every tactic lets them go by market.",
+)
 MEANINGS = (
     REAL,
     "Loses: what was chosen by the past lost more on unseen days than luck explains in 39 of 40 markets.",
@@ -63,10 +74,16 @@ def research_page(facts: ResearchFacts) -> str:
         folds=_folds(facts),
         sets=_sets(facts),
         space=_space(facts),
-        meanings=MEANINGS if facts.headline else MEANINGS[-1:],
+        meanings=_meanings(facts),
         notes=facts.market_notes,
         identity=_identity(facts),
     )
+
+
+def _meanings(facts: ResearchFacts) -> tuple[str, ...]:
+    if facts.finding == FRONTIER:
+        return COSTS
+    return MEANINGS if facts.headline else MEANINGS[-1:]
 
 
 def _banners(facts: ResearchFacts) -> Iterator[Banner]:

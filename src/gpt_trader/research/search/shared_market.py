@@ -21,7 +21,8 @@ from gpt_trader.market.stream import MarketStream, Rows
 
 __all__ = ["MarketHead", "market_over", "read_rows", "share_market"]
 
-CHUNK_ROWS: Final = 1 << 20
+CHUNK_ROWS: Final = 1 << 16
+"""Rows that a trial takes at once: what it unfolds from them stays small beside the program itself."""
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from gpt_trader.bot.builder import BuiltBot, PerpsBotBuilder, RunIdentity, check_buildable
-from gpt_trader.config.bot import BotConfig
+from gpt_trader.config.bot import BotConfig, StrategyConfig
 from gpt_trader.config.load import with_settings
 from gpt_trader.core.clock import NS, VirtualClock, run_virtual
 from gpt_trader.core.errors import ConfigError, GptTraderError
@@ -33,6 +33,9 @@ from gpt_trader.research.search.measures import find_measure
 from gpt_trader.research.search.order_costs import OrderCosts
 from gpt_trader.research.search.shared_market import MarketHead, market_over
 from gpt_trader.research.search.space import Values
+from gpt_trader.strategies.base import Strategy
+from gpt_trader.strategies.catalogue import find_strategy
+from gpt_trader.strategies.kind import StrategyKind
 
 __all__ = ["Floor", "Harder", "Laboratory", "Outcome", "State", "Task", "config_of"]
 
@@ -139,6 +142,7 @@ class Laboratory:
         self._market = market_over(head, rows)
         self._step_seconds = step_seconds
         self._prices: StepPrices | None = None
+        self._kinds: dict[str, StrategyKind[Any]] = {}
 
     def run(self, task: Task) -> Outcome:
         """Never raises for what a set of values can do: the outcome says it."""
@@ -147,7 +151,7 @@ class Laboratory:
             stream = self._stream(task)
             clock = VirtualClock(stream.start_ns)
             adapter = ExchangeFactory(clock).paper(config, stream, clock)
-            check_buildable(config, adapter)
+            check_buildable(config, adapter, self._strategy)
         except ConfigError as error:
             return Outcome(task.number, task.values, State.REFUSED, str(error))
         built = PerpsBotBuilder(
@@ -157,6 +161,7 @@ class Laboratory:
             journal=UnkeptJournal(),
             identity=_identity(config, stream, task),
             bar_seconds=stream.bar_seconds,
+            strategy=self._strategy,
         ).build()
         equity = EquityRecorder(built.bot.ledger, config.symbols)
         equity.follow(built.bot.bus)
@@ -188,6 +193,12 @@ class Laboratory:
             curve=self._curve(equity, built, task.start_ns, clock.now_ns()),
             climbed=tuple(climbed),
         )
+
+    def _strategy(self, config: StrategyConfig) -> Strategy:
+        """Found once: a strategy of one's own lies in a file that would be read again for every trial."""
+        if config.name not in self._kinds:
+            self._kinds[config.name] = find_strategy(config).kind
+        return self._kinds[config.name].build(config)
 
     def _stream(self, task: Task) -> MarketStream:
         market = self._market
