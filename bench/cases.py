@@ -100,6 +100,8 @@ class Case:
         words = f"orders {ours[0]['orders']:,} / {theirs[0]['orders']:,}"
         if "fees" in ours[0] and "fees" in theirs[0]:
             words += f", fees {float(ours[0]['fees']):,.2f} / {float(theirs[0]['fees']):,.2f}"
+        if "memory_mib" in ours[0] and "memory_mib" in theirs[0]:
+            words += f", memory {ours[0]['memory_mib']:,} / {theirs[0]['memory_mib']:,} MiB"
         return words
 
 
@@ -120,6 +122,14 @@ def orders_expected(run: dict[str, Any]) -> dict[str, float]:
     sides = flip_sides(len(prices))
     sides[-1] = sides[-2]
     return _ours(reckon(sides, prices, TICK))
+
+
+def sweep_expected(run: dict[str, Any]) -> dict[str, float]:
+    """Fees of one of the sets; an order at the last close is not carried out any more."""
+    prices = closes(run["bars"])
+    sides = cross_sides(prices, *run["one"])
+    sides[-1] = sides[-2]
+    return {"fees_of_one": reckon(sides, prices, TICK)["fees"]}
 
 
 def _ours(want: dict[str, float]) -> dict[str, float]:
@@ -219,5 +229,30 @@ CASES: tuple[Case, ...] = (
         expected=orders_expected,
         clock="wall_s",
         rivals=(),
+    ),
+    Case(
+        name="sweep",
+        title="100 sets of an EMA cross over the bars, two workers; a turn is a close and an open",
+        unit="sets/s",
+        script="sweep.py",
+        full=("2", "busy"),
+        quick=("2", "busy", "4", "30000"),
+        expected=sweep_expected,
+        clock="wall_s",
+        rivals=(
+            Rival("vectorbt", ("sweep", "busy"), ("sweep", "busy", "4", "30000"), goal=0.25, note="no order life"),
+            Rival("lrvx", ("sweep", "busy"), ("sweep", "busy", "4", "30000"), goal=1.0, note="two processes"),
+        ),
+    ),
+    Case(
+        name="sweep_rare",
+        title="the same with averages of thousands of bars: some two hundred orders a set",
+        unit="sets/s",
+        script="sweep.py",
+        full=("2", "rare"),
+        quick=("2", "rare", "4", "30000"),
+        expected=sweep_expected,
+        clock="wall_s",
+        rivals=(Rival("vectorbt", ("sweep", "rare"), ("sweep", "rare", "4", "30000"), goal=1.0, note="no order life"),),
     ),
 )

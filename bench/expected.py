@@ -6,9 +6,9 @@ import numpy as np
 from ruler import FEE, QUANTITY, EmaCross
 
 
-def cross_sides(closes: np.ndarray) -> np.ndarray:
+def cross_sides(closes: np.ndarray, fast: int = 20, slow: int = 50) -> np.ndarray:
     """The side wanted after each bar."""
-    see = EmaCross().see
+    see = EmaCross(fast, slow).see
     return np.array([see(price) for price in closes.tolist()])
 
 

@@ -63,6 +63,21 @@ def tell(*, timer: Timer, units: int, version: str, **facts: Any) -> None:
     sys.stdout.flush()
 
 
+SWEEPS = {
+    "busy": (range(10, 30, 2), range(40, 90, 5)),
+    "rare": (range(1000, 2000, 100), range(5000, 10_000, 500)),
+}
+"""Lengths of the fast and of the slow average, a hundred pairs each."""
+
+
+def sweep_pairs(kind: str, numbers: list[int]) -> list[tuple[int, int]]:
+    """The pairs of a sweep; the first of `numbers` cuts them short, evenly."""
+    fasts, slows = SWEEPS[kind]
+    pairs = [(fast, slow) for fast in fasts for slow in slows]
+    count = numbers[0] if numbers else len(pairs)
+    return pairs[:: max(1, len(pairs) // count)][:count]
+
+
 class EmaCross:
     """The strategy of every case, in plain floats: which side does EMA(20) over EMA(50) want? 0 while warming up."""
 

@@ -3,20 +3,20 @@
 `sweep.py WORKERS busy|rare [SETS] [COUNT]`. Processes are up and have loaded the kernels before the clock starts.
 """
 
+import hashlib
+import resource
 import sys
 import tempfile
 from pathlib import Path
 
 from house import FRACTION, RISK, bar_stream, compile_entry_points, data, kernel_entry_points
-from ruler import CASH, Timer, peak_mib, tell
+from ruler import CASH, Timer, peak_mib, sweep_pairs, tell
 
 from gpt_trader import __version__
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.research.search.shared_market import MarketHead, share_market
 from gpt_trader.research.search.trial import Task
 from gpt_trader.research.search.workers import InProcess, LocalWorkers, Setup
-
-SPACES = {"busy": (range(10, 30, 2), range(40, 90, 5)), "rare": (range(1000, 2000, 100), range(5000, 10_000, 500))}
 
 
 def peak_of(process: int) -> int:
@@ -49,8 +49,7 @@ def main(count: int, kind: str, sets: int, bars: int | None) -> None:
             },
         }
     )
-    fasts, slows = SPACES[kind]
-    pairs = [(fast, slow) for fast in fasts for slow in slows][:sets]
+    pairs = sweep_pairs(kind, [sets])
     with tempfile.TemporaryDirectory(prefix="gpt-trader-bench-") as folder:
         setup = Setup(base, MarketHead.of(stream), share_market(stream, Path(folder)), 3600)
         workers = InProcess(setup) if count == 1 else LocalWorkers(setup, count)
@@ -67,6 +66,7 @@ def main(count: int, kind: str, sets: int, bars: int | None) -> None:
         own = workers.processes() if isinstance(workers, LocalWorkers) else ()
         peaks = [peak_of(process) for process in own]
         workers.close()
+    used = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) if own else timer.processor
     bad = [outcome for outcome in outcomes if outcome.state != "complete"]
     assert not bad, bad[0]
     asked = pairs.index((20, 50)) if (20, 50) in pairs else 0
@@ -77,7 +77,13 @@ def main(count: int, kind: str, sets: int, bars: int | None) -> None:
         orders=int(sum(outcome.figures["orders"] for outcome in outcomes)),
         fees=sum(outcome.figures["fees"] for outcome in outcomes),
         fees_of_one=outcomes[asked].figures["fees"],
+        event_hash=hashlib.sha256(
+            repr([(each.values, each.figures, each.curve) for each in outcomes]).encode()
+        ).hexdigest(),
+        one=pairs[asked],
+        bars=bars or 259_200,
         workers=count,
+        workers_processor_s=round(used, 3),
         memory_mib=peak_mib() + sum(peaks),
         switched_on="production bot, engine Live, all rules and guards, ledger, metrics; events told and not kept",
     )

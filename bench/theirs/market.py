@@ -7,9 +7,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from data import MINUTE_NS, SYMBOLS, folder, load_ticks
-from ruler import CASH, FEE, QUANTITY, EmaCross, Timer, tell
+from ruler import CASH, FEE, QUANTITY, EmaCross, Timer, peak_mib, sweep_pairs, tell
 
-__all__ = ["CASH", "FEE", "MINUTE_NS", "QUANTITY", "SYMBOLS", "EmaCross", "Timer", "bars", "levels", "tell", "ticks"]
+__all__ = [
+    "CASH",
+    "FEE",
+    "MINUTE_NS",
+    "QUANTITY",
+    "SYMBOLS",
+    "EmaCross",
+    "Timer",
+    "bars",
+    "levels",
+    "peak_mib",
+    "sweep_pairs",
+    "tell",
+    "ticks",
+]
 
 
 def bars(count: int | None = None, symbol: str = "BTC") -> np.ndarray:

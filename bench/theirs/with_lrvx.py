@@ -7,13 +7,14 @@ ticks: from its own tape format. The strategy builds one-minute bars from the tr
 """
 
 import itertools
+import os
 import shutil
 import sys
 
 import lrvx
 import numpy as np
 from lrvx.event_log import EventLog
-from market import CASH, FEE, MINUTE_NS, QUANTITY, EmaCross, Timer, bars, folder, tell, ticks
+from market import CASH, FEE, MINUTE_NS, QUANTITY, EmaCross, Timer, bars, folder, sweep_pairs, tell, ticks
 
 case, *words = sys.argv[1:]
 count = next((int(word) for word in words if word.isdigit()), None)
@@ -110,6 +111,37 @@ def run_bars():
         result = runner.run_bars(opened, opened + MINUTE_NS, *columns, symbol="BTC")
     assert len(hooks) in (0, 4)  # kept alive until here
     return strategy, result, timer, len(made) if case == "bars" else strategy.orders
+
+
+def one_of_sweep(made, pair):
+    """Its strategy in Python on each bar; nothing is shared between two runs but the data."""
+    strategy = BarCross([symbol])
+    strategy.ema = EmaCross(*pair)
+    runner = lrvx.BacktestRunner(registry, FEE, float(CASH))
+    runner.set_strategy(strategy)
+    opened = made["ts"].astype(np.int64) - MINUTE_NS
+    columns = [made[name].astype(np.float64) for name in "ohlcv"]
+    result = runner.run_bars(opened, opened + MINUTE_NS, *columns, symbol="BTC")
+    stats = result if isinstance(result, dict) else result.stats()
+    return strategy.orders, stats.get("total_fees"), 0
+
+
+def run_sweep():
+    """Two processes, as ours: every second set each."""
+    numbers = [int(word) for word in words if word.isdigit()]
+    pairs, made = sweep_pairs(words[0], numbers), bars(next(iter(numbers[1:]), None))
+    one_of_sweep(made[:1000], (5, 20))
+    with Timer() as timer:
+        child = os.fork()
+        if not child:
+            for pair in pairs[1::2]:
+                one_of_sweep(made, pair)
+            os._exit(0)
+        own = [one_of_sweep(made, pair) for pair in pairs[::2]]
+        os.waitpid(child, 0)
+    orders = 2 * sum(count for count, _, _ in own)
+    tell(timer=timer, units=len(pairs), version="0.11.0", orders=orders, switched_on="two processes; nothing stored")
+    raise SystemExit
 
 
 def add_hooks(runner):
@@ -214,6 +246,8 @@ def run_ticks():
     return strategy, result, timer, len(ticks(count))
 
 
+if case == "sweep":
+    run_sweep()
 if case in ("bars", "orders"):
     strategy, result, timer, units = run_bars()
 elif case == "ticks":

@@ -68,9 +68,9 @@ def frontier(
             "run.bar_seconds": given["bar_seconds"],
         },
     )
-    space = [f"strategy.entry_tactic={_choices(given['tactics'])}", f"run.engine={_choices(given['engines'])}"]
+    space = [f"entry_tactic={_choices(given['tactics'])}", f"engine={_choices(given['engines'])}"]
     if given["sizing_modes"]:
-        space.append(f"risk.sizing_mode={_choices(given['sizing_modes'])}")
+        space.append(f"sizing_mode={_choices(given['sizing_modes'])}")
     asked = {
         **given,
         "space": (*space, *given["space"]),

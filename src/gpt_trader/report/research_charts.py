@@ -14,13 +14,16 @@ COLOURS = ("$main", "$third", "$second")
 RATIOS = ("sharpe", "sortino", "calmar", "return")
 """Measures whose zero is the border between gain and loss."""
 POINTS_MAX = 4000
+FRONTIER = "frontier"
 
 
 def research_charts(facts: ResearchFacts) -> list[Chart]:
     """Those that this search can fill."""
+    if facts.finding == FRONTIER:
+        return [_front(facts, second) for second in range(1, len(facts.measures))]
     charts = [_forward(facts)] if facts.curves else []
     if len(facts.measures) > 1:
-        charts.append(_front(facts))
+        charts.append(_front(facts, 1))
     surface = _surface(facts)
     if surface is not None:
         charts.append(surface)
@@ -86,38 +89,39 @@ def _forward(facts: ResearchFacts) -> Chart:
     return chart | {"alone": False}
 
 
-def _front(facts: ResearchFacts) -> Chart:
-    first, second = facts.measures[:2]
+def _front(facts: ResearchFacts, second: int) -> Chart:
+    """The first measure against another one."""
+    across, up = facts.measures[0], facts.measures[second]
     known = [each for each in facts.sets if None not in each.measures]
-    front = [each for each in known if each.number in facts.front]
-    front.sort(key=lambda each: each.measures[0] or 0.0)
+    labelled = facts.finding == FRONTIER
 
-    def points(sets: Sequence[SetFacts], name: str, **style: Any) -> dict[str, Any]:
+    def points(sets: Sequence[SetFacts], name: str, colour: str, size: int) -> dict[str, Any]:
+        errors = [each.figures.get(f"{across.name.removesuffix('_bps')}_error_bps", 0.0) for each in sets]
         return {
             "type": "scatter",
+            "mode": "markers+text" if labelled else "markers",
             "name": name,
             "x": [each.measures[0] for each in sets],
-            "y": [each.measures[1] for each in sets],
-            "text": [_words(facts, each) for each in sets],
-            "hovertemplate": "%{text}<extra></extra>",
-            **style,
+            "y": [each.measures[second] for each in sets],
+            "text": [" ".join(each.values) if labelled else "" for each in sets],
+            "customdata": [_words(facts, each) for each in sets],
+            "textposition": ["top center" if place % 2 else "bottom center" for place in range(len(sets))],
+            "textfont": {"size": 11, "color": "$soft"},
+            "hovertemplate": "%{customdata}<extra></extra>",
+            "marker": {"color": colour, "size": size},
+            "error_x": {"type": "data", "array": errors, "color": colour, "thickness": 1, "visible": any(errors)},
         }
 
-    data = [
-        points(known, "all sets", mode="markers", marker={"color": "$muted", "size": 7}),
-        points(
-            front, "the front", mode="lines+markers", marker={"color": "$main", "size": 10}, line={"color": "$main"}
-        ),
-    ]
-    more = f" Only these two of {len(facts.measures)} measures are drawn." if len(facts.measures) > 2 else ""
+    others = [each for each in known if each.number not in facts.front]
+    front = sorted((each for each in known if each.number in facts.front), key=lambda each: each.measures[0] or 0.0)
     return _chart(
-        "front",
-        f"{first.name} against {second.name}",
-        data,
-        420,
-        f"The front: sets that no other beats in every measure.{more}",
-        xaxis={"title": {"text": f"{first.name} ({first.unit}; {_way(first.rises)})"}, "type": "linear"},
-        yaxis={"title": {"text": f"{second.name} ({second.unit}; {_way(second.rises)})"}},
+        f"front-{second}",
+        f"{across.name} against {up.name}",
+        [points(others, "other sets", "$muted", 7), points(front, "the front", "$main", 10)],
+        440,
+        f"The front: sets that no other beats in all {len(facts.measures)} measures. Bars are one standard error.",
+        xaxis={"title": {"text": f"{across.name} ({across.unit}; {_way(across.rises)})"}, "type": "linear"},
+        yaxis={"title": {"text": f"{up.name} ({up.unit}; {_way(up.rises)})"}},
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from gpt_trader.report.grids import Cell, Column, Grid, Row, tone_of
 from gpt_trader.report.page import Banner, Tile, render
-from gpt_trader.report.research_charts import research_charts
+from gpt_trader.report.research_charts import FRONTIER, research_charts
 from gpt_trader.report.research_facts import EvidenceFacts, ResearchFacts, SetFacts
 from gpt_trader.report.research_tables import best_first, day, measured
 
@@ -31,7 +32,6 @@ RATIOS = (
     "A ratio is a year's, 365.25 days, no interest. The verdict's are of daily returns where there are 20 days or "
     "more; those of the tables are of the steps of the equity curve."
 )
-FRONTIER = "frontier"
 ALL_IN = (
     "All in: shortfall against the arrival price and the cost of what was not filled, in basis points of what entries "
     "wanted. Above zero cost us. One standard error is over intents."
@@ -62,7 +62,8 @@ def research_page(facts: ResearchFacts) -> str:
         title=f"{facts.strategy} on {facts.market}",
         subtitle=(
             f"Search {facts.study}: {len(facts.sets):,} sets, {day(facts.start_ns)} to {day(facts.end_ns)} UTC, "
-            f"bars of {facts.bar_seconds} s, {', '.join(facts.symbols)}, {facts.engine}"
+            f"bars of {facts.bar_seconds} s, {', '.join(facts.symbols)}"
+            + ("" if "run.engine" in facts.paths else f", {facts.engine}")
         ),
         finding=facts.finding,
         headline=facts.headline,
@@ -107,11 +108,14 @@ def _tiles(facts: ResearchFacts) -> list[Tile]:
     evidence = facts.evidence
     tiles = [] if evidence is None else _evidence_tiles(facts, evidence)
     best = next((each for each in facts.sets if each.number == facts.best), None)
-    if best is not None:
+    if facts.finding == FRONTIER:
+        entries = [each.figures.get("entries", 0.0) for each in facts.sets if each.state == "complete"]
+        tiles.append(Tile("Entries", f"{min(entries, default=0):,.0f} to {max(entries, default=0):,.0f}", "a set"))
+    elif best is not None:
         value = measured(facts.measures[0].name, best.measures[0])
         tiles.append(Tile(f"Best {facts.measures[0].name}, hindsight", value, _named(facts, best)))
-    complete = sum(1 for each in facts.sets if each.state == "complete")
-    more = [f"{len(facts.sets) - complete:,} did not come to their end"] if complete < len(facts.sets) else []
+    states = Counter(each.state for each in facts.sets)
+    more = [f"{count:,} {state}" for state, count in states.items() if state != "complete"]
     more += [f"{facts.left_out:,} combinations are not allowed"] if facts.left_out else []
     tiles.append(Tile("Sets", f"{len(facts.sets):,}", "; ".join(more)))
     return tiles
@@ -214,8 +218,10 @@ def _sets(facts: ResearchFacts) -> Grid:
     ordered += [each for each in facts.sets if each.measures[0] is None]
     rows = [_set_row(facts, each) for each in ordered[:SETS_SHOWN]]
     more = f" The first {SETS_SHOWN} of {len(ordered):,}; sets.parquet has all." if len(ordered) > SETS_SHOWN else ""
-    note = f"By {facts.measures[0].name}, with hindsight. Net in account currency; guards: how often one tripped.{more}"
-    return Grid("sets", "Sets", tuple(columns), rows, note=note, tall=True)
+    note = (
+        f"By {facts.measures[0].name}, over the whole market. Net in account currency; guards: how often one tripped."
+    )
+    return Grid("sets", "Sets", tuple(columns), rows, note=note + more, tall=True)
 
 
 def _all_numbers(facts: ResearchFacts, place: int) -> bool:
@@ -237,7 +243,7 @@ def _set_row(facts: ResearchFacts, each: SetFacts) -> Row:
             *(Cell(f"{figures.get(name, 0.0):,.0f}", sort=figures.get(name, 0.0)) for name in _COUNTS),
             Cell("" if each.state == "complete" else f"{each.state} {each.reason}", "dim"),
         ),
-        "sum" if each.number == facts.best else "",
+        "sum" if each.number == facts.best and facts.finding != FRONTIER else "",
     )
 
 

@@ -58,7 +58,7 @@ def _counts(console: Console, facts: ResearchFacts) -> None:
 
 def _best(console: Console, facts: ResearchFacts) -> None:
     table = Table(
-        title="Best sets, with hindsight" if len(facts.measures) == 1 else "The front: none beats these in all"
+        title="Best sets, with hindsight" if len(facts.measures) == 1 else "The front: none beats these in all measures"
     )
     table.add_column("set", justify="right")
     for name in (*facts.names, *(measure.name for measure in facts.measures), "orders", "net"):

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite, sqrt
+from math import inf, isfinite, sqrt
 from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 
 from gpt_trader.market.view import Floats
+from gpt_trader.research.luck import deflated_sharpe, moments_of, returns_needed
 from gpt_trader.research.search.measures import YEAR_SECONDS
 from gpt_trader.research.search.reality_check import RealityCheck, reality_check
 
@@ -74,6 +75,10 @@ class Evidence:
     """Annual, of walk-forward."""
     unseen_return: float
     """What walk-forward earned, as a share."""
+    deflated: float | None
+    """Deflated Sharpe ratio of the best set; None where its returns are too few or all alike."""
+    unseen_needed_days: float
+    """Days like walk-forward's after which its ratio would be known to be above zero; infinite where it is not."""
 
     @property
     def days(self) -> float:
@@ -120,6 +125,9 @@ def weigh(curves: Sequence[Floats], unseen: Floats, step_seconds: float, seed: i
     returns = np.array([each for each, _ in whole])
     check = reality_check(returns, seed)
     traded, traded_seconds = period_returns(unseen, step_seconds)
+    ratios = [known.sharpe for each in returns if (known := moments_of(each)) is not None]
+    best, unseen_moments = moments_of(returns[check.best]), moments_of(traded)
+    spread = float(np.var(ratios)) if len(ratios) > 1 else 0.0
     return Evidence(
         periods=returns.shape[1],
         period_seconds=seconds,
@@ -129,6 +137,10 @@ def weigh(curves: Sequence[Floats], unseen: Floats, step_seconds: float, seed: i
         best_sharpe=annual_sharpe(returns[check.best], seconds),
         unseen_sharpe=annual_sharpe(traded, traded_seconds),
         unseen_return=float(unseen[-1] / unseen[0] - 1.0),
+        deflated=None if best is None else deflated_sharpe(best, len(curves), spread),
+        unseen_needed_days=inf
+        if unseen_moments is None
+        else returns_needed(unseen_moments, LEVEL) * traded_seconds / DAY_SECONDS,
     )
 
 
@@ -211,12 +223,22 @@ def _reasons(evidence: Evidence) -> tuple[str, ...]:
         f"The best set with hindsight has an annual Sharpe ratio of {evidence.best_sharpe:.2f} "
         f"± {evidence.sharpe_error:.2f}. Nobody could have known it beforehand."
     )
+    if evidence.deflated is not None:
+        hindsight += (
+            f" Deflated for {evidence.sets} tries, it is above zero with a probability of {evidence.deflated:.0%}; "
+            "that takes the tries for independent, which neighbours are not."
+        )
+    return unseen, luck, hindsight, _settled(evidence)
+
+
+def _settled(evidence: Evidence) -> str:
     days = days_to_settle(evidence.unseen_sharpe)
     if days is None:
-        settled = "Walk-forward did not earn, so no number of days would show that it does."
-    else:
-        settled = (
-            f"If walk-forward's Sharpe ratio of {evidence.unseen_sharpe:.2f} were its true one, some {days:,.0f} days "
-            f"would show it ({POWER:.0%} of the time); {evidence.unseen_days:.0f} are there."
-        )
-    return unseen, luck, hindsight, settled
+        return "Walk-forward did not earn, so no number of days would show that it does."
+    known = ""
+    if isfinite(evidence.unseen_needed_days):
+        known = f"; {evidence.unseen_needed_days:,.0f} days just like these would too"
+    return (
+        f"If walk-forward's Sharpe ratio of {evidence.unseen_sharpe:.2f} were its true one, some {days:,.0f} days "
+        f"would show it ({POWER:.0%} of the time){known}; {evidence.unseen_days:.0f} are there."
+    )
