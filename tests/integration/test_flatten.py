@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 from tests.command_line import TIMEOUT_SECONDS, command, ended, events_of, of_type, started, stores
 from tests.exchange_places import market
+from tests.local_receiver import Got, receiver
 from tests.venue_server import ServedVenue, served
 
 from gpt_trader.core.clock import NS
@@ -24,6 +27,7 @@ from gpt_trader.ops.asking import Running, running_bots
 from gpt_trader.ops.replay import replay
 
 BTC = "BTC-PERP"
+CANARY = "canary93b1f07e55"
 WAIT_SECONDS = 60.0
 PROFILE = """\
 symbols: [BTC-PERP]
@@ -56,11 +60,34 @@ def placed(bot: Running, quantity: str, **arguments: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def paper(state_home: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Running]]:
+def figures() -> int:
+    """A port that is free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def woken() -> Iterator[Got]:
+    """Where alerts arrive."""
+    with receiver() as here:
+        yield here
+
+
+@pytest.fixture
+def paper(
+    state_home: Path, tmp_path: Path, figures: int, woken: Got
+) -> Iterator[tuple[subprocess.Popen[str], Running]]:
     """A bot on the made-up market in real time, with a position and a resting entry."""
     profile = tmp_path / "quiet.yaml"
     profile.write_text(PROFILE)
-    process = started("run", "--profile", str(profile), "--pace", "realtime", "--duration", "1h", "--json")
+    env = {
+        "GPT_TRADER_METRICS__PORT": str(figures),
+        "GPT_TRADER_ALERTS__URLS": f"json://127.0.0.1:{woken.port}/{CANARY}",
+        "GPT_TRADER_ALERTS__URLS_INFO": f"json://127.0.0.1:{woken.port}/info",
+    }
+    process = started("run", "--profile", str(profile), "--pace", "realtime", "--duration", "1h", "--json", env=env)
     try:
         bot = heard(process, state_home)
         assert placed(bot, "0.1")["outcome"] == "FILLED"
@@ -73,10 +100,13 @@ def paper(state_home: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[s
         process.communicate()
 
 
-def test_a_signal_kills_and_a_shell_flattens(paper: tuple[subprocess.Popen[str], Running], state_home: Path) -> None:
+def test_a_signal_kills_and_a_shell_flattens(
+    paper: tuple[subprocess.Popen[str], Running], state_home: Path, figures: int, woken: Got
+) -> None:
     """SIGUSR1: the entry goes within a second, the position stays. Flatten: refused without the name, done with it.
 
-    Mode and cancel are there within a second of the word, the venue proves the end, and the log replays to the same."""
+    Mode and cancel are there within a second of the word, the venue proves the end, and the log replays to the same.
+    Figures and alerts say so too, and the address of the alerts is nowhere."""
     process, bot = paper
 
     process.send_signal(signal.SIGUSR1)
@@ -92,9 +122,20 @@ def test_a_signal_kills_and_a_shell_flattens(paper: tuple[subprocess.Popen[str],
     status = bot.tell("status")
     assert (status["positions"], status["orders"]) == ({}, {})
     assert placed(bot, "0.01")["code"] == "reduce_only_mode"
+    with urllib.request.urlopen(f"http://127.0.0.1:{figures}/metrics", timeout=20) as answer:
+        page = answer.read().decode()
+    assert 'gpt_trader_mode{mode="REDUCE_ONLY"} 1.0' in page
+    assert 'gpt_trader_commands_total{command="flatten"} 1.0' in page
+    assert "gpt_trader_store_commit_seconds_count" in page
+    woken.until(lambda path, body: path == f"/{CANARY}" and "killed by signal SIGUSR1" in body)
+    woken.until(lambda path, body: path == "/info" and "flat at the venue: BTC-PERP, by market" in body)
     process.send_signal(signal.SIGTERM)
-    assert ended(process).code == 130
+    done = ended(process)
+    assert done.code == 130
     (store,) = stores(state_home)
+    written = b"".join(path.read_bytes() for path in store.parent.iterdir() if path.is_file())
+    assert CANARY not in done.out + done.err + page
+    assert CANARY.encode() not in written
     check_times(store, "signal SIGUSR1")
     assert [event["symbols"] for event in of_type(events_of(store), "FlattenEnded")] == [[BTC]]
     replayed = replay(store, state_home)
