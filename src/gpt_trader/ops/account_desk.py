@@ -146,7 +146,8 @@ class AccountDesk:
         ExchangeError."""
         old = self._living(arguments)
         order = self._edited(old, arguments, "preview")
-        replaced = order_answer(old, self._bot.clock.now_ns())
+        terms = order_answer(old, self._bot.clock.now_ns())
+        replaced = {name: terms[name] for name in ("order", "side", "limit", "quantity", "filled", "state")}
         return {"replaced": replaced, **await forecast(self._bot.adapter, order)}
 
     def _edited(self, old: ManagedOrder, arguments: Mapping[str, str], reason: str) -> OrderRequest:

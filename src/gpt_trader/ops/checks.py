@@ -48,7 +48,8 @@ FULL: Final = frozenset(
         *(Refusal.BELOW_ONE_CONTRACT, Refusal.INSUFFICIENT_MARGIN, Refusal.LIQUIDATION_BUFFER),
     }
 )
-"""Whole answers too where something is held: a bot must be able to start again beside a position that fills a limit."""
+"""Whole answers too where something is held or ordered: a bot must be able to start again beside a position or an order
+that fills a limit."""
 
 
 class Check(Value, frozen=True, kw_only=True):

@@ -131,7 +131,7 @@ async def _at_the_venue(loaded: Loaded, adapter: ExchangeAdapter, home: Path, cl
             yield Check(name="store", passed=True, said=f"a run can be written under {home}")
             yield check_margin(config.symbols, adapter)
             _forget_strangers(built)
-            held = any(position.quantity for position in await adapter.positions())
+            held = any(position.quantity for position in await adapter.positions()) or await adapter.open_orders() != ()
             yield check_decision(await _dry_order(built, config, clock), held=held)
             await built.bot.stop(WHO)
     finally:

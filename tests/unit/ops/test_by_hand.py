@@ -85,6 +85,7 @@ def test_orders_by_hand_are_boots_of_one_run(venue: tuple[ServedVenue, Path], st
     assert Decimal(str(preview["commission"])) > 0
     with pytest.raises(ConfigError, match="--live on the command line"):
         ordered(loaded, state_home, "edit", changed, live=False)
+    assert not asyncio.run(run_preflight(loaded, state_home, SystemClock())).failed, "it fills the limit of the profile"
     edited = ordered(loaded, state_home, "edit", changed)
     assert (edited["outcome"], edited["replaced"]["state"]) == ("RESTING", "CANCELLED"), edited  # type: ignore[index]
     second = edited["orders"][0]  # type: ignore[index]
