@@ -382,7 +382,7 @@ class Recovery:
             fill
             for fill in page.fills
             if fill.trade_ns >= self._began_ns
-            and not self._ledger.counted(fill.symbol, fill.venue_order_id, fill.trade_id)
+            and not self._ledger.counted(fill.symbol, fill.venue_order_id, fill.trade_id, fill.trade_ns)
         ]
         for fill in new:
             self._account_feed.on_update(fill)

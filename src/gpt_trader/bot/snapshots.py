@@ -36,7 +36,7 @@ from gpt_trader.risk.edge import EdgeState
 
 __all__ = ["LAYOUT", "HouseState", "Replays", "RolloutMark", "Snapshots", "decoded", "encoded"]
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Of the state below; to be raised with every change that a decoder would not notice."""
 LOOK_BACK_EVENTS: Final = 2000
 """Of the log before the snapshot, read and verified at a time while the bot trades."""

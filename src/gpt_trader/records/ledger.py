@@ -99,7 +99,8 @@ class LedgerState(Value, frozen=True, kw_only=True):
     """All that a ledger knows, as a snapshot keeps it."""
 
     books: tuple[BookState, ...]
-    keys: tuple[tuple[str, ...], ...]
+    keys: tuple[tuple[tuple[str, ...], int], ...]
+    forgotten_ns: int
     external: tuple[Position, ...]
     started: bool
     starting_cash: Decimal
@@ -146,7 +147,10 @@ class Ledger:
     def __init__(self, publish: Callable[[Event], None] | None = None) -> None:
         self._publish = publish
         self._books: dict[str, _Book] = {}
-        self._keys: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        self._keys: OrderedDict[tuple[str, ...], int] = OrderedDict()
+        """What was counted, with the time of a trade."""
+        self._forgotten_ns = 0
+        """The newest trade whose key had to make room."""
         self._external: dict[str, Position] = {}
         self._started = False
         self.starting_cash = ZERO
@@ -206,7 +210,8 @@ class Ledger:
                 )
                 for book in self._books.values()
             ),
-            keys=tuple(self._keys),
+            keys=tuple(self._keys.items()),
+            forgotten_ns=self._forgotten_ns,
             external=tuple(self._external.values()),
             started=self._started,
             starting_cash=self.starting_cash,
@@ -223,7 +228,7 @@ class Ledger:
             book = self._book(kept.symbol)
             book.quantity, book.cost, book.opened_ns = kept.quantity, kept.cost, kept.opened_ns
             book.run, book.life = kept.run, kept.life
-        self._keys = OrderedDict.fromkeys(state.keys)
+        self._keys, self._forgotten_ns = OrderedDict(state.keys), state.forgotten_ns
         self._external = {position.symbol: position for position in state.external}
         self._started, self.starting_cash = state.started, state.starting_cash
         self.realised, self.fees, self.funding = state.realised, state.fees, state.funding
@@ -254,9 +259,10 @@ class Ledger:
         """What is somebody else's, by symbol."""
         return dict(self._external)
 
-    def counted(self, symbol: str, venue_order_id: str, trade_id: str) -> bool:
-        """Whether this trade is among those that are remembered as counted."""
-        return ("fill", symbol, venue_order_id, trade_id) in self._keys
+    def counted(self, symbol: str, venue_order_id: str, trade_id: str, trade_ns: int) -> bool:
+        """Whether this trade is remembered as counted, or older than some that had to be forgotten: booked again it
+        would count twice."""
+        return trade_ns <= self._forgotten_ns or ("fill", symbol, venue_order_id, trade_id) in self._keys
 
     def totals(self, symbol: str) -> SymbolTotals:
         """One symbol over the whole run."""
@@ -304,7 +310,7 @@ class Ledger:
             self.starting_cash = to_grid(event.cash)
 
     def _fill(self, event: OrderFilled) -> None:
-        if self._seen(("fill", event.symbol, event.venue_order_id, event.trade_id)):
+        if self._seen(("fill", event.symbol, event.venue_order_id, event.trade_id), event.trade_ns):
             return
         assert event.quantity > 0, event
         if event.cause == "FOREIGN" and event.symbol in self._external:
@@ -428,14 +434,14 @@ class Ledger:
             book = self._books[symbol] = _Book(symbol)
         return book
 
-    def _seen(self, key: tuple[str, ...]) -> bool:
+    def _seen(self, key: tuple[str, ...], at_ns: int = 0) -> bool:
         """Whether the key was counted before; remembers it."""
         if key in self._keys:
             self.duplicates += 1
             return True
-        self._keys[key] = None
+        self._keys[key] = at_ns
         if len(self._keys) > KEYS_MAX:
-            self._keys.popitem(last=False)
+            self._forgotten_ns = max(self._forgotten_ns, self._keys.popitem(last=False)[1])
         return False
 
 

@@ -184,6 +184,16 @@ def test_the_memory_for_keys_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     assert ledger.duplicates == 1
 
 
+def test_f32_a_trade_whose_key_made_room_is_not_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an outage with more trades than are remembered, those from before are not booked once more."""
+    monkeypatch.setattr(ledger_module, "KEYS_MAX", 3)
+    trades = [buy("1", "1", trade_id=str(number), trade_ns=START_NS + number) for number in range(10)]
+    ledger = ledger_of(*trades)
+
+    assert all(ledger.counted(each.symbol, each.venue_order_id, each.trade_id, each.trade_ns) for each in trades)
+    assert not ledger.counted(SYMBOL, "venue-9", "new", START_NS + 10)
+
+
 # --- what it tells ------------------------------------------------------------------------------------------------
 def test_opening_and_closing_are_told(tmp_path: Path) -> None:
     """Live, a position's life is published with its result; changes of size are not."""
