@@ -42,6 +42,7 @@ from gpt_trader.ops.picture import Picture
 from gpt_trader.ops.top import LogTail, log_of_folder, look_at
 from gpt_trader.records.flag_history import sentence_of
 from gpt_trader.records.orders import OrderLine
+from gpt_trader.records.shadow import ShadowAnalysis
 from gpt_trader.records.trace import Around, root_of
 from gpt_trader.report.facts import RunFacts, read_facts
 from gpt_trader.report.run_story import RunStory
@@ -54,7 +55,7 @@ INTENTS_KEPT: Final = 400
 LINES_KEPT: Final = 400
 ENDED_ORDERS_KEPT: Final = 200
 STOP_POINTS_MAX: Final = 4000
-ROLLOUT_WORDS: Final = ("Shadow", "Rollout", "Candidate", "Share")
+ROLLOUT_WORDS: Final = ("ShadowStarted", "ShadowEnded", "Rollout")
 """In the name of an event that tells of a candidate engine."""
 
 
@@ -111,6 +112,7 @@ class RunFeed:
         self.rollout_lines: deque[tuple[int, str, Event]] = deque(maxlen=LINES_KEPT)
         self.facts = facts_beside(self.log.place)
         """Of a run that came to its end."""
+        self.shadow = ShadowAnalysis()
         self.products: dict[str, ProductListed] = {}
         self.stops: OrderedDict[str, StopPath] = OrderedDict()
         self.picture: Picture | None = None
@@ -191,6 +193,7 @@ class RunFeed:
         self.story.take(recorded)
         self.around.take(event)
         self.review.take(recorded)
+        self.shadow.take(event)
         self.trail.take(event, self.story.ledger)
         self._follow_order(event)
         self._follow_intent(event)

@@ -33,10 +33,13 @@ from gpt_trader.ops.dashboard.feed import IntentLine, RunFeed
 from gpt_trader.ops.panel import NEAR_LIQUIDATION
 from gpt_trader.ops.picture import GuardLine, PositionLine
 from gpt_trader.records.orders import OrderLine
+from gpt_trader.records.shadow import Compared
 from gpt_trader.records.tca import CostAnalysis
 from gpt_trader.report.numbers import measured, money, moved, price, share
+from gpt_trader.report.shadow_text import cost_table as shadow_costs
+from gpt_trader.report.shadow_text import sentences, verdict
 from gpt_trader.report.summary import meaning_of
-from gpt_trader.report.tca_tables import SIGNS, cost_table
+from gpt_trader.report.tca_tables import SIGNS, CostTable, cost_table
 from gpt_trader.risk.guard_rules import Action
 
 __all__ = ["SECTIONS", "SHOWN_MAX", "place_of"]
@@ -374,10 +377,13 @@ def _costs(feed: RunFeed) -> Component:
 
 def _cost_card(analysis: CostAnalysis, by: tuple[str, ...]) -> Component:
     table = cost_table(analysis, by)
+    return card(table.title, _table(table), *(note(each) for each in table.notes))
+
+
+def _table(table: CostTable) -> Component:
     names = table.text_columns
     rows = [[cell(text, "strong") if at < names else number(text) for at, text in enumerate(row)] for row in table.rows]
-    notes = [note(each) for each in table.notes]
-    return card(table.title, grid(table.headers, rows, empty=""), *notes)
+    return grid(table.headers, rows, empty="")
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------
@@ -413,8 +419,15 @@ def _rollout(feed: RunFeed) -> Component:
         )
         for at_ns, kind, event in lines
     ]
-    empty = html.P("No candidate engine was tried in this run.", className="empty")
-    return card("Shadow and rollout", html.Ul(found, className="lines") if found else empty)
+    compared = [part for each in feed.shadow.compared() for part in _compared(each)]
+    empty = html.P("No candidate engine looks on: gpt-trader run --shadow live|advanced.", className="empty")
+    return card("Shadow and rollout", *compared, html.Ul(found, className="lines") if found else empty)
+
+
+def _compared(each: Compared) -> list[Component]:
+    """What the candidate would have been, beside the engine that trades."""
+    said = html.Ul([html.Li(sentence) for sentence in sentences(each)], className="story")
+    return [html.P(verdict(each), className="strong"), said, _table(shadow_costs(each))]
 
 
 def _fields(event: object) -> str:

@@ -6,8 +6,10 @@ let it through.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -137,11 +139,8 @@ def _guard(gate: Gate) -> Response | None:
 
 def _refused(refusal: Refusal) -> Response:
     if refusal.to_login and "text/html" in request.headers.get("Accept", ""):
-        answer = make_response(redirect("/login"))
-    else:
-        answer = make_response(refusal.said + "\n", refusal.status, {"Content-Type": "text/plain; charset=utf-8"})
-    answer.headers["Connection"] = "close"
-    return answer
+        return make_response(redirect("/login"))
+    return make_response(refusal.said + "\n", refusal.status, {"Content-Type": "text/plain; charset=utf-8"})
 
 
 def _add_login(server: Flask, gate: Gate) -> None:
@@ -199,8 +198,8 @@ class PatientChannel(HTTPChannel):  # type: ignore[misc]
             self.sent_ns = SystemClock.awake_ns()
         return count
 
-    def is_too_slow(self, now_ns: int) -> bool:
-        if self.began_ns and now_ns - self.began_ns > REQUEST_SECONDS_MAX * NS:
+    def is_too_slow(self, now_ns: int, patience_ns: int) -> bool:
+        if self.began_ns and now_ns - self.began_ns > patience_ns:
             return True
         return bool(self.total_outbufs_len) and now_ns - self.sent_ns > ANSWER_SECONDS_MAX * NS
 
@@ -209,32 +208,45 @@ class PatientServer(TcpWSGIServer):  # type: ignore[misc]
     """Drops clients that are too slow."""
 
     channel_class = PatientChannel
+    patience_ns = round(REQUEST_SECONDS_MAX * NS)
+    """For one request, from its first byte to its last."""
 
     def maintenance(self, now: float) -> None:
         super().maintenance(now)
         now_ns = SystemClock.awake_ns()
         for channel in list(self.active_channels.values()):
-            if channel.is_too_slow(now_ns):
-                channel.handle_close()
+            if channel.is_too_slow(now_ns, self.patience_ns):
+                channel.will_close = True  # the loop closes it when it looks next: not in the midst of a look
+                with contextlib.suppress(OSError):
+                    channel.socket.shutdown(socket.SHUT_RDWR)  # also where it never takes what it asked for
+
+    def end(self) -> None:
+        """Hang up on everybody and stop serving."""
+        for channel in list(self.active_channels.values()):
+            channel.handle_close()
+        self.close()
+        self.task_dispatcher.shutdown()
 
 
-def open_server(app: Dash, host: str, port: int) -> PatientServer:
+def open_server(app: Dash, host: str, port: int, *, patience_seconds: float = REQUEST_SECONDS_MAX) -> PatientServer:
     """Listening, and not serving yet; `run()` serves, `close()` ends. Raises ConfigError where it cannot listen."""
     try:
-        return PatientServer(
+        server = PatientServer(
             app.server,
             host=host,
             port=port,
             threads=THREADS,
             connection_limit=CONNECTIONS_MAX,
             channel_timeout=IDLE_SECONDS_MAX,
-            cleanup_interval=2,
+            cleanup_interval=1,
             max_request_body_size=BODY_BYTES_MAX,
             max_request_header_size=HEADER_BYTES_MAX,
             ident="",
         )
     except OSError as error:
         raise ConfigError(f"{host} port {port}: {error.strerror}. Fix: --port with another one") from error
+    server.patience_ns = round(patience_seconds * NS)
+    return server
 
 
 def serve_runs(home: Path, wanted: Wanted, say: Callable[[str], None]) -> None:
@@ -254,4 +266,4 @@ def serve_runs(home: Path, wanted: Wanted, say: Callable[[str], None]) -> None:
         try:
             server.run()
         finally:
-            server.close()
+            server.end()
