@@ -37,7 +37,17 @@ from gpt_trader.core.events import (
 from gpt_trader.core.values import ZERO, Mode
 from gpt_trader.records.ledger import Ledger
 
-__all__ = ["Around", "IntentTrace", "TraceReader", "Window", "WindowReader", "latest_intents", "resolve", "root_of"]
+__all__ = [
+    "STOP_MARKS",
+    "Around",
+    "IntentTrace",
+    "TraceReader",
+    "Window",
+    "WindowReader",
+    "latest_intents",
+    "resolve",
+    "root_of",
+]
 
 SUGGESTIONS_MAX: Final = 5
 STOP_MARKS: Final = (":stop", ":target")

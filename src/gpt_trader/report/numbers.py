@@ -54,6 +54,6 @@ def measured(value: Decimal, unit: str) -> str:
         return share(value)
     if unit == "seconds":
         return f"{value:,.1f} s" if value < 10 else f"{value:,.0f} s"
-    if unit.endswith("rejects"):  # a count: its guard's name says of what
+    if unit.endswith(("rejects", "intents", "in a row")):  # a count: its guard's name says of what
         return f"{value:,.0f}"
     return f"{money(value)} {unit}"

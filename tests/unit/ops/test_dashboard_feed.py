@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.builders import D, a_fill
 from tests.house_under_test import House, a_house
 
 from gpt_trader.core.clock import ManualClock
 from gpt_trader.core.errors import ConfigError
-from gpt_trader.core.events import StopKept, StopReleased, TradingSignalGenerated
+from gpt_trader.core.events import OrderReconciled, StopKept, StopReleased, TradingSignalGenerated
 from gpt_trader.core.values import OrderState, Side
 from gpt_trader.ops.dashboard.drawing import equity_drawing, price_drawing
 from gpt_trader.ops.dashboard.feed import RunFeed
@@ -115,6 +116,22 @@ def test_each_wish_is_told_with_what_came_of_it(house: House) -> None:
 
     assert [line.wanted for line in lines.values()] == ["be long: to be seen", "be flat: to be seen"]
     assert [line.outcome.split(" ")[0] for line in lines.values()] == ["bought", "sold"]
+
+
+def test_what_its_stop_does_is_not_what_came_of_the_wish(house: House) -> None:
+    """A stop that was approved, rested or was cancelled says nothing; one that got out does."""
+    house.adapter._script.clear()
+    trade(house, "LONG")
+    wish = "seen:BTC-PERP:0:long"
+    stop = f"{wish}:open:stop:1"
+    house.bot.bus.publish(OrderReconciled(at_ns=1, intent_id=stop, symbol="BTC-PERP", outcome="CANCELLED", filled=D(0)))
+    house.store.flush()
+    before = read(house).intents[wish].outcome
+    house.bot.bus.publish(msgspec.structs.replace(a_fill(trade_id="out"), intent_id=stop))
+    house.store.flush()
+
+    assert before == "bought 0.16 at 60,005"
+    assert read(house).intents[wish].outcome == "bought 0.16 at 60,005; out at 60,000 by its stop or target"
 
 
 def test_stops_are_drawn_from_when_they_are_kept_to_when_they_are_let_go(house: House) -> None:

@@ -110,7 +110,7 @@ def _add_stop(path: StopPath, now_ns: int, x: list[int], y: list[float | None]) 
 def _orders(feed: RunFeed, symbol: str) -> Iterator[Mapping[str, Any]]:
     """Where living orders rest: a line each across the picture."""
     for line in feed.living():
-        price = line.submitted.limit_price or line.submitted.stop_price
+        price = line.submitted.stop_price or line.submitted.limit_price
         if line.submitted.symbol != symbol or price is None:
             continue
         colour = "$up" if line.submitted.side.value == "BUY" else "$down"

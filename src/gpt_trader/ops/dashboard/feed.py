@@ -34,7 +34,7 @@ from gpt_trader.core.events import (
     TradingSignalGenerated,
 )
 from gpt_trader.core.journal import Recorded
-from gpt_trader.core.values import ZERO, OrderState
+from gpt_trader.core.values import ZERO, OrderState, Side
 from gpt_trader.ops.asking import CommandRefused, Running, running_bots
 from gpt_trader.ops.dashboard.trail import Trail
 from gpt_trader.ops.panel import decision_line
@@ -43,7 +43,7 @@ from gpt_trader.ops.top import LogTail, log_of_folder, look_at
 from gpt_trader.records.flag_history import sentence_of
 from gpt_trader.records.orders import OrderLine
 from gpt_trader.records.shadow import ShadowAnalysis
-from gpt_trader.records.trace import Around, root_of
+from gpt_trader.records.trace import STOP_MARKS, Around, root_of
 from gpt_trader.report.facts import RunFacts, read_facts
 from gpt_trader.report.run_story import RunStory
 
@@ -236,6 +236,10 @@ class RunFeed:
             return
         root = root_of(event.intent_id)
         line = self.intents.get(root)
+        if any(mark in event.intent_id for mark in STOP_MARKS):
+            if line is not None and isinstance(event, OrderFilled):
+                line.outcome += f"; out at {event.price:,f} by its stop or target"
+            return
         match event:
             case TradingSignalGenerated():
                 wish = {"LONG": "be long", "SHORT": "be short", "FLAT": "be flat"}.get(event.action, event.action)
@@ -252,7 +256,7 @@ class RunFeed:
                 line.wanted = line.wanted or event.side.value.lower()
                 line.outcome, line.tone = f"refused: {event.code}", "warn"
             case OrderFilled() if line is not None:
-                done = "bought" if event.side.value == "BUY" else "sold"
+                done = "bought" if event.side is Side.BUY else "sold"
                 line.outcome, line.tone = f"{done} {event.quantity:f} at {event.price:,f}", "up"
             case OrderReconciled() if line is not None and event.outcome not in {"FILLED", "WORKING", "RESTING"}:
                 line.outcome = f"{event.outcome.lower().replace('_', ' ')}, {event.filled:f} filled"

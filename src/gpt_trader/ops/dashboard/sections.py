@@ -81,7 +81,7 @@ def _head(feed: RunFeed) -> Component:
             found.append(badge(f"{unknown} of unknown outcome", "alarm"))
         tripped = sum(1 for line in picture.guards if line.tripped)
         if tripped:
-            found.append(badge(f"{tripped} guards tripped", "alarm"))
+            found.append(badge(f"{tripped} guard{'' if tripped == 1 else 's'} tripped", "alarm"))
     elif feed.started is not None:
         found.append(badge(feed.around.engine.engine if feed.around.engine is not None else "no engine yet", "soft"))
     broken = [verdict for verdict in feed.verdicts() if verdict.breaks]
@@ -198,7 +198,7 @@ ORDER_HEADERS: Final = ("State", "Age", "Order", "Symbol", "What", "Tactic", "Pr
 
 def _order(feed: RunFeed, line: OrderLine) -> list[Cell]:
     sent, tick = line.submitted, _tick(feed, line.submitted.symbol)
-    limit = sent.limit_price or sent.stop_price
+    limit = sent.stop_price or sent.limit_price
     shown = line.average_price if line.state.is_terminal and line.average_price is not None else limit
     words = f"{sent.side.value.lower()} {sent.order_type.value.lower().replace('_', '-')} {sent.time_in_force.value}"
     return [
