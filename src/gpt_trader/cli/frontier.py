@@ -19,6 +19,7 @@ TACTICS = "market,simple_limit,aggressive_limit,post_only_chase,twap,iceberg"
 @click.option("--market", metavar="NAME|FILE", help="A dataset of the catalog, a recording, or `synthetic`.")
 @range_options
 @click.option("--symbols", metavar="LIST", help="For instance BTC-PERP,ETH-PERP.")
+@click.option("--duration", metavar="TIME", help="Only so much of the market from its start, such as 6h or 30d.")
 @click.option("--cash", metavar="USD", help="Starting balance of the simulated account.")
 @click.option("--seed", type=int, help="Of market and venue.")
 @click.option("--bar-seconds", metavar="N", type=click.IntRange(min=1), help="Of a raw capture: bars of strategies.")
@@ -65,6 +66,7 @@ def frontier(
             "venue.starting_cash": given["cash"],
             "symbols": given["symbols"],
             "run.seed": given["seed"],
+            "run.duration": given["duration"],
             "run.bar_seconds": given["bar_seconds"],
         },
     )

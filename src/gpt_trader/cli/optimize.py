@@ -41,6 +41,7 @@ TRIALS = 100
 @click.option("--market", metavar="NAME|FILE", help="`synthetic`, a dataset of the catalog, or a recording.")
 @range_options
 @click.option("--symbols", metavar="LIST", help="For instance BTC-PERP,ETH-PERP.")
+@click.option("--duration", metavar="TIME", help="Only so much of the market from its start, such as 6h or 30d.")
 @click.option("--cash", metavar="USD", help="Starting balance of the simulated account.")
 @click.option("--engine", type=click.Choice(["flags", "live", "advanced"]), help="By the flags (default), or this one.")
 @click.option(
@@ -112,6 +113,7 @@ def optimize(
             "venue.starting_cash": given["cash"],
             "symbols": given["symbols"],
             "run.seed": given["seed"],
+            "run.duration": given["duration"],
             "run.engine": given["engine"],
             "strategy.name": given["strategy"],
             "strategy.folder": given["strategy_folder"],
@@ -135,8 +137,9 @@ def search_and_tell(
     import msgspec
 
     from gpt_trader.config.home import home
+    from gpt_trader.core.clock import NS
     from gpt_trader.market.parquet import require_parquet
-    from gpt_trader.market.slicing import utc_ns
+    from gpt_trader.market.slicing import slice_market, utc_ns
     from gpt_trader.report.page import require_report, write_page
     from gpt_trader.report.progress import RunProgress
     from gpt_trader.report.research_export import export_sets
@@ -157,6 +160,8 @@ def search_and_tell(
         from_ns=None if since is None else utc_ns(since),
         to_ns=None if until is None else utc_ns(until),
     )
+    if loaded.config.run.duration is not None:
+        market = slice_market(market, None, market.start_ns + loaded.config.run.duration * NS)
     request = _request(loaded, market, given, place)
     folder = place / "research" / request.study
     folder.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ COSTS = (
 )
 MEANINGS = (
     REAL,
-    "Loses: what was chosen by the past lost more on unseen days than luck explains in 39 of 40 markets.",
+    "Loses: what was chosen by the past lost more on unseen days than luck does in 199 of 200 markets.",
     "Noise: neither, though an edge of annual Sharpe ratio 3 would have been seen in 70 of 100 markets this long.",
     "Too short to tell: neither, and such an edge would not have been seen.",
     FORWARD,

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 LEVEL: Final = 0.025
-"""Luck may look like skill, or like its opposite, in one market of forty each."""
+"""Luck may look like skill in one market of forty."""
 POWER: Final = 0.70
 """A market is long enough if an edge would be seen in so many of a hundred such markets."""
 SHARPE_WORTH_HAVING: Final = 3.0
@@ -47,6 +47,9 @@ DAYS_FOR_DAYS: Final = 20
 _NORMAL: Final = NormalDist()
 SURE: Final = _NORMAL.inv_cdf(1 - LEVEL)
 """Standard errors."""
+SURE_OF_LOSS: Final = _NORMAL.inv_cdf(1 - 0.005)
+"""Standard errors below zero. Stricter, so that noise is seldom called anything else; costs that eat a strategy lie far
+beyond."""
 
 
 class Finding(StrEnum):
@@ -150,7 +153,7 @@ def judge(evidence: Evidence) -> Verdict:
     better_than_luck = evidence.check.chance < LEVEL and seen > SURE * evidence.sharpe_error
     if better_than_luck and evidence.unseen_return > 0:
         return Verdict(Finding.REAL, _real(evidence), _reasons(evidence), evidence)
-    if unseen < -SURE * evidence.unseen_sharpe_error:
+    if unseen < -SURE_OF_LOSS * evidence.unseen_sharpe_error:
         return Verdict(Finding.LOSES, _loses(evidence), _reasons(evidence), evidence)
     if _needed_days(SHARPE_WORTH_HAVING) <= evidence.days:
         return Verdict(Finding.NOISE, _noise(evidence), _reasons(evidence), evidence)
@@ -184,7 +187,7 @@ def _loses(evidence: Evidence) -> str:
     return (
         f"It loses: choosing by the past, {evidence.unseen_days:.0f} unseen days gave {evidence.unseen_return:+.2%}, "
         f"an annual Sharpe ratio of {evidence.unseen_sharpe:.1f}; luck alone stays above "
-        f"{-SURE * evidence.unseen_sharpe_error:.1f}."
+        f"{-SURE_OF_LOSS * evidence.unseen_sharpe_error:.1f}."
     )
 
 

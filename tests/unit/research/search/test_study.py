@@ -68,8 +68,9 @@ def test_a_search_that_was_broken_off_comes_to_the_same_table(tmp_path: Path, sa
     assert len(whole.outcomes) == 6
 
 
+@pytest.mark.long
 def test_walk_forward_of_a_sampler_that_learns_searches_anew_for_each_choice(tmp_path: Path) -> None:
-    """Nothing of what is traded has been seen by the search that chose it."""
+    """Nothing of what is traded has been seen by the search that chose it: `pytest -m long tests/unit/research`."""
     found = searched(tmp_path, sampler="tpe", trials=2, folds=2, schemes=(Scheme.ROLLING,))
 
     assert len(found.forward[0].stretches) == 2
@@ -107,8 +108,9 @@ def test_a_set_that_is_bad_from_the_start_is_ended_early(tmp_path: Path) -> None
     assert State.PRUNED in states[4:]
 
 
+@pytest.mark.long
 def test_several_measures_have_no_single_best(tmp_path: Path) -> None:
-    """Each is kept, and the first is what walk-forward chooses by."""
+    """Each is kept, and the first is what walk-forward chooses by: `pytest -m long tests/unit/research`."""
     measures = (find_measure("return"), find_measure("orders"))
     found = searched(tmp_path, "short_ma=2:3", measures=measures, schemes=())
 
