@@ -6,6 +6,7 @@ may move money out of the account is refused.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -54,6 +55,8 @@ __all__ = ["CoinbaseExchange", "coinbase_exchange"]
 START_WAIT_SECONDS: Final = 30.0
 UNKNOWN_SWEEP_SECONDS: Final = 2.0
 """After an outcome that nobody knows, everything is read so soon."""
+KEY_CHECK_SECONDS: Final = 86_400.0
+"""How often the key is looked at again."""
 WINDOW_SECONDS: Final = 60.0
 """How often the account's margin window is asked for."""
 INTRADAY: Final = "INTRADAY_MARGIN_SETTING_INTRADAY"
@@ -190,6 +193,17 @@ class CoinbaseExchange:
             )
         self._portfolio = may.portfolio_uuid or ""
 
+    async def _keep_key_checked(self) -> None:
+        """What a key may can be changed at the venue while the bot runs. One that may transfer, may no longer trade or
+        is of another portfolio ends the run; no answer is asked for again at the next time."""
+        portfolio = self._portfolio
+        while True:
+            await self._clock.sleep(KEY_CHECK_SECONDS)
+            with contextlib.suppress(ExchangeError):
+                await self._check_key()
+            if self._portfolio != portfolio:
+                raise ConfigError(f"credentials: the key is of another portfolio now, {self._portfolio or 'none'}")
+
     async def start(self, symbols: Sequence[str], on_market: MarketListener, on_account: AccountListener) -> None:
         """Subscribe to both connections; returns once every symbol has a mark and the account was swept."""
         await self._feed.start(symbols, on_market)
@@ -198,6 +212,7 @@ class CoinbaseExchange:
         await self._record.start(on_account)
         self._spawn("record", self._record.run())
         self._spawn("margin window", self._keep_margin_window())
+        self._spawn("key", self._keep_key_checked())
 
     async def _until_up(self) -> None:
         deadline_ns = self._clock.now_ns() + round(START_WAIT_SECONDS * NS)

@@ -13,7 +13,7 @@ from tests.venue_server import PRODUCT, ServedVenue, served
 
 from gpt_trader.core.errors import ConfigError, VenueUnavailableError
 from gpt_trader.core.values import OrderState, Side
-from gpt_trader.exchange.base import ProductChanged
+from gpt_trader.exchange.base import ProductChanged, StreamChanged
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,32 @@ def test_a_key_that_only_views_is_enough_to_look(venue: ServedVenue) -> None:
             await adapter.close()
 
     assert asyncio.run(go())
+
+
+def test_f105_a_key_that_may_more_by_now_ends_the_run(venue: ServedVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a key may is looked at again while the bot runs; the bot stops by that name."""
+    monkeypatch.setattr("gpt_trader.exchange.coinbase.adapter.KEY_CHECK_SECONDS", 0.1)
+    venue.admin("/keys", {"account": 1, "can_view": True, "can_trade": True, "can_transfer": False})
+
+    async def go() -> str:
+        adapter = coinbase_adapter(venue, account=1)
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def hear(item: Any) -> None:
+            if isinstance(item, StreamChanged) and item.final and not ended.done():
+                ended.set_result(f"{item.name}: {item.reason}")
+
+        try:
+            await adapter.connect()
+            await adapter.start((SYMBOL,), hear, lambda _: None)
+            await asyncio.to_thread(venue.admin, "/keys", {"account": 1, "can_transfer": True})
+            return await asyncio.wait_for(ended, 60)
+        finally:
+            await adapter.close()
+
+    assert "key: ConfigError: credentials: the key" in (told := asyncio.run(go()))
+    assert "may transfer money" in told
+    venue.admin("/keys", {"account": 1, "can_view": True, "can_trade": True, "can_transfer": False})
 
 
 @pytest.mark.parametrize("read_only", [True, False])
