@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.builders import D, an_order
+from tests.command_line import a_home
 from tests.house_under_test import House, a_house, steady_market
 from tests.steered import IMPACT, SIZING, Configuration
 
 from gpt_trader.bot.shadow import FOLLOWED_MAX, Shadow
 from gpt_trader.bot.steering import Steering
+from gpt_trader.cli.main import run_command_line
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.events import (
@@ -289,7 +292,7 @@ def test_a_swap_to_the_candidate_ends_its_shadow_and_a_swap_back_begins_it_again
             bot.steering.unset_flag(flag, **ANN)
         assert bot.shadow.candidate == LIVE
         (ended,) = bot.house.of(ShadowEnded)
-    assert ended.reason == "LiveExecutionEngine trades; a test"
+    assert ended.reason == "LiveExecutionEngine trades itself; a test"
 
 
 def test_new_limits_reach_the_candidate(tmp_path: Path) -> None:
@@ -334,3 +337,23 @@ def test_sizes_that_differ_are_told(tmp_path: Path) -> None:
         (decided,) = bot.house.of(ShadowDecided)
     assert decided.differs == ("size", "cost")
     assert D(1) <= decided.candidate.quantity < decided.traded.quantity
+
+
+def test_a_backtest_has_one_too_and_the_report_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the command line to the verdict; a run without a shadow says so, and exits with 1."""
+    monkeypatch.setenv("GPT_TRADER_HOME", str(a_home(tmp_path)))
+    told = ["backtest", "--duration", "1h", "--no-report", "--json"]
+    assert run_command_line([*told, "--shadow", "live"]) == 0
+    capsys.readouterr()
+    assert run_command_line(["shadow", "report"]) == 0
+    printed = capsys.readouterr().out
+    assert "AdvancedExecutionEngine traded, LiveExecutionEngine looked on." in printed
+    assert "LiveExecutionEngine: too few to say" in printed
+    assert run_command_line(["shadow", "report", "--json"]) == 0
+    (compared,) = json.loads(capsys.readouterr().out)["compared"]
+    assert compared["intents"] == sum(1 for _ in compared["largest"]) + compared["alike"] > 0
+    assert run_command_line(told) == 0
+    assert run_command_line(["shadow", "report"]) == 1
+    assert "no shadow looked on in this run" in capsys.readouterr().err

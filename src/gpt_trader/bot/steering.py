@@ -436,7 +436,8 @@ class Steering:
             return
         self._bot.shadow = shadow
         if before is not None:
-            before.end(f"{self._bot.engine.name} trades; {reason}" if shadow is None else reason, who)
+            itself = shadow is None and self._config.run.shadow != SHADOW.default
+            before.end(f"{self._bot.engine.name} trades itself; {reason}" if itself else reason, who)
         if shadow is not None:
             shadow.begin(source=self._source_name(SHADOW), who=who, reason=reason)
 

@@ -41,6 +41,11 @@ BOTH = "both"
     type=click.Choice(["flags", "live", "advanced", BOTH]),
     help="By the flags (default), this engine whatever they say, or one after the other and side by side.",
 )
+@click.option(
+    "--shadow",
+    type=click.Choice(["none", "live", "advanced"]),
+    help="Let this engine decide beside the one that trades, on paper: `gpt-trader shadow report`.",
+)
 @click.option("--report", metavar="FILE", help="Where the HTML report goes [default: the run's folder].")
 @click.option("--no-report", is_flag=True, help="Trade and sum up; write no report.")
 @click.option(
@@ -93,6 +98,7 @@ def backtest(
                 "run.seed": given["seed"],
                 "run.duration": given["duration"],
                 "run.engine": engine,
+                "run.shadow": given["shadow"],
             },
         )
         for engine in engines

@@ -528,7 +528,8 @@ class RunConfig(StrictModel):
         Literal["none", "live", "advanced"],
         Setting("none, live or advanced", "Shadow", option="--shadow", in_digest=False),
     ] = "none"
-    """Engine that decides beside the one that trades, on the same snapshots, and sends nothing."""
+    """Engine that decides beside the one that trades, on the same snapshots, and sends nothing; of `run` and
+    `backtest`."""
 
     @property
     def pace_factor(self) -> float | None:

@@ -23,6 +23,7 @@ from gpt_trader.bot.simulation import (
     stop_on_signal,
     summarise,
 )
+from gpt_trader.bot.steering import Steering
 from gpt_trader.config.load import Loaded
 from gpt_trader.core.clock import NS, SystemClock, VirtualClock, World, run_virtual
 from gpt_trader.core.errors import ConfigError
@@ -105,6 +106,7 @@ def _trade(
         built = PerpsBotBuilder(
             config, adapter=adapter, clock=clock, journal=store, identity=run.identity, bar_seconds=stream.bar_seconds
         ).build()
+        Steering(built, loaded, lambda: loaded).begin_shadow()
         at_end = END_OF_MARKET if end_ns == stream.end_ns else END_OF_DURATION
 
         async def main() -> str:
