@@ -16,10 +16,9 @@ import click
 
 from gpt_trader.cli.account import asked, chosen_bot, place_options, print_answer
 from gpt_trader.cli.config import load_configuration
-from gpt_trader.cli.steer import confirmed
 from gpt_trader.core.errors import ConfigError
 
-__all__ = ["cancel", "orders"]
+__all__ = ["cancel", "close", "flatten", "orders"]
 
 ALL = "all"
 
@@ -86,7 +85,45 @@ def cancel(order: str, *, reason: str, confirm: str | None, **options: Any) -> i
 
     `orders list` says what became of it. All are confirmed by the name of the run.
     """
-    return _do("cancel", {"order": order}, reason=reason, live=False, confirm=confirm, **options)
+    asks = "Every order of {name} but stops is cancelled" if order == ALL else ""
+    return _do("cancel", {"order": order}, reason=reason, live=False, asks=asks, confirm=confirm, **options)
+
+
+def way_out_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """For what cannot be taken back: why, the name that must be typed, and the tactic."""
+    for option in (
+        click.option("--live", is_flag=True, help="Where no bot runs: the second switch beside venue.live_trading."),
+        click.option("--confirm", metavar="NAME", help="The name that is asked for otherwise, for scripts."),
+        click.option("--tactic", metavar="NAME", default="market", show_default=True, help="Placement that closes."),
+        click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the log beside your name."),
+    ):
+        command = option(command)
+    return place_options(command)
+
+
+@click.command()
+@way_out_options
+def flatten(*, tactic: str, reason: str, confirm: str | None, live: bool, **options: Any) -> int:
+    """Kill, cancel every order and close every position of the bot, and look at the venue whether it is so.
+
+    Asks for the name of the run. Exit 0 when the venue says that nothing is open, 1 with the reasons when it is not so
+    within the tactic's limit and five seconds. Entries stay shut until `mode NORMAL`. Where no bot runs, it is one boot
+    of the profile's run, as an order by hand, and the name is the profile's.
+    """
+    asks = f"Everything that {{name}} holds is closed by {tactic}"
+    return _do("flatten", {"tactic": tactic}, reason=reason, live=live, asks=asks, confirm=confirm, **options)
+
+
+@click.command()
+@click.argument("symbol")
+@way_out_options
+def close(symbol: str, *, tactic: str, reason: str, confirm: str | None, live: bool, **options: Any) -> int:
+    """Cancel the orders of SYMBOL and close its position, and look at the venue whether it is so.
+
+    Asks for the symbol once more. Its entries are paused until `resume SYMBOL`. Exit codes as of flatten.
+    """
+    asks, arguments = f"The position of {{name}} is closed by {tactic}", {"symbol": symbol, "tactic": tactic}
+    return _do("close", arguments, reason=reason, live=live, asks=asks, confirm=confirm, **options)
 
 
 @orders.command()
@@ -132,14 +169,16 @@ def _do(
     run: str | None,
     as_json: bool,
     confirm: str | None = None,
+    asks: str = "",
 ) -> int:
+    """`asks` says what is about to be done to `{name}`: of the symbol, the run, or the profile that has no bot."""
     loaded = load_configuration(profile, env_file, risk_file, {"venue.served": served})
     bot = chosen_bot(loaded, run, named=profile is not None)
-    if arguments.get("order") == ALL:
-        name = loaded.config.profile if bot is None else bot.name
-        arguments = {**arguments, "confirm": confirmed(f"Every order of {name} but stops is cancelled", name, confirm)}
+    if asks:
+        name = arguments.get("symbol") or (loaded.config.profile if bot is None else bot.name)
+        arguments = {**arguments, "confirm": _confirmed(asks.format(name=name), name, confirm)}
         if bot is None and arguments["confirm"] != name:
-            raise ConfigError(f"cancel all: confirmed by {arguments['confirm']!r}. Fix: the profile's name, {name}")
+            raise ConfigError(f"{command}: not confirmed, so nothing was done. Fix: confirm it by {name}")
     if bot is not None:
         answer = bot.tell(command, arguments, reason)
     else:
@@ -153,4 +192,19 @@ def _do(
         prove = proven(loaded, place, clock, partial(show_verdict, stderr=True))
         answer = asyncio.run(act(loaded, place, clock, command, arguments, reason=reason, live=live, prove=prove))
     print_answer(answer, as_json=as_json)
-    return OK if "outcome" not in answer or answer["outcome"] in TOOK else FAILED
+    done = answer.get("flat", True) is True
+    return OK if done and ("outcome" not in answer or answer["outcome"] in TOOK) else FAILED
+
+
+def _confirmed(what: str, name: str, given: str | None) -> str:
+    """The name as it was given or typed; of a running bot it is the bot that compares. Raises ConfigError where nobody
+    can type."""
+    if given is not None:
+        return given
+    try:
+        typed: str = click.prompt(f"{what}. Type {name} to go on", default="", show_default=False, err=True)
+    except click.Abort:
+        typed = ""
+    if not typed.strip():
+        raise ConfigError(f"not confirmed, so nothing was done. Fix: --confirm {name}")
+    return typed.strip()

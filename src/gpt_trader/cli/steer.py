@@ -11,10 +11,6 @@ import click
 
 __all__ = [
     "claim",
-    "close",
-    "confirm_options",
-    "confirmed",
-    "flatten",
     "kill",
     "mode",
     "pause",
@@ -32,8 +28,6 @@ __all__ = [
 
 HELD_BACK = 1
 """Exit code of a reload that left something for a confirmation."""
-NOT_FLAT = 1
-"""Exit code of a close that left something open; the answer says what and why."""
 
 
 def steering_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,48 +41,12 @@ def steering_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def confirm_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """For what cannot be taken back: the name that must be typed, and the tactic."""
-    for option in (
-        click.option("--confirm", metavar="NAME", help="The name that is asked for otherwise, for scripts."),
-        click.option("--tactic", metavar="NAME", default="market", show_default=True, help="Placement that closes."),
-    ):
-        command = option(command)
-    return command
-
-
-def confirmed(what: str, name: str, given: str | None) -> str:
-    """The name as it was given or typed; whether it is the right one is the bot's to say. Raises ConfigError where
-    nobody can type."""
-    if given is not None:
-        return given
-    try:
-        typed: str = click.prompt(f"{what}. Type {name} to go on", default="", show_default=False, err=True)
-    except click.Abort:
-        typed = ""
-    if not typed.strip():
-        from gpt_trader.core.errors import ConfigError
-
-        raise ConfigError(f"not confirmed, so nothing was done. Fix: --confirm {name}")
-    return typed.strip()
-
-
-def tell(
-    name: str,
-    arguments: Mapping[str, str],
-    *,
-    run: str | None,
-    reason: str,
-    as_json: bool,
-    confirm: Callable[[str], str] | None = None,
-) -> dict[str, object]:
-    """Tell a running bot and print what it answers. `confirm` gives the word of confirmation, from the run's name."""
+def tell(name: str, arguments: Mapping[str, str], *, run: str | None, reason: str, as_json: bool) -> dict[str, object]:
+    """Tell a running bot and print what it answers."""
     from gpt_trader.config.home import home
     from gpt_trader.ops.asking import find_running
 
     bot = find_running(home(os.environ), run)
-    if confirm is not None:
-        arguments = {**arguments, "confirm": confirm(bot.name)}
     answer = bot.tell(name, arguments, reason)
     if as_json:
         click.echo(json.dumps({"run": bot.name, **answer}))
@@ -144,46 +102,6 @@ def reduce_only(*, run: str | None, reason: str, as_json: bool) -> None:
 def kill(*, run: str | None, reason: str, as_json: bool) -> None:
     """Cancel every entry and let none leave; exits and stops go on. `mode NORMAL` takes it back."""
     tell("kill", {}, run=run, reason=reason, as_json=as_json)
-
-
-@click.command()
-@confirm_options
-@steering_options
-def flatten(*, tactic: str, confirm: str | None, run: str | None, reason: str, as_json: bool) -> int:
-    """Kill, cancel every order and close every position of the bot, and look at the venue whether it is so.
-
-    Asks for the name of the run. Exit 0 when the venue says that nothing is open, 1 with the reasons when it is not so
-    within the tactic's limit and five seconds. Entries stay shut until `mode NORMAL`.
-    """
-    answer = tell(
-        "flatten",
-        {"tactic": tactic},
-        run=run,
-        reason=reason,
-        as_json=as_json,
-        confirm=lambda name: confirmed(f"Everything that {name} holds is closed by {tactic}", name, confirm),
-    )
-    return 0 if answer["flat"] else NOT_FLAT
-
-
-@click.command()
-@click.argument("symbol")
-@confirm_options
-@steering_options
-def close(symbol: str, *, tactic: str, confirm: str | None, run: str | None, reason: str, as_json: bool) -> int:
-    """Cancel the orders of SYMBOL and close its position, and look at the venue whether it is so.
-
-    Asks for the symbol once more. Its entries are paused until `resume SYMBOL`. Exit codes as of flatten.
-    """
-    answer = tell(
-        "close",
-        {"symbol": symbol, "tactic": tactic},
-        run=run,
-        reason=reason,
-        as_json=as_json,
-        confirm=lambda _: confirmed(f"The position of {symbol} is closed by {tactic}", symbol, confirm),
-    )
-    return 0 if answer["flat"] else NOT_FLAT
 
 
 @click.command()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from gpt_trader.core.clock import NS
-from gpt_trader.core.values import Account, ExecutionReport, ProductSpec
+from gpt_trader.core.events import FlattenEnded
+from gpt_trader.core.values import Account, ExecutionReport, Position, ProductSpec
 from gpt_trader.exchange.base import OrderPreview, OrderUpdate
 from gpt_trader.placement.order_manager import ManagedOrder
 
@@ -13,6 +15,7 @@ __all__ = [
     "Answer",
     "account_answer",
     "fee_answer",
+    "flatten_answer",
     "order_answer",
     "position_answer",
     "preview_answer",
@@ -114,6 +117,20 @@ def report_answer(report: ExecutionReport) -> Answer:
         "filled": str(report.filled),
         "average_price": _text(report.average_price),
         "slippage_bps": _text(report.slippage_bps),
+    }
+
+
+def flatten_answer(ended: FlattenEnded, externals: Mapping[str, Position]) -> Answer:
+    """Whether it is flat at the venue, else why not; and what was not ours to close."""
+    return {
+        "flat": ended.flat,
+        "tactic": ended.tactic,
+        "took_seconds": f"{ended.took_ms / 1000:.3f}",
+        "limit_seconds": f"{ended.limit_ms / 1000:.3f}",
+        "positions": {symbol: str(quantity) for symbol, quantity in ended.positions.items()},
+        "orders": list(ended.orders),
+        "reasons": list(ended.reasons),
+        "external": {symbol: str(each.quantity) for symbol, each in externals.items()},
     }
 
 

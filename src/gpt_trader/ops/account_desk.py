@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from gpt_trader.bot.builder import BuiltBot
-from gpt_trader.bot.way_out import cancel_each
+from gpt_trader.bot.way_out import WayOut, cancel_each
 from gpt_trader.core.clock import NS
 from gpt_trader.core.errors import ConfigError
 from gpt_trader.core.ids import intent_id
@@ -33,6 +33,7 @@ from gpt_trader.ops.account_answers import (
     Answer,
     account_answer,
     fee_answer,
+    flatten_answer,
     order_answer,
     position_answer,
     preview_answer,
@@ -43,11 +44,13 @@ from gpt_trader.placement.order_manager import ManagedOrder
 from gpt_trader.placement.reconcilers import EventBasedReconciler
 from gpt_trader.placement.simple_limit import AS_ASKED
 
-__all__ = ["ALL", "WHO", "AccountDesk", "edited_order", "manual_order", "preview_order"]
+__all__ = ["ALL", "MARKET", "WHO", "AccountDesk", "edited_order", "manual_order", "preview_order"]
 
 T = TypeVar("T", bound=StrEnum)
 WHO: Final = "operator"
 """Strategy of an order that a person gave."""
+MARKET: Final = "market"
+"""Tactic that closes where none is named."""
 ALL: Final = "all"
 """Stands where the name of an order or a symbol would."""
 CANCEL_SECONDS: Final = 5.0
@@ -61,6 +64,7 @@ class AccountDesk:
 
     def __init__(self, built: BuiltBot) -> None:
         self._bot = built.bot
+        self._way_out = WayOut(built.bot, built.parts.tactics)
         self._count = 0
 
     # --- questions ------------------------------------------------------------------------------------------------
@@ -118,6 +122,30 @@ class AccountDesk:
         await self._bot.submitter.cancel(order, f"{WHO}: {reason}")
         await EventBasedReconciler(self._bot.orders).until_settled(order, CANCEL_SECONDS)
         return {"order": order.client_order_id, "state": order.state.value, "filled": str(order.filled)}
+
+    async def flatten(self, arguments: Mapping[str, str], reason: str, who: str = WHO) -> Answer:
+        """As a kill, and out of everything that is the bot's. Raises ConfigError for a tactic or a mode in which no
+        close may leave."""
+        bot, tactic = self._bot, arguments.get("tactic", MARKET)
+        self._way_out.check(tactic)
+        bot.guards.kill(who, reason)
+        _, ended = await asyncio.gather(
+            bot.guards.cancel_now(),
+            self._way_out.out_of(self._way_out.everything(), tactic=tactic, reason=f"flatten: {reason}"),
+        )
+        bot.look_now()
+        return {"mode": bot.guards.mode.value, **flatten_answer(ended, bot.ledger.externals())}
+
+    async def close(self, arguments: Mapping[str, str], reason: str, who: str = WHO) -> Answer:
+        """Out of one symbol, whose entries are paused. Raises ConfigError, also for a symbol that is not there."""
+        symbol, tactic = arguments.get("symbol", ""), arguments.get("tactic", MARKET)
+        known = self._way_out.everything()
+        if symbol not in known:
+            raise ConfigError(f"symbol {symbol!r}: not traded here. Fix: one of {', '.join(known)}")
+        self._way_out.check(tactic)
+        self._bot.guards.pause(symbol, reason, who)
+        ended = await self._way_out.out_of((symbol,), tactic=tactic, reason=f"close: {reason}")
+        return {"paused": symbol, **flatten_answer(ended, self._bot.ledger.externals())}
 
     async def _cancel_all(self, reason: str) -> Answer:
         """Every living order but stops, which go on to protect; tactics end with what they got."""

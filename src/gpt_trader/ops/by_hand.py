@@ -40,7 +40,7 @@ from gpt_trader.strategies.catalogue import make_strategy
 __all__ = ["act", "check_credentials", "look"]
 
 REAL: Final = frozenset({VenueKind.COINBASE, VenueKind.CCXT})
-SENDS: Final = frozenset({"place", "edit"})
+SENDS: Final = frozenset({"place", "edit", "flatten", "close"})
 """Commands that may let a new order leave; a cancel may always."""
 Prove = Callable[[ExchangeAdapter], Awaitable[PreflightPassed]]
 
@@ -70,8 +70,8 @@ async def act(
     live: bool,
     prove: Prove,
 ) -> Answer:
-    """Place, edit or cancel as a boot of the run, also preview an edit, whose order only the log knows; preview a new
-    order beside it. A refusal is an answer.
+    """Place, edit, cancel, close or flatten as a boot of the run, also preview an edit, whose order only the log knows;
+    preview a new order beside it. A refusal is an answer.
 
     Raises GptTraderError.
     """
@@ -192,6 +192,8 @@ _DEEDS: Final[Mapping[str, Callable[[AccountDesk, Mapping[str, str], str], Await
     "place": lambda desk, arguments, reason: desk.place(arguments, reason),
     "edit": lambda desk, arguments, reason: desk.edit(arguments, reason),
     "cancel": lambda desk, arguments, reason: desk.cancel(arguments, reason),
+    "flatten": lambda desk, arguments, reason: desk.flatten(arguments, reason),
+    "close": lambda desk, arguments, reason: desk.close(arguments, reason),
     "preview_edit": lambda desk, arguments, _: desk.preview_edit(arguments),
 }
 _ANSWERS: Final = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -17,25 +17,22 @@ import msgspec
 from gpt_trader.bot.builder import BuiltBot
 from gpt_trader.bot.claims import claim
 from gpt_trader.bot.steering import Steering
-from gpt_trader.bot.way_out import WayOut
 from gpt_trader.config.flags import as_text, find_flag, parse_value
 from gpt_trader.core.clock import iso
 from gpt_trader.core.errors import ConfigError, GptTraderError, StoreError
 from gpt_trader.core.events import OperatorCommanded, OperatorCommandFailed
 from gpt_trader.core.values import Mode
 from gpt_trader.ops.account_answers import Answer
-from gpt_trader.ops.account_desk import ALL, AccountDesk
+from gpt_trader.ops.account_desk import ALL, MARKET, AccountDesk
 from gpt_trader.ops.picture import answer_of, picture_of
 from gpt_trader.records.growth import growth_so_far
 
-__all__ = ["CONFIRM_CHARACTERS_MIN", "MARKET", "STOP", "Answer", "Command", "ControlDesk"]
+__all__ = ["CONFIRM_CHARACTERS_MIN", "STOP", "Answer", "Command", "ControlDesk"]
 
 REASON_CHARACTERS_MAX: Final = 500
 GIGABYTE: Final = 1e9
 MEGABYTE: Final = 1_000_000
 STOP: Final = "stop"
-MARKET: Final = "market"
-"""Tactic that closes where none is named."""
 CONFIRM_CHARACTERS_MIN: Final = 4
 """The beginning of a run's name is enough to confirm by, but so much of it."""
 CLOSES: Final = frozenset({"flatten", "close"})
@@ -70,7 +67,6 @@ class ControlDesk:
         self._turn = asyncio.Lock()
         self._first: asyncio.Task[None] | None = None
         self._account = AccountDesk(built)
-        self._way_out = WayOut(built.bot, built.parts.tactics)
         self._questions: Mapping[str, Callable[[], Answer]] = {
             "status": self._status,
             "picture": lambda: answer_of(picture_of(self._built, self._run)),
@@ -88,8 +84,8 @@ class ControlDesk:
             "resume": self._resume,
             "claim": self._claim,
             "kill": self._kill,
-            "flatten": self._flatten,
-            "close": self._close,
+            "flatten": lambda command: self._account.flatten(command.arguments, command.reason, command.who),
+            "close": lambda command: self._account.close(command.arguments, command.reason, command.who),
             "set_flag": self._set_flag,
             "unset_flag": self._unset_flag,
             "rollback": self._rollback,
@@ -286,40 +282,6 @@ class ControlDesk:
         await self._bot.guards.cancel_now()
         self._bot.look_now()
         return {"mode": self._bot.guards.mode.value, "cancelling": self._bot.guards.is_cancelling}
-
-    async def _flatten(self, command: Command) -> Answer:
-        """As `kill`, and out of everything that is the bot's."""
-        tactic = _argument(command, "tactic")
-        self._way_out.check(tactic)
-        self._bot.guards.kill(command.who, command.reason)
-        _, answer = await asyncio.gather(
-            self._bot.guards.cancel_now(), self._get_out(self._way_out.everything(), tactic, command)
-        )
-        self._bot.look_now()
-        return {"mode": self._bot.guards.mode.value, **answer}
-
-    async def _close(self, command: Command) -> Answer:
-        """Out of one symbol, whose entries are paused."""
-        symbol, tactic = _argument(command, "symbol"), _argument(command, "tactic")
-        known = self._way_out.everything()
-        if symbol not in known:
-            raise ConfigError(f"symbol {symbol!r}: not traded here. Fix: one of {', '.join(known)}")
-        self._way_out.check(tactic)
-        self._bot.guards.pause(symbol, command.reason, command.who)
-        return {"paused": symbol, **await self._get_out((symbol,), tactic, command)}
-
-    async def _get_out(self, symbols: Sequence[str], tactic: str, command: Command) -> Answer:
-        ended = await self._way_out.out_of(symbols, tactic=tactic, reason=f"{command.name}: {command.reason}")
-        return {
-            "flat": ended.flat,
-            "tactic": ended.tactic,
-            "took_seconds": f"{ended.took_ms / 1000:.3f}",
-            "limit_seconds": f"{ended.limit_ms / 1000:.3f}",
-            "positions": {symbol: str(quantity) for symbol, quantity in ended.positions.items()},
-            "orders": list(ended.orders),
-            "reasons": list(ended.reasons),
-            "external": {symbol: str(each.quantity) for symbol, each in self._bot.ledger.externals().items()},
-        }
 
     async def _pause(self, command: Command) -> Answer:
         for symbol in self._symbols(command):

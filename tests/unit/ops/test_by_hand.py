@@ -101,6 +101,19 @@ def test_orders_by_hand_are_boots_of_one_run(venue: tuple[ServedVenue, Path], st
     assert "TradingSignalGenerated" not in names
 
 
+def test_flatten_without_a_bot(venue: tuple[ServedVenue, Path], state_home: Path) -> None:
+    """One boot that gets out, proven at the venue; the next is still killed, until somebody says otherwise."""
+    loaded = settings(venue)
+    order = {"side": "buy", "quantity": "0.01", "symbol": "BTC-PERP"}
+
+    assert ordered(loaded, state_home, "place", order)["outcome"] == "FILLED"
+    flat = ordered(loaded, state_home, "flatten", {"tactic": "market"})
+
+    assert (flat["flat"], flat["mode"]) == (True, "REDUCE_ONLY"), flat
+    assert asked(loaded, state_home, "positions") == {"positions": []}
+    assert ordered(loaded, state_home, "place", order)["code"] == "reduce_only_mode"
+
+
 def test_a_preflight_passes_beside_what_the_run_holds(venue: tuple[ServedVenue, Path], state_home: Path) -> None:
     """A bot must be able to come back to its position; whether it is its own, its log says at the start."""
     loaded = settings(venue)
@@ -177,3 +190,9 @@ def test_a_refused_order_is_an_exit_code(venue: tuple[ServedVenue, Path], state_
     assert "needs two switches" in capsys.readouterr().err
     assert run_command_line(["orders", "place", "buy", "0.01", "BTC-PERP", *there]) == 2
     assert run_command_line(["orders", "list", "--run", "nobody", *there]) == 2
+    assert run_command_line(["flatten", "--reason", "r", "--confirm", "another", *there]) == 2
+    assert "flatten: not confirmed, so nothing was done. Fix: confirm it by canary" in capsys.readouterr().err
+    assert run_command_line(["close", "BTC-PERP", "--reason", "r", *there]) == 2
+    assert "not confirmed, so nothing was done. Fix: --confirm BTC-PERP" in capsys.readouterr().err
+    assert run_command_line(["flatten", "--reason", "r", "--confirm", "canary", *there]) == 2
+    assert "needs two switches" in capsys.readouterr().err
