@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -182,8 +183,11 @@ def test_the_commands_print_for_people_and_for_scripts(
     assert "lives only while one does" in capsys.readouterr().err
 
 
-def test_a_refused_order_is_an_exit_code(venue: tuple[ServedVenue, Path], state_home: Path, capsys: Said) -> None:
-    """Bad input is 2, before anything is asked."""
+def test_a_refused_order_is_an_exit_code(
+    venue: tuple[ServedVenue, Path], state_home: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bad input is 2, before anything is asked; what nobody can confirm is not done."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     there = ["--profile", "canary", "--served", str(venue[1])]
 
     assert run_command_line(["orders", "place", "buy", "0.01", "BTC-PERP", *there, "--reason", "r"]) == 2
