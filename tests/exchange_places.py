@@ -217,11 +217,7 @@ class CoinbasePlace(Place):
         return self._runner.run(main())
 
     def stop(self) -> None:
-        async def close() -> None:
-            await self.adapter.close()
-            await asyncio.sleep(0.1)  # TLS says goodbye behind the close
-
-        self._runner.run(close())
+        self._runner.run(self.adapter.close())
         self._runner.close()
 
 

@@ -188,7 +188,6 @@ async def live_house(
                 await house.bot.stop("end of test")
     finally:
         await adapter.close()
-        await asyncio.sleep(0.1)  # TLS says goodbye behind the close
 
 
 @contextlib.contextmanager

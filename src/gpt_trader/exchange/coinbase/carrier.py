@@ -20,6 +20,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import aiohttp
 import requests
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from coinbase.rest import RESTClient, rest_base
 
 from gpt_trader.core.clock import call_after
@@ -125,9 +127,10 @@ class Internet:
     @contextlib.asynccontextmanager
     async def line(self, url: str) -> AsyncIterator[Line]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=LINE_CONNECT_SECONDS)
+        connector = _Connector()
         try:
             async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
+                aiohttp.ClientSession(timeout=timeout, connector=connector) as session,
                 session.ws_connect(
                     url,
                     ssl=self._authorities,
@@ -140,6 +143,30 @@ class Internet:
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise LineEnded(f"{type(error).__name__}: {error}") from error
+        finally:
+            connector.hang_up()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Ends a connection for good: aiohttp leaves TLS to say goodbye by itself, for up to half a minute, to whoever may
+    not listen any more; a loop that ends meanwhile leaves the socket open."""
+
+    _transport: asyncio.Transport | None = None
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        self._transport = connection.transport
+        return connection
+
+    def hang_up(self) -> None:
+        """After the close of the WebSocket, or instead of it. The socket is closed with the loop's next turn."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class _SocketLine:

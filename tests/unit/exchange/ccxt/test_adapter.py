@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from tests.binance_venue import KEY, SECRET, TRANSFERS, ServedBinance, binance
 
-from gpt_trader.core.clock import SystemClock
+from gpt_trader.core.clock import NS, SystemClock
 from gpt_trader.core.errors import (
     ConfigError,
     ExchangeError,
@@ -31,6 +31,7 @@ from gpt_trader.exchange.ccxt.markets import MarketKind
 D = Decimal
 T = TypeVar("T")
 SYMBOL = "BTC-PERP"
+WAIT_SECONDS = 20.0
 ORDER = "POST /fapi/v1/order"
 KEYS = {"apiKey": KEY, "secret": SECRET}
 
@@ -328,6 +329,19 @@ def test_too_late_to_cancel_is_not_unknown(venue: ServedBinance) -> None:
     ask(venue, cancel_twice)
 
 
+async def eventually(there: Callable[[], bool]) -> None:
+    """Wait for exactly that, for as long as a busy machine may need."""
+    clock = SystemClock()
+    deadline_ns = clock.now_ns() + round(WAIT_SECONDS * NS)
+    while not there():
+        assert clock.now_ns() < deadline_ns, "never came"
+        await clock.sleep(0.02)
+
+
+def of(told: list[Any], kind: type[T]) -> list[T]:
+    return [each for each in told if isinstance(each, kind)]
+
+
 # --- what is told ------------------------------------------------------------------------------------------------
 
 
@@ -341,12 +355,17 @@ def test_trades_orders_and_funding_are_told_by_themselves() -> None:
             await adapter.start([SYMBOL], told.append, told.append)
             await adapter.send(adapter.prepare(ticket("gt-told-rests")))
             await adapter.send(adapter.prepare(at_market("gt-told-fills")))
-            await asyncio.sleep(0.4)
+            await eventually(lambda: sum(fill.quantity for fill in of(told, FillUpdate)) >= D("0.1"))
             order = await adapter.order("gt-told-rests", "")
             await adapter.cancel("gt-told-rests", order.venue_order_id, SYMBOL)
             await asyncio.to_thread(venue.advance, 3700.0)
             adapter._funding_due_ns = adapter._funding_ms = 0
-            await asyncio.sleep(0.5)
+            await eventually(
+                lambda: (
+                    bool(of(told, FundingUpdate))
+                    and any(each.state is OrderState.CANCELLED for each in of(told, OrderUpdate))
+                )
+            )
         finally:
             await adapter.close()
         return told
@@ -421,11 +440,10 @@ def test_a_market_that_cannot_be_asked_is_told_and_its_book_forgotten(venue: Ser
             await adapter.start([SYMBOL], told.append, told.append)
             assert adapter.market.touch(SYMBOL) is not None
             venue.fault("GET /fapi/v1/depth", "500")
-            await asyncio.sleep(0.5)
-            assert adapter.market.touch(SYMBOL) is not None
+            await eventually(lambda: len(of(told, StreamChanged)) >= 2 and adapter.market.touch(SYMBOL) is not None)
         finally:
             await adapter.close()
-        return [each for each in told if isinstance(each, StreamChanged)]
+        return of(told, StreamChanged)
 
     down, up = asyncio.run(go())
     assert (down.name, down.up, up.up) == ("market", False, True)
