@@ -21,7 +21,7 @@ from gpt_trader.market.memory import ArrayStream
 from gpt_trader.venue.wire.formats import stamp_ns
 
 D = Decimal
-WAIT: Final = 10.0
+WAIT: Final = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +226,7 @@ async def numbers_after(peer: Peer, fault: dict[str, Any], count: int) -> list[i
         ({"fault": "drop"}, [0, 1, 3, 4, 5]),
         ({"fault": "duplicate"}, [0, 1, 2, 2, 3, 4, 5]),
         ({"fault": "reorder"}, [0, 1, 3, 2, 4, 5]),
-        ({"fault": "delay", "seconds": 0.3}, [0, 1, 3, 4, 5, 2]),
+        ({"fault": "delay", "seconds": 1.5}, [0, 1, 3, 4, 5, 2]),
         ({"fault": "sequence_gap", "count": 7}, [0, 1, 9, 10, 11, 12]),
         ({"fault": "sequence_reset"}, [0, 1, 0, 1, 2, 3]),
     ],
@@ -272,8 +272,8 @@ def test_a_silent_socket_still_answers_pings(venue: ServedVenue) -> None:
         await peer.subscribe("ticker", PRODUCT)
         assert (await peer.hear())["sequence_num"] == 0
         pong = await peer.socket.ping()
-        assert await asyncio.wait_for(pong, WAIT) < 0.5
-        await asyncio.sleep(0.6)
+        await asyncio.wait_for(pong, WAIT)
+        await asyncio.sleep(1.5)
         await peer.subscribe("status", PRODUCT)
         assert (await peer.hear())["sequence_num"] == 2
 

@@ -100,7 +100,6 @@ def listen(
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            await asyncio.sleep(0.1)  # TLS says goodbye behind the close
 
     asyncio.run(go())
     return heard
