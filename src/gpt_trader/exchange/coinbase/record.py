@@ -202,7 +202,7 @@ class AccountRecord:
         for update in await self.open_orders():
             known.discard(update.venue_order_id)
             self._tell(update)
-        for venue_order_id in known & self._living.keys():
+        for venue_order_id in [each for each in self._living if each in known]:
             await self._look(venue_order_id)
         await self.balances()
         await self.positions()

@@ -32,6 +32,7 @@ OURS = ("reported", "taken off")
 LOOK_EVERY = 8
 """Events between two looks at everything."""
 MINUTE_NS = 60 * NS
+ENTRIES_MAX = 100
 CHANGE_WAIT_NS = 5 * NS
 
 
@@ -62,7 +63,7 @@ class Judge:
         self._bodies: dict[str, bytes] = {}
         self._tickets: dict[str, OrderTicket] = {}
         """Of orders that may still fill at the venue."""
-        self._entries_ns: deque[int] = deque()
+        self._entries_ns: deque[int] = deque(maxlen=ENTRIES_MAX)
         self._on_the_way_ns = CHANGE_WAIT_NS if scenario.adapter == COINBASE else 0
         """So much later than decided an order may leave."""
         self.lease_lost_ns: int | None = None
@@ -80,6 +81,8 @@ class Judge:
         """Another process took over, and has replayed its log."""
         self._house, self._durable, self.stopping = house, durable, False
         self.lease_lost_ns = None
+        if self._scenario.clock_ms:  # another clock counts other minutes
+            self._entries_ns.clear()
         self._log = LogWatch(None)
         for event in stored:
             self._log.take(event)
@@ -156,15 +159,15 @@ class Judge:
             self.note(29, f"{name} leaves after the lease was lost")
 
     def _count_entry(self, ticket: OrderTicket) -> None:
-        """Intents a minute; the orders of a tactic are one intent."""
-        cap, now_ns = self._scenario.order_rate_per_minute_max, self._clock.now_ns()
-        if not cap or ticket.purpose is not Purpose.ENTRY or ticket.slice_number or ticket.leg:
+        """Intents a minute, by the time at which each was written down; the orders of a tactic are one intent."""
+        cap, seen = self._scenario.order_rate_per_minute_max, self._log.orders.get(ticket.client_order_id)
+        if not cap or seen is None or ticket.purpose is not Purpose.ENTRY or ticket.slice_number or ticket.leg:
             return
-        self._entries_ns.append(now_ns)
-        while self._entries_ns[0] <= now_ns - MINUTE_NS + self._on_the_way_ns:
-            self._entries_ns.popleft()
-        if len(self._entries_ns) > cap:
-            self.note(30, f"{len(self._entries_ns)} entries in a minute, allowed are {cap}")
+        at_ns = seen.submitted.at_ns
+        self._entries_ns.append(at_ns)
+        count = sum(at_ns - MINUTE_NS < each <= at_ns for each in self._entries_ns)
+        if count > cap:
+            self.note(30, f"{count} entries in a minute, allowed are {cap}")
 
     def cancelling(self, client_order_id: str) -> None:
         """A cancel leaves now."""

@@ -80,6 +80,10 @@ class OrderDesk:
         known = self._by_client_id.get((account, client_order_id))
         return None if known is None else known[0]
 
+    def shows(self, order: WireOrder) -> bool:
+        """Whether its owner can read of it: not while its reply waits for the kernel, since a refused one never was."""
+        return order.order_id not in self._waiting
+
     async def create(self, key: ApiKey, placed: Placed, *, heard: bool = True) -> WireOrder:
         """Place an order. A client_order_id that is known places nothing and returns that order. Raises Rejection.
 

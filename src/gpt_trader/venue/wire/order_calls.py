@@ -159,9 +159,12 @@ class OrderCalls:
 
     async def order(self, call: Call) -> Json:
         order = self._desk.orders.get(call.path["order_id"])
-        if order is None or order.account != call.key.account or order.created_ns > self._seen_until(call):
+        if order is None or order.account != call.key.account or not self._sees(call, order):
             raise ApiError(404, "unknown", "order with this orderID was not found")
         return {"order": self._order(order)}
+
+    def _sees(self, call: Call, order: WireOrder) -> bool:
+        return order.created_ns <= self._seen_until(call) and self._desk.shows(order)
 
     def _seen_until(self, call: Call) -> int:
         """What was made later is not shown to this read."""
@@ -173,7 +176,7 @@ class OrderCalls:
         found = [
             order
             for order in reversed(self._desk.by_account[call.key.account])
-            if order.created_ns <= until_ns and wanted(order)
+            if order.created_ns <= until_ns and wanted(order) and self._desk.shows(order)
         ]
         limit = call.whole("limit", ORDERS_MAX, ORDERS_MAX)
         first, last, cursor = cursor_page(len(found), call.one("cursor"), limit)

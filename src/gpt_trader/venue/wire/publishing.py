@@ -369,7 +369,7 @@ class Publisher:
         orders = [
             order
             for order in self._desk.by_account[connection.account]
-            if not order.ended and connection.wants("user", order.listed.product_id)
+            if not order.ended and self._desk.shows(order) and connection.wants("user", order.listed.product_id)
         ]
         for first in range(0, len(orders) + 1, ORDERS_A_BATCH):
             batch = orders[first : first + ORDERS_A_BATCH]
