@@ -22,8 +22,6 @@ from gpt_trader.core.events import OrderFilled
 from gpt_trader.core.values import Exposure, Mode, OrderState, Purpose, Side
 from gpt_trader.exchange.base import FillUpdate, OrderUpdate, PreparedOrder
 from gpt_trader.exchange.coinbase import book, updates
-from gpt_trader.exchange.coinbase.record import AccountRecord
-from gpt_trader.exchange.coinbase.stream import CoinbaseSocket
 from gpt_trader.exchange.coinbase.transport import Transport
 from gpt_trader.execution.guards import GuardManager
 from gpt_trader.execution.pipeline import IntentRegister
@@ -393,14 +391,14 @@ def intents_decided_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderSubmitter, "_check_door", any_purpose)
 
 
-@planted(0)
+@planted(3)
 def lease_ignored(patch: pytest.MonkeyPatch) -> None:
     """Somebody took the account over, and we go on."""
     patch.setattr(OrderSubmitter, "may_ask", property(lambda _: True))
     patch.setattr(PerpsBot, "_keep_lease", nothing)
 
 
-@planted(0)
+@planted(10)
 def book_snapshot_merged(patch: pytest.MonkeyPatch) -> None:
     """F47: a snapshot is laid over the levels of before."""
     side = book._Side
@@ -412,21 +410,7 @@ def book_snapshot_merged(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(side, "fill", merge)
 
 
-@planted(0)
-def sequence_gap_ignored(patch: pytest.MonkeyPatch) -> None:
-    """F48: whatever number comes next is the next one."""
-    hear = CoinbaseSocket._hear
-
-    def any_number(self: CoinbaseSocket, text: str) -> str:
-        _, found, tail = text.partition('"sequence_num":')
-        if found:
-            self._last = int(tail.partition(",")[0]) - 1
-        return hear(self, text)
-
-    patch.setattr(CoinbaseSocket, "_hear", any_number)
-
-
-@planted(0)
+@planted(10)
 def new_word_is_an_end(patch: pytest.MonkeyPatch) -> None:
     """A status that nobody knows is taken for a refusal."""
     known = updates.order_state
@@ -438,7 +422,7 @@ def new_word_is_an_end(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(updates, "order_state", ended)
 
 
-@planted(0)
+@planted(10)
 def unreadable_reply_is_a_refusal(patch: pytest.MonkeyPatch) -> None:
     """F04: what was done and cannot be read is taken for not done."""
     post = Transport.post
@@ -450,23 +434,6 @@ def unreadable_reply_is_a_refusal(patch: pytest.MonkeyPatch) -> None:
             raise InvalidOrderError(str(error)) from error
 
     patch.setattr(Transport, "post", refused)
-
-
-@planted(0)
-def trades_are_never_read_again(patch: pytest.MonkeyPatch) -> None:
-    """F31: a read that failed counts as done."""
-    read = AccountRecord.read_fills
-
-    async def once(self: AccountRecord) -> None:
-        began_ns = self._clock.now_ns()
-        try:
-            await read(self)
-        except ExchangeError:
-            self._since_ns = began_ns + 120_000_000_000
-            self._claimed.clear()
-            raise
-
-    patch.setattr(AccountRecord, "read_fills", once)
 
 
 def main() -> int:

@@ -91,6 +91,10 @@ def _protocol(draw: random.Random, taken: set[tuple[Call, int]]) -> tuple[WireFa
             if draw.random() < rate:
                 kind = draw.choice(kinds)
                 found |= {(call, number + place): kind for place in range(draw.choice((1, 1, 1, 5)))}
+    if _present(draw):  # orders are open at a few reads only
+        found |= {
+            (Call.OPEN_ORDERS, number): WireFaultKind.UNKNOWN_ENUM for number in draw.sample(range(READS_MAX), 40)
+        }
     if _present(draw):
         found |= {(Call.SEND, number): WireFaultKind.FAILED_LATER for number in draw.sample(range(150), 3)}
     return tuple(

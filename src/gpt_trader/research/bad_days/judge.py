@@ -33,6 +33,7 @@ LOOK_EVERY = 8
 """Events between two looks at everything."""
 MINUTE_NS = 60 * NS
 ENTRIES_MAX = 100
+BOOK_LAG_NS = 20 * NS
 CHANGE_WAIT_NS = 5 * NS
 
 
@@ -66,6 +67,8 @@ class Judge:
         self._entries_ns: deque[int] = deque(maxlen=ENTRIES_MAX)
         self._on_the_way_ns = CHANGE_WAIT_NS if scenario.adapter == COINBASE else 0
         """So much later than decided an order may leave."""
+        self._books_since_ns: dict[str, int] = {}
+        """By symbol: since when our book is another than the venue's, at every look."""
         self.lease_lost_ns: int | None = None
         """When somebody took the lease of this process away."""
         self.stopping = False
@@ -81,6 +84,7 @@ class Judge:
         """Another process took over, and has replayed its log."""
         self._house, self._durable, self.stopping = house, durable, False
         self.lease_lost_ns = None
+        self._books_since_ns.clear()
         if self._scenario.clock_ms:  # another clock counts other minutes
             self._entries_ns.clear()
         self._log = LogWatch(None)
@@ -119,22 +123,30 @@ class Judge:
         if self.recovered() and not self.stopping:
             self._note(look(self._house, self._log))
             self._note(compare(self._log, self._truth()))
+            for symbol in self._symbols:
+                self._compare_books(self._house, symbol)
 
     def look_at_rest(self) -> None:
         """Faults are over and everything had its time."""
         assert self._house is not None, "a bot is running"
         self._note(look(self._house, self._log))
         self._note(compare_at_rest(self._house, self._log, self._truth(whole=True)))
-        self._compare_books(self._house)
-
-    def _compare_books(self, house: House) -> None:
-        """What frames built is what the venue shows: no level of before is left."""
-        assert self.wire is not None
         for symbol in self._symbols:
-            theirs, ours = self.wire.book(symbol), house.adapter.market.book(symbol, BOOK_LEVELS)
-            if theirs is not None and (ours is None or (ours.bids, ours.asks) != (theirs.bids, theirs.asks)):
-                shown = None if ours is None else (ours.bids[:3], ours.asks[:3])
-                self.note(16, f"{symbol}: our book {shown}, the venue's {theirs.bids[:3]} {theirs.asks[:3]}")
+            self._compare_books(self._house, symbol, at_rest=True)
+
+    def _compare_books(self, house: House, symbol: str, *, at_rest: bool = False) -> None:
+        """What frames built is what the venue shows, no level of before is left: but for those on their way."""
+        assert self.wire is not None
+        now_ns = self._clock.now_ns()
+        theirs, ours = self.wire.book(symbol), house.adapter.market.book(symbol, BOOK_LEVELS)
+        same = ours is not None and theirs is not None and (ours.bids, ours.asks) == (theirs.bids, theirs.asks)
+        if theirs is None or same or (ours is None and not at_rest):
+            self._books_since_ns.pop(symbol, None)
+            return
+        since_ns = self._books_since_ns.setdefault(symbol, now_ns)
+        if at_rest or now_ns - since_ns > BOOK_LAG_NS:
+            shown = None if ours is None else (ours.bids[:3], ours.asks[:3])
+            self.note(16, f"{symbol}: our book {shown}, the venue's {theirs.bids[:3]} {theirs.asks[:3]}")
 
     # --- at the wire ----------------------------------------------------------------------------------------------
     def leaving(self, prepared: PreparedOrder) -> None:
