@@ -17,6 +17,7 @@ import pytest
 
 from gpt_trader.bot.account import AccountFeed
 from gpt_trader.bot.bot import PerpsBot
+from gpt_trader.bot.snapshots import Replays, Snapshots
 from gpt_trader.core.errors import ExchangeError, InvalidOrderError, OutcomeUnknownError
 from gpt_trader.core.events import OrderFilled
 from gpt_trader.core.values import Exposure, Mode, OrderState, Purpose, Side
@@ -434,6 +435,17 @@ def unreadable_reply_is_a_refusal(patch: pytest.MonkeyPatch) -> None:
             raise InvalidOrderError(str(error)) from error
 
     patch.setattr(Transport, "post", refused)
+
+
+@planted(0)
+def snapshot_merged(patch: pytest.MonkeyPatch) -> None:
+    """A restart begins with the snapshot, and takes in again some of the events that it follows from."""
+
+    def again(self: Snapshots, house: Replays) -> None:
+        self._load(house)
+        house.replay(self._journal.read(max(0, self.sequence - 100), brief=True))
+
+    patch.setattr(Snapshots, "begin", again)
 
 
 def main() -> int:

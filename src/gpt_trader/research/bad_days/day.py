@@ -252,6 +252,7 @@ class _Day:
             ),
             bar_seconds=BAR_SECONDS,
             lease=self._lease,
+            snapshot_events=self._scenario.snapshot_events,
         ).build()
         bot = built.bot
         house = House.of(built.parts, bot.ledger)

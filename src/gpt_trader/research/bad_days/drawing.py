@@ -106,6 +106,7 @@ def _with_newer_kinds(draw: random.Random, scenario: Scenario, adapter: str) -> 
         scenario,
         accidents=accidents,
         minutes_before_midnight=draw.choice((0, 0, 17, 43)),
+        snapshot_events=draw.choice((0, 0, 0, 250)),
         disk=tuple(_renamed(draw, fault) for fault in scenario.disk),
         crashes=tuple(_turned(draw, crash) for crash in scenario.crashes),
     )

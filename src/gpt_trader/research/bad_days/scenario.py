@@ -272,6 +272,8 @@ class Scenario(Value, frozen=True, kw_only=True):
     """paper, or coinbase: the adapter for real money against the venue's own wire format."""
     minutes_before_midnight: int = 0
     """UTC, at its start; zero starts at midnight."""
+    snapshot_events: int = 0
+    """From one snapshot of the state to the next; zero makes none."""
     clock_ms: tuple[int, ...] = ()
     """How far the process's clock is off, boot by boot; later boots are right. On days of the Coinbase adapter, since
     the paper adapter's clock is the market's."""

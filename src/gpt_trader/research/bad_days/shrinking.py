@@ -21,6 +21,7 @@ PLAIN: Final[dict[str, Any]] = {
     "products": 1,
     "volatility_bps": 1,
     "minutes_before_midnight": 0,
+    "snapshot_events": 0,
 }
 
 
