@@ -423,7 +423,7 @@ def new_word_is_an_end(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(updates, "order_state", ended)
 
 
-@planted(10)
+@planted(15)
 def unreadable_reply_is_a_refusal(patch: pytest.MonkeyPatch) -> None:
     """F04: what was done and cannot be read is taken for not done."""
     post = Transport.post

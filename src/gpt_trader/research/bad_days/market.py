@@ -12,6 +12,7 @@ from gpt_trader.core.values import MarginRates, ProductSpec
 from gpt_trader.market.memory import ArrayStream
 from gpt_trader.market.rows import FUNDING, INDEX, MONEY_SCALE, QUOTE, ROW, STATUS, TRADE
 from gpt_trader.market.stream import Rows
+from gpt_trader.research.bad_days.drawing_coinbase import COINBASE
 from gpt_trader.research.bad_days.scenario import MarketFault, MarketFaultKind, Scenario
 
 __all__ = ["BAR_SECONDS", "START_NS", "a_market"]
@@ -22,6 +23,9 @@ BAR_SECONDS: Final = 60
 PRICES: Final = (60_000, 3_000)
 NAMES: Final = ("BTC", "ETH")
 TICKS: Final = (Decimal(5), Decimal("0.5"))
+HOUR_SECONDS: Final = 3600
+LATE_SECONDS: Final = 200
+"""More than the bot waits before it reckons funding itself."""
 DRAIN_SECONDS: Final = 1800
 """The market goes on so long after twice the length of a day, in peace."""
 
@@ -116,12 +120,37 @@ def _happenings(scenario: Scenario) -> Rows:
             rows.append((end_ns, end_ns, STATUS, 0, fault.product, 0, 0, 0, 0, 0, 0))
         elif fault.kind is MarketFaultKind.FUNDING:
             rows.append((at_ns, at_ns, FUNDING, 0, fault.product, 0, fault.value * 1_000_000, 0, 0, 0, 0))
+    if scenario.adapter == COINBASE:
+        rows += _hourly_funding(scenario)
     return np.array(rows, dtype=ROW)
+
+
+def _hourly_funding(scenario: Scenario) -> list[tuple[int, ...]]:
+    """A rate that this venue shows is paid at every full hour; after an odd one it is late."""
+    rows: list[tuple[int, ...]] = []
+    start, lasts = start_ns(scenario), _seconds(scenario)
+    rates = sorted((fault.at_second, fault.product, fault.value) for fault in _of(scenario, MarketFaultKind.FUNDING))
+    first = -(start // NS) % HOUR_SECONDS
+    for second in range(first, lasts - LATE_SECONDS, HOUR_SECONDS):
+        known = {product: value for at, product, value in rates if at < second}
+        for product, value in known.items():
+            late = LATE_SECONDS if value % 2 and second < scenario.minutes * 60 else 0
+            at_ns = start + (second + late) * NS
+            rows.append((at_ns, at_ns, FUNDING, 0, product, 0, value * 1_000_000, 0, 0, 0, 0))
+    return rows
+
+
+def _of(scenario: Scenario, kind: MarketFaultKind) -> list[MarketFault]:
+    return [fault for fault in scenario.market if fault.kind is kind]
+
+
+def _seconds(scenario: Scenario) -> int:
+    return 2 * scenario.minutes * 60 + DRAIN_SECONDS
 
 
 def a_market(scenario: Scenario) -> ArrayStream:
     """The whole market of the day, as long as it may last, and half an hour of peace behind it."""
-    seconds = 2 * scenario.minutes * 60 + DRAIN_SECONDS
+    seconds = _seconds(scenario)
     parts = [rows for place in range(scenario.products) for rows in _rows_of(scenario, place, seconds)]
     rows: Rows = np.concatenate([*parts, _happenings(scenario)])
     rows = rows[np.argsort(rows["ts"], kind="stable")]
