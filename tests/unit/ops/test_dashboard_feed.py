@@ -174,7 +174,7 @@ def test_a_log_that_breaks_is_said_and_what_came_before_is_shown(house: House) -
     feed = read(house)
 
     assert "the chain breaks" in feed.problem
-    assert feed.status() == ("log damaged", "alarm")
+    assert feed.status() == ("the log cannot be read on", "alarm")
     assert len(feed.story.fills) == 1
 
 

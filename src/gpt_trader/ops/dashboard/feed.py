@@ -49,7 +49,7 @@ from gpt_trader.report.run_story import RunStory
 
 __all__ = ["IntentLine", "RunFeed", "StopPath", "ask", "facts_beside"]
 
-EVENTS_A_LOOK: Final = 20_000
+EVENTS_A_LOOK: Final = 5_000
 """So much of a log is read at once; a long one is shown as it is read."""
 INTENTS_KEPT: Final = 400
 LINES_KEPT: Final = 400
@@ -96,7 +96,7 @@ class RunFeed:
         self.asked_ns = 0
         """When somebody last looked."""
         self.problem = ""
-        """Why the log cannot be read on; empty while it can."""
+        """Why the log could not be read on at the last look; empty while it can."""
         self.behind = True
         """More of the log is there than was read."""
         self.story = RunStory()
@@ -175,14 +175,12 @@ class RunFeed:
             self.picture, self.flags = picture, flags
 
     def _read_on(self) -> int:
-        if self.problem:
-            return 0
-        count = 0
+        count, self.problem = 0, ""
         try:
             for recorded in self._tail.new(EVENTS_A_LOOK):
                 self._take(recorded)
                 count += 1
-        except GptTraderError as error:
+        except GptTraderError as error:  # tried again at the next look: it may have been busy
             self.problem = str(error)
             self.version += 1
         self.behind = count == EVENTS_A_LOOK
@@ -295,9 +293,9 @@ class RunFeed:
         if self.picture is not None:
             return "running", "up"
         if self.problem:
-            return "log damaged", "alarm"
+            return "the log cannot be read on", "alarm"
         if self.behind:
-            return "reading the log", "soft"
+            return f"reading the log, {self._tail.sequence:,} events so far", "soft"
         ended = self.story.ended
         if isinstance(ended, RunEnded) and ended.at_ns == self.story.last_ns:
             return f"ended {iso(ended.at_ns)[:16]}: {ended.reason}", "soft"
@@ -329,7 +327,7 @@ def ask(bot: Running | None) -> Picture | None:
         return None
     try:
         return look_at(bot)
-    except (ConfigError, CommandRefused, msgspec.ValidationError):
+    except (ConfigError, CommandRefused, msgspec.MsgspecError):
         return None
 
 
@@ -338,5 +336,5 @@ def _flags(bot: Running | None) -> tuple[Mapping[str, str], ...]:
         return ()
     try:
         return tuple(msgspec.convert(bot.tell("flags")["flags"], list[dict[str, str]]))
-    except (ConfigError, CommandRefused, msgspec.ValidationError, KeyError):
+    except (ConfigError, CommandRefused, msgspec.MsgspecError, KeyError):
         return ()

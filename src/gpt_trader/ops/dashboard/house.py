@@ -23,6 +23,8 @@ __all__ = ["RunLine", "Runs"]
 FEEDS_MAX: Final = 6
 """Runs that are kept open; the one that was looked at longest ago is let go."""
 LOOK_SECONDS: Final = 1.0
+BEHIND_SECONDS: Final = 0.05
+"""Between two pieces of a long log, for whoever wants to see what is there already."""
 UNWATCHED_SECONDS: Final = 10.0
 """How often a run is looked at when nobody sees it, so that its trail goes on."""
 WATCHED_NS: Final = 10 * NS
@@ -126,5 +128,9 @@ class Runs:
                 watched.feed.refresh()
 
     def _look_on(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._over.wait(BEHIND_SECONDS if self._is_behind() else LOOK_SECONDS):
             self.look()
+
+    def _is_behind(self) -> bool:
+        with self._lock:
+            return any(watched.feed.behind for watched in self._open.values())
