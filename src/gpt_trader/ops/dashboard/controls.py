@@ -110,6 +110,22 @@ CONTROLS: Final = (
         command="rollback",
     ),
     Control(
+        word="rollout pause",
+        does="Give new positions to the baseline until resumed. The candidate keeps what it holds.",
+        command="rollout_pause",
+        dangerous=False,
+    ),
+    Control(
+        word="rollout resume",
+        does="Go on with the step of the rollout that was paused.",
+        command="rollout_resume",
+    ),
+    Control(
+        word="rollout abort",
+        does="Give every intent to the baseline, now. Nothing is latched.",
+        command="rollout_abort",
+    ),
+    Control(
         word="flags set",
         does="Set a flag. The engine flags exchange the engine at once.",
         command="set_flag",

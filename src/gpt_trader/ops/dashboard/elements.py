@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ __all__ = [
     "sign_tone",
     "tile",
     "tiles",
+    "words_of",
 ]
 
 Content = Any
@@ -113,3 +114,12 @@ def age(since_ns: int, now_ns: int) -> str:
 def sign_tone(value: Decimal) -> str:
     """Money that came is good, money that went is not."""
     return "up" if value > 0 else "down" if value < 0 else ""
+
+
+def words_of(value: object) -> str:
+    """A value of an answer, on one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {words_of(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(words_of(each) for each in value) or "none"
+    return str(value)

@@ -117,6 +117,8 @@ class RunFeed:
         self.stops: OrderedDict[str, StopPath] = OrderedDict()
         self.picture: Picture | None = None
         self.flags: tuple[Mapping[str, str], ...] = ()
+        self.rollout: Mapping[str, object] = {}
+        """How far a rollout is, in the bot's words; empty where there is none."""
         self._tail = LogTail(self.log)
         self._ended: deque[str] = deque()
 
@@ -166,13 +168,14 @@ class RunFeed:
         bot = self.running()
         picture = ask(bot)
         flags = _flags(bot) if picture is not None else ()
+        rollout = _rollout(bot) if picture is not None else {}
         with self.lock:
             read = self._read_on()
             if picture is not None:
                 self.trail.see(picture)
             if read or picture is not None or self.picture is not None:
                 self.version += 1
-            self.picture, self.flags = picture, flags
+            self.picture, self.flags, self.rollout = picture, flags, rollout
 
     def _read_on(self) -> int:
         count, self.problem = 0, ""
@@ -338,3 +341,12 @@ def _flags(bot: Running | None) -> tuple[Mapping[str, str], ...]:
         return tuple(msgspec.convert(bot.tell("flags")["flags"], list[dict[str, str]]))
     except (ConfigError, CommandRefused, msgspec.MsgspecError, KeyError):
         return ()
+
+
+def _rollout(bot: Running | None) -> Mapping[str, object]:
+    if bot is None:
+        return {}
+    try:
+        return bot.tell("rollout")
+    except (ConfigError, CommandRefused, msgspec.MsgspecError):
+        return {}

@@ -28,6 +28,7 @@ from gpt_trader.ops.dashboard.elements import (
     sign_tone,
     tile,
     tiles,
+    words_of,
 )
 from gpt_trader.ops.dashboard.feed import IntentLine, RunFeed
 from gpt_trader.ops.panel import NEAR_LIQUIDATION
@@ -419,9 +420,13 @@ def _rollout(feed: RunFeed) -> Component:
         )
         for at_ns, kind, event in lines
     ]
+    state = [
+        html.Div([html.Span(name.replace("_", " ")), html.Span(words_of(value))], className="answer-line")
+        for name, value in feed.rollout.items()
+    ]
     compared = [part for each in feed.shadow.compared() for part in _compared(each)]
     empty = html.P("No candidate engine looks on: gpt-trader run --shadow live|advanced.", className="empty")
-    return card("Shadow and rollout", *compared, html.Ul(found, className="lines") if found else empty)
+    return card("Shadow and rollout", *compared, *state, html.Ul(found, className="lines") if found or state else empty)
 
 
 def _compared(each: Compared) -> list[Component]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -22,7 +22,7 @@ from gpt_trader.ops.dashboard.controls import (
     do,
     phrase,
 )
-from gpt_trader.ops.dashboard.elements import card
+from gpt_trader.ops.dashboard.elements import card, words_of
 from gpt_trader.ops.dashboard.house import Runs, Watched
 
 __all__ = ["add_steering", "steering"]
@@ -97,19 +97,12 @@ def _answered(watched: Watched, wish: Wish) -> Component:
         return html.P(str(error), className="alarm")
     good = answer.get("flat", True)
     rows = [
-        html.Div([html.Span(name), html.Code(_text(value))], className="answer-line") for name, value in answer.items()
+        html.Div([html.Span(name), html.Code(words_of(value))], className="answer-line")
+        for name, value in answer.items()
     ]
     return html.Div(
         [html.P("Done." if good else "Not flat; these are the reasons.", className="up" if good else "alarm"), *rows]
     )
-
-
-def _text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {each}" for name, each in value.items()) or "none"
-    if isinstance(value, list):
-        return ", ".join(str(each) for each in value) or "none"
-    return str(value)
 
 
 def _typed_hint(typed: str, run: str) -> str:
