@@ -81,12 +81,17 @@ def a_venue(market: ArrayStream) -> tuple[BadWire, VirtualClock]:
 def the_venue_again(market: ArrayStream, events: list[Event], until_ns: int) -> tuple[BadWire, VirtualClock]:
     """The venue with everything that the log says was sent to it, at `until_ns`."""
     adapter, clock = a_venue(market)
+    send_again(adapter, clock, events, until_ns)
+    return adapter, clock
+
+
+def send_again(adapter: BadWire, clock: VirtualClock, events: list[Event], until_ns: int) -> None:
+    """What was sent to another venue over the same market, at its times."""
     for event in events:
         if isinstance(event, OrderSubmitted | OrderCancelRequested):
             move(adapter, clock, event.at_ns)
             resend(adapter, event)
     move(adapter, clock, until_ns)
-    return adapter, clock
 
 
 def resend(adapter: BadWire, event: OrderSubmitted | OrderCancelRequested) -> None:

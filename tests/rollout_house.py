@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 from tests.builders import START_NS, D, a_product
 from tests.house_under_test import BadWire, House, a_config
+from tests.killed_house import send_again
 
 from gpt_trader.bot.builder import PerpsBotBuilder, RunIdentity
 from gpt_trader.bot.rollout.share import Rollout
@@ -140,18 +141,22 @@ class RolloutHouse:
         seed: int,
         seconds: int,
         surcharge_bps: int = 0,
-        bps_a_second: float = 3.5,
+        bps_a_second: float = 3.0,
         tactic: str = "",
         plan: dict[str, str] | None = None,
+        killed: list[Event] | None = None,
+        durable: bool = False,
         **risk: Any,
     ) -> None:
+        """`killed` is the log of a boot that was killed: market and venue go on half a minute after its last event."""
         self.draw = Random(seed)
         self.seconds = seconds
-        self._turn = 0
+        self._turn = 0 if killed is None else len(killed)
         self.plan = {**PLAN, **(plan or {})}
         self._tactic = tactic
         self._folder = folder
         self._seed = seed
+        self._durable = durable
         self._write_profile(**risk)
         self.market = restless_market(SYMBOLS, seconds + 120, seed + 1, bps_a_second=bps_a_second)
         self.clock = VirtualClock(self.market.start_ns)
@@ -159,7 +164,9 @@ class RolloutHouse:
             self.market, clock=self.clock, cash=D(1_000_000_000), entry_latency_ms=1200, ack_latency_ms=60
         )
         self.adapter.surcharge_bps = Decimal(surcharge_bps)
-        self._build(1)
+        if killed is not None:
+            send_again(self.adapter, self.clock, killed, killed[-1].at_ns + 30 * NS)
+        self._build(1 if killed is None else 2)
 
     def _write_profile(self, **risk: Any) -> None:
         """Room enough, and breakers that do not trip by chance: what is tried here is the rollout."""
@@ -185,7 +192,7 @@ class RolloutHouse:
     def _build(self, boot: int) -> None:
         """The bot over market and store; a later boot takes its log back in."""
         loaded = self.load()
-        self.store = EventStore.open(self._folder / "events.sqlite", "test-run", boot, durable=False)
+        self.store = EventStore.open(self._folder / "events.sqlite", "test-run", boot, durable=self._durable)
         identity = RunIdentity(
             run_id=f"test-run-{self._seed}",
             boot=boot,
@@ -259,7 +266,8 @@ class RolloutHouse:
             bot = self.house.bot
             await bot.start()
             trading = asyncio.ensure_future(bot.run_until_stopped())
-            await self.rollout.start(self.plan, who="test", reason="a test")
+            if not self.rollout.has_been:
+                await self.rollout.start(self.plan, who="test", reason="a test")
             doing = asyncio.ensure_future(self._do(then, then_seconds))
             end_ns = self.clock.now_ns() + self.seconds * NS
             while self.clock.now_ns() < end_ns and self.candidate_orders < candidate_orders_max:

@@ -215,6 +215,7 @@ class ControlDesk:
             "profile": self._built.profile,
             "time": iso(bot.clock.now_ns()),
             "engine": bot.engine.name,
+            "rollout": self._steering.rollout.headline(),
             "shadow": "" if bot.shadow is None or bot.shadow.ended else bot.shadow.candidate,
             "mode": bot.guards.mode.value,
             "pauses": dict(bot.guards.pauses()),

@@ -37,6 +37,8 @@ from gpt_trader.core.events import (
     OrderRefused,
     OrderRejected,
     OrderSightedLate,
+    RolloutEnded,
+    RolloutPaused,
     RunEnded,
     SlippageExceeded,
     StopEscalated,
@@ -137,7 +139,7 @@ def level_of(event: Event) -> int:
             return ERROR
         case FlattenEnded():
             return INFO if event.flat else ERROR
-        case OperatorCommandFailed() | EngineSwapped() | EngineSwapFailed():
+        case OperatorCommandFailed() | EngineSwapped() | EngineSwapFailed() | RolloutPaused() | RolloutEnded():
             return WARNING
         case GuardTripped() | OrderOutcomeUnknown() | OrderRejected() | StopEscalated() | SlippageExceeded():
             return WARNING

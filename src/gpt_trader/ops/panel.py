@@ -19,6 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gpt_trader.bot.builder import BuiltBot
+from gpt_trader.bot.rollout.plan import percent
+from gpt_trader.bot.rollout.share import ROLLED_BACK
 from gpt_trader.core.clock import NS, SystemClock, iso
 from gpt_trader.core.events import (
     EngineSwapFailed,
@@ -42,6 +44,11 @@ from gpt_trader.core.events import (
     OrderRefused,
     OrderRejected,
     OrderSightedLate,
+    RolloutEnded,
+    RolloutPaused,
+    RolloutResumed,
+    RolloutStarted,
+    RolloutStepped,
     SlippageExceeded,
     StopEscalated,
     StopTriggered,
@@ -366,6 +373,18 @@ def _alarm_line(event: Event) -> Text | None:
             return Text(f"{event.was} -> {event.engine} by {event.who}: {event.reason}; {under_way}", "bold magenta")
         case EngineSwapFailed():
             return Text(f"{event.engine} goes on: {event.problem}", "bold red")
+        case RolloutStarted():
+            first = percent(event.shares[0])
+            return Text(f"{event.rollout}: {event.baseline} -> {event.to} at {first}, by {event.who}", "bold magenta")
+        case RolloutStepped():
+            return Text(f"rollout at {percent(event.share)}, after {event.orders} candidate orders", "bold magenta")
+        case RolloutPaused():
+            return Text(f"rollout paused by {event.who}: {event.reason}", "bold")
+        case RolloutResumed():
+            return Text(f"rollout resumed by {event.who}: {event.reason}", "bold")
+        case RolloutEnded():
+            style = "bold red" if event.outcome == ROLLED_BACK else "bold magenta"
+            return Text(f"rollout {event.outcome} by {event.who}: {event.reason}", style)
         case FlagSet():
             return Text(f"{event.flag} = {event.value} by {event.who}: {event.reason}", "bold")
         case LimitsChanged():

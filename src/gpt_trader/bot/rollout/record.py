@@ -14,6 +14,7 @@ from gpt_trader.bot.rollout.plan import percent
 from gpt_trader.core.clock import NS, iso
 from gpt_trader.core.events import (
     Event,
+    IntentAssigned,
     RolloutCounted,
     RolloutEnded,
     RolloutPaused,
@@ -23,9 +24,11 @@ from gpt_trader.core.events import (
 )
 from gpt_trader.core.values import ZERO
 
-__all__ = ["RolloutRecord", "Tally"]
+__all__ = ["HASH", "RolloutRecord", "Tally"]
 
 MINUTE_SECONDS: Final = 60
+HASH: Final = "hash"
+"""Why an intent is assigned where it is, when the coin decided."""
 MANY: Final = 2
 """Costs from which on a spread can be told."""
 
@@ -33,22 +36,41 @@ MANY: Final = 2
 class Tally(msgspec.Struct):
     """What one engine's counted positions have cost."""
 
+    given: int = 0
+    """Intents that the hash gave it, to open a position."""
     positions: int = 0
+    """Of these brought to their end, with an order at least."""
     orders: int = 0
     rejects: int = 0
     costs: int = 0
     """Orders whose cost is known."""
     total: Decimal = ZERO
     squares: Decimal = ZERO
+    openings: int = 0
+    """Of the costs."""
+    opening_total: Decimal = ZERO
 
-    def add_cost(self, cost: Decimal) -> None:
+    def add_cost(self, cost: Decimal, *, opening: bool) -> None:
         self.costs += 1
+        if opening:
+            self.openings += 1
+            self.opening_total += cost
         self.total += cost
         self.squares += cost * cost
 
     @property
     def mean_bps(self) -> Decimal | None:
         return self.total / self.costs if self.costs else None
+
+    def part(self, stake: str) -> tuple[int, Decimal]:
+        """How many costs a stake looks at, and their sum."""
+        match stake:
+            case "opening":
+                return self.openings, self.opening_total
+            case "others":
+                return self.costs - self.openings, self.total - self.opening_total
+            case _:
+                return self.costs, self.total
 
     @property
     def sd_bps(self) -> float | None:
@@ -79,6 +101,7 @@ class RolloutRecord:
             steps=sum(1 for share in started.shares if share < 1),
         )
         self._handlers: Mapping[type[Event], Callable[[Any], None]] = {
+            IntentAssigned: self._on_assigned,
             RolloutCounted: self._on_counted,
             RolloutStepped: self._on_stepped,
             RolloutPaused: self._on_paused,
@@ -107,11 +130,11 @@ class RolloutRecord:
         """Both engines trade at this step."""
         return self.plan.shares[self.step] < 1
 
-    @property
-    def delta_bps(self) -> Decimal | None:
-        """By how much an order of the candidate costs more, over all steps; None while one of them has none."""
-        mine, theirs = self.by_candidate[True].mean_bps, self.by_candidate[False].mean_bps
-        return None if mine is None or theirs is None else mine - theirs
+    def delta_bps(self, stake: str = "position") -> Decimal | None:
+        """By how much an order of the candidate costs more, of those that a stake looks at, over all steps; None while
+        one of the engines has none."""
+        (mine, my_total), (theirs, their_total) = (self.by_candidate[who].part(stake) for who in (True, False))
+        return my_total / mine - their_total / theirs if mine and theirs else None
 
     def missing(self, now_ns: int) -> str:
         """What the step still waits for; empty when it is passed."""
@@ -131,15 +154,15 @@ class RolloutRecord:
         return max(0, until_ns - self.step_began_ns) // NS
 
     def expected_ns(self, now_ns: int) -> int | None:
-        """When an equal candidate will have passed the step, at the pace of its orders so far; None while it has
-        none, or is paused."""
+        """When an equal candidate will have passed the step, at the pace of its orders so far; None while one of the
+        engines has none, or it is paused."""
         if self.paused is not None or self.ended is not None:
             return None
         needed = max(self.plan.min_orders - self.step_orders, self._orders_to_know())
         time_ns = self.step_began_ns + self.plan.hold_seconds * NS
         if needed <= 0:
             return max(now_ns, time_ns)
-        if not self.step_orders:
+        if not all(tally.costs for tally in self.by_candidate.values()) or not self.step_orders:
             return None
         each_ns = max(1, now_ns - self.step_began_ns) // self.step_orders
         return max(time_ns, now_ns + needed * each_ns)
@@ -183,11 +206,16 @@ class RolloutRecord:
             found["waits for"] = self.missing(now_ns) or "nothing"
             expected_ns = self.expected_ns(now_ns)
             found["expects"] = (
-                "no order of the candidate yet" if expected_ns is None else f"to know by {_when(expected_ns)}"
+                "nothing before both engines trade" if expected_ns is None else f"to know by {_when(expected_ns)}"
             )
             if self.paused is not None:
                 found["expects"] = "nothing while it is paused"
         return found
+
+    def headline(self) -> str:
+        """Candidate, share and orders in a few words."""
+        share = "paused" if self.paused is not None else f"at {percent(self.share)}"
+        return f"{self.plan.to} {share}, {self.step_orders} of {self.plan.min_orders} candidate orders"
 
     def _state(self) -> str:
         if self.ended is not None:
@@ -202,16 +230,19 @@ class RolloutRecord:
         mean = "no cost known yet" if tally.mean_bps is None else f"{tally.mean_bps:.2f} bps an order"
         spread = "" if sd is None else f" (standard deviation {sd:.2f})"
         return (
-            f"{mean}{spread}, {tally.costs} orders in {tally.positions} positions, "
+            f"{mean}{spread}, {tally.costs} orders, {tally.positions} positions of {tally.given} given, "
             f"{tally.rejects} of {tally.orders} sent were rejected"
         )
 
     # --- how events change it -------------------------------------------------------------------------------------
+    def _on_assigned(self, event: IntentAssigned) -> None:
+        self.by_candidate[event.candidate].given += event.why == HASH
+
     def _on_counted(self, event: RolloutCounted) -> None:
         tally = self.by_candidate[event.candidate]
         new = event.others_bps if event.closed else () if event.opening_bps is None else (event.opening_bps,)
         for cost in new:
-            tally.add_cost(cost)
+            tally.add_cost(cost, opening=not event.closed)
         if event.closed:
             tally.positions += 1
             tally.orders += event.orders
@@ -238,7 +269,7 @@ class RolloutRecord:
         self.step, self.step_began_ns, self.step_orders = event.step, event.at_ns, 0
         self.evidence.begin_step()
         told = f"step {event.step + 1}: {percent(event.share)}, after {event.orders} orders of the candidate"
-        delta = self.delta_bps
+        delta = self.delta_bps()
         self.told.append((event.at_ns, told if delta is None else f"{told}; it costs {delta:+.2f} bps an order"))
 
     def _on_paused(self, event: RolloutPaused) -> None:

@@ -17,7 +17,7 @@ from gpt_trader.bot.builder import BuiltBot
 from gpt_trader.bot.rollout.costs import COST_EVENTS, Holding, PositionCosts
 from gpt_trader.bot.rollout.evidence import ALPHA, POWER, Bet, winsorised_sd
 from gpt_trader.bot.rollout.plan import RolloutPlan, is_candidate, make_plan, parse_asked, percent
-from gpt_trader.bot.rollout.record import RolloutRecord
+from gpt_trader.bot.rollout.record import HASH, RolloutRecord
 from gpt_trader.bot.snapshots import RolloutMark
 from gpt_trader.config.bot import BotConfig
 from gpt_trader.config.flags import ENGINE_FLAGS
@@ -58,7 +58,9 @@ SLIPPAGES_MIN: Final = 30
 IN_FLIGHT_MAX: Final = 500
 CANDIDATES_MAX: Final = 10_000
 BPS_STEP: Final = Decimal("0.01")
-HASH, HELD = "hash", "held"
+PARTS: Final = {"opening": "orders that open", "others": "orders that add or close", "position": "orders"}
+"""What each stake on costs looks at."""
+HELD: Final = "held"
 ROLLOUT_EVENTS: Final = (RolloutCounted, RolloutStepped, RolloutPaused, RolloutResumed, RolloutEnded)
 
 
@@ -113,6 +115,10 @@ class Rollout:
     @property
     def is_active(self) -> bool:
         return self._engine is not None
+
+    def headline(self) -> str:
+        """One line of what is under way; empty when nothing is."""
+        return "" if self._record is None or not self.is_active else self._record.headline()
 
     def holders(self) -> dict[str, bool]:
         """By symbol, where an engine has its turn: whether it is the candidate."""
@@ -189,7 +195,8 @@ class Rollout:
                 candidate=candidate,
                 why=why,
                 share=share,
-            )
+            ),
+            first=None if self._record is None else self._record.take,
         )
 
     def _is_busy(self, symbol: str) -> bool:
@@ -276,6 +283,7 @@ class Rollout:
     def _restore_assignment(self, event: IntentAssigned) -> None:
         if self._record is None:
             return
+        self._record.take(event)
         if event.why != HELD:
             self._costs.begin(
                 Holding(
@@ -592,12 +600,12 @@ def _broke(bet: Bet, record: RolloutRecord) -> tuple[str, Mapping[str, Number]]:
             f"{theirs.orders} of the baseline (limit {percent(record.plan.venue_rejects_max)} more)"
         )
         return told, numbers
-    delta = record.delta_bps or ZERO
-    numbers = {"delta_bps": delta.quantize(BPS_STEP), "limit_bps": record.plan.shortfall_delta_bps_max}
-    numbers |= {"candidate_orders": mine.costs, "baseline_orders": theirs.costs, "bet": bet.name}
+    delta, limit = record.delta_bps(bet.name) or ZERO, record.plan.shortfall_delta_bps_max
+    (my_count, _), (their_count, _) = mine.part(bet.name), theirs.part(bet.name)
+    numbers = {"delta_bps": delta.quantize(BPS_STEP), "limit_bps": limit, "orders": PARTS[bet.name]}
+    numbers |= {"candidate_orders": my_count, "baseline_orders": their_count}
     told = (
-        f"shortfall: the candidate costs {delta:.2f} bps an order more (limit "
-        f"{record.plan.shortfall_delta_bps_max:f}; {mine.costs} of its orders against {theirs.costs}, by the bet on "
-        f"{bet.name})"
+        f"shortfall: the candidate's {PARTS[bet.name]} cost {delta:.2f} bps more than the baseline's (limit "
+        f"{limit:f}; {my_count} against {their_count})"
     )
     return told, numbers
