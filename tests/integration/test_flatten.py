@@ -122,10 +122,9 @@ def test_a_signal_kills_and_a_shell_flattens(
     status = bot.tell("status")
     assert (status["positions"], status["orders"]) == ({}, {})
     assert placed(bot, "0.01")["code"] == "reduce_only_mode"
-    with urllib.request.urlopen(f"http://127.0.0.1:{figures}/metrics", timeout=20) as answer:
-        page = answer.read().decode()
+    eventually(lambda: 'gpt_trader_commands_total{command="flatten"} 1.0' in page_of(figures), "the count of flatten")
+    page = page_of(figures)
     assert 'gpt_trader_mode{mode="REDUCE_ONLY"} 1.0' in page
-    assert 'gpt_trader_commands_total{command="flatten"} 1.0' in page
     assert "gpt_trader_store_commit_seconds_count" in page
     woken.until(lambda path, body: path == f"/{CANARY}" and "killed by signal SIGUSR1" in body)
     woken.until(lambda path, body: path == "/info" and "flat at the venue: BTC-PERP, by market" in body)
@@ -140,6 +139,13 @@ def test_a_signal_kills_and_a_shell_flattens(
     assert [event["symbols"] for event in of_type(events_of(store), "FlattenEnded")] == [[BTC]]
     replayed = replay(store, state_home)
     assert (replayed.is_same, replayed.whole_log) == (True, True), replayed.differences[:3]
+
+
+def page_of(port: int) -> str:
+    """The figures as they are; those of events are counted in another thread."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        text: str = answer.read().decode()
+        return text
 
 
 def check_times(store: Path, who: str) -> None:
