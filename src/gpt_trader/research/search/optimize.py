@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -175,10 +176,10 @@ def optimize(prepared: Prepared, workers: Workers, stage: Callable[[str, int], T
     Raises ResearchError, StoreError, ConfigError; what had ended by then is kept.
     """
     request = prepared.request
-    search = _open(prepared, request.study, None)
-    _run(search, workers, stage, "trials")
-    outcomes = search.outcomes()
-    forward = tuple(_forward(prepared, scheme, search, workers, stage) for scheme in request.schemes)
+    with closing(_open(prepared, request.study, None)) as search:
+        _run(search, workers, stage, "trials")
+        outcomes, importance = search.outcomes(), search.importance()
+    forward = tuple(_forward(prepared, scheme, outcomes, workers, stage) for scheme in request.schemes)
     complete = [outcome for outcome in outcomes if outcome.state is State.COMPLETE]
     best = _best(complete, request.measures[0], prepared.setup.step_seconds)
     evidence = None
@@ -189,7 +190,7 @@ def optimize(prepared: Prepared, workers: Workers, stage: Callable[[str, int], T
     return Found(
         outcomes=tuple(outcomes),
         best=best,
-        importance=search.importance(),
+        importance=importance,
         forward=forward,
         evidence=evidence,
         verdict=None if evidence is None else judge(evidence),
@@ -233,21 +234,23 @@ def _run(search: Search, workers: Workers, stage: Callable[[str, int], Tell], wh
 
 
 def _forward(
-    prepared: Prepared, scheme: Scheme, search: Search, workers: Workers, stage: Callable[[str, int], Tell]
+    prepared: Prepared,
+    scheme: Scheme,
+    outcomes: Sequence[Outcome],
+    workers: Workers,
+    stage: Callable[[str, int], Tell],
 ) -> WalkForward:
     """A sampler that learns would have learned of what it is judged on, so it searches anew for each choice."""
     request, step_seconds = prepared.request, prepared.setup.step_seconds
-    outcomes = search.outcomes()
-    if request.sampler != TPE:
-        folds = cut_folds(prepared.steps, scheme, request.folds)
-        return walk_forward(folds, lambda _: (0, outcomes), request.measures[0], step_seconds)
     folds = cut_folds(prepared.steps, scheme, request.folds)
+    if request.sampler != TPE:
+        return walk_forward(folds, lambda _: (0, outcomes), request.measures[0], step_seconds)
 
     def table(fold: Fold) -> tuple[int, Sequence[Outcome]]:
         place = folds.index(fold) + 1
-        own = _open(prepared, f"{request.study}/{scheme}-{place}", fold)
-        _run(own, workers, stage, f"{scheme} {place} of {len(folds)}")
-        return fold.train_start, own.outcomes()
+        with closing(_open(prepared, f"{request.study}/{scheme}-{place}", fold)) as own:
+            _run(own, workers, stage, f"{scheme} {place} of {len(folds)}")
+            return fold.train_start, own.outcomes()
 
     return walk_forward(folds, table, request.measures[0], step_seconds)
 

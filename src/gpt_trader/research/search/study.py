@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 __all__ = ["GRID", "RANDOM", "TPE", "Plan", "Search", "open_search"]
@@ -118,15 +119,21 @@ def open_search(plan: Plan, storage: str, market_digest: str, settings_digest: s
         study.set_user_attr(DEFINITION, json.loads(json.dumps(definition, default=str)))
     else:
         _refuse_another(plan.name, before, json.loads(json.dumps(definition, default=str)))
-    return Search(plan, study)
+    return Search(plan, study, kept)
 
 
 class Search:
     """One study and what is known of its trials."""
 
-    def __init__(self, plan: Plan, study: Study) -> None:
+    def __init__(self, plan: Plan, study: Study, storage: RDBStorage) -> None:
         self.plan = plan
         self._study = study
+        self._storage = storage
+
+    def close(self) -> None:
+        """Let the database go; what was told is kept."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
 
     def outcomes(self) -> list[Outcome]:
         """Of all trials that have ended, by number."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.postgres_server import a_server
 from tests.searches import a_market, a_request, prepared, settings, silent
 
-from gpt_trader.core.errors import ConfigError
+from gpt_trader.core.errors import ConfigError, StoreError
 from gpt_trader.research.search.measures import find_measure
 from gpt_trader.research.search.optimize import Found, optimize, prepare
 from gpt_trader.research.search.trial import Outcome, State, Task
@@ -138,3 +139,23 @@ def test_dearer_trading_is_asked_of_the_same_choices(tmp_path: Path) -> None:
     assert found.best is not None
     assert found.scenarios[0].best.figures["net"] < found.best.figures["net"]
     assert found.scenarios[0].unseen[-1] < found.forward[0].curve[-1]
+
+
+@pytest.mark.long
+def test_a_search_is_kept_on_a_server_as_in_a_file(tmp_path: Path) -> None:
+    """PostgreSQL, broken off and gone on with: `pytest -m long tests/unit/research`; skips without a server."""
+    pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
+    changes: dict[str, Any] = {"schemes": (), "study": f"search-{tmp_path.name}"}
+    with a_server() as url:
+        kept = searched(tmp_path / "server", breaks=(2,), storage=url, **changes)
+    in_a_file = searched(tmp_path / "file", **changes)
+
+    assert kept.outcomes == in_a_file.outcomes
+
+
+def test_a_server_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
+    """Its address stays."""
+    with pytest.raises(StoreError, match=r"--storage postgresql://127\.0\.0\.1:1/found") as refused:
+        searched(tmp_path, storage="postgresql://trader:s3cret@127.0.0.1:1/found")
+
+    assert "s3cret" not in str(refused.value)
