@@ -162,7 +162,9 @@ def _harder(facts: ResearchFacts) -> Grid:
         )
         for each in facts.harder
     ]
-    spread = "" if facts.modelled_book else " The spread is that of the recorded book and cannot be doubled."
+    spread = " The spread is that of the recorded book and cannot be doubled."
+    if facts.modelled_book:
+        spread = " On bars, a latency of much less than a third of a bar changes nothing."
     return Grid(
         "harder",
         "What if trading cost more?",
