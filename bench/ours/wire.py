@@ -247,6 +247,8 @@ async def ticks(count: int, folder: Path, endpoints: Endpoints, _: str) -> dict[
 
         def acting(frame: Frame, received_ns: int) -> None:
             on_frame(frame, received_ns)
+            if not began[0]:
+                return
             if not (wanted.is_set() and any(isinstance(event, BookEvent) for event in frame.events)):
                 if wanted.is_set():
                     began[0] = 0
