@@ -176,16 +176,21 @@ def annual_sharpe(returns: Floats, seconds: float) -> float:
 
 
 # --- the words --------------------------------------------------------------------------------------------------------
+def _span(days: float, kind: str = "") -> str:
+    """`26 unseen days`; hours where it is less than two days."""
+    return f"{days:.0f} {kind}days" if days >= 2 else f"{days * 24:.1f} {kind}hours"
+
+
 def _real(evidence: Evidence) -> str:
     return (
-        f"Real, as far as {evidence.days:.0f} days can say: luck alone gives a best set like this in "
+        f"Real, as far as {_span(evidence.days)} can say: luck alone gives a best set like this in "
         f"{evidence.check.chance:.1%} of such searches, and choosing by the past earned {evidence.unseen_return:+.2%}."
     )
 
 
 def _loses(evidence: Evidence) -> str:
     return (
-        f"It loses: choosing by the past, {evidence.unseen_days:.0f} unseen days gave {evidence.unseen_return:+.2%}, "
+        f"It loses: choosing by the past, {_span(evidence.unseen_days, 'unseen ')} gave {evidence.unseen_return:+.2%}, "
         f"an annual Sharpe ratio of {evidence.unseen_sharpe:.1f}; luck alone stays above "
         f"{-SURE_OF_LOSS * evidence.unseen_sharpe_error:.1f}."
     )
@@ -195,7 +200,7 @@ def _noise(evidence: Evidence) -> str:
     if evidence.check.chance < LEVEL:
         return (
             "Noise, or over by now: the best set looks good with hindsight, but choosing by the past lost "
-            f"({evidence.unseen_return:+.2%} in {evidence.unseen_days:.0f} unseen days)."
+            f"({evidence.unseen_return:+.2%} in {_span(evidence.unseen_days, 'unseen ')})."
         )
     return (
         f"Noise: the best of {evidence.sets} sets is no better than the best of as many that earn nothing "
@@ -205,7 +210,7 @@ def _noise(evidence: Evidence) -> str:
 
 def _too_short(evidence: Evidence) -> str:
     return (
-        f"Too short to tell: {evidence.days:.0f} days show an annual Sharpe ratio only beyond "
+        f"Too short to tell: {_span(evidence.days)} show an annual Sharpe ratio only beyond "
         f"±{SURE * evidence.sharpe_error:.1f}; an edge of {SHARPE_WORTH_HAVING:g} needs some "
         f"{_needed_days(SHARPE_WORTH_HAVING):.0f} days."
     )
@@ -215,7 +220,7 @@ def _reasons(evidence: Evidence) -> tuple[str, ...]:
     check = evidence.check
     needed = f"{check.needed:.2f}" if isfinite(check.needed) else "more than there is"
     unseen = (
-        f"Walk-forward: {evidence.unseen_days:.0f} days that no choice had seen gave {evidence.unseen_return:+.2%}, "
+        f"Walk-forward: {_span(evidence.unseen_days)} that no choice had seen gave {evidence.unseen_return:+.2%}, "
         f"annual Sharpe ratio {evidence.unseen_sharpe:.2f} ± {evidence.unseen_sharpe_error:.2f} (one standard error)."
     )
     luck = (
@@ -243,5 +248,5 @@ def _settled(evidence: Evidence) -> str:
         known = f"; {evidence.unseen_needed_days:,.0f} days just like these would too"
     return (
         f"If walk-forward's Sharpe ratio of {evidence.unseen_sharpe:.2f} were its true one, some {days:,.0f} days "
-        f"would show it ({POWER:.0%} of the time){known}; {evidence.unseen_days:.0f} are there."
+        f"would show it ({POWER:.0%} of the time){known}; {_span(evidence.unseen_days)} are there."
     )
