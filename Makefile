@@ -7,7 +7,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test check audit bench docs lock clean
+.PHONY: help run dashboard test check audit bench docs site lock clean
 
 help: ## Show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,6 +35,10 @@ bench: .venv/.dev ## Measure ours and the peers in the same run (ARGS=--quick; p
 
 docs: .venv/.dev ## Write the generated pages of docs/ again
 	@$(BIN)/python docs/generate.py
+
+site: .venv/.dev ## Build the documentation as a site, into build/site
+	@$(BIN)/python -m sphinx -b html -W --keep-going -q -d build/doctrees docs build/site
+	@echo "written: build/site/index.html"
 
 lock: .venv/.dev ## Resolve the dependencies again and pin them with hashes (ARGS=--upgrade for newer ones)
 	@tools/lock $(ARGS)

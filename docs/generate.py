@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gpt_trader.bot.invariants.table import INVARIANTS
 from gpt_trader.config.flags import FLAGS, as_text
+from gpt_trader.config.names import known_settings, plain
 from gpt_trader.core import events as events_module
 from gpt_trader.core.errors import Refusal
 from gpt_trader.core.events import SCHEMA_VERSION
@@ -161,6 +163,9 @@ record or past its day fails a test and `gpt-trader adr check`.
 ```sh
 gpt-trader flags list                              # every flag as a run would begin with it
 gpt-trader flags show enable_market_impact_guard   # and everybody who said something of it
+```
+
+```text
 gpt-trader flags list --run NAME                   # as a running bot has them: value, source, since, who, why
 gpt-trader flags set enable_market_impact_guard false --reason TEXT
 gpt-trader flags unset enable_market_impact_guard --reason TEXT
@@ -201,8 +206,8 @@ symbol, and the policy follows at once. A simulation looks after every step, and
 
 ```sh
 gpt-trader invariants          # this table
-gpt-trader invariants last     # the verdicts of a run, from its log
-gpt-trader simulate --seeds 50 # days that try to break them
+gpt-trader run --no-panel && gpt-trader invariants last   # the verdicts of a run, from its log
+gpt-trader simulate --seeds 2  # days that try to break them
 ```
 
 Looked at: `event` with every event; `step` between two steps, in memory; `send` when an order leaves; `venue` beside \
@@ -267,8 +272,51 @@ def metrics() -> str:
     )
 
 
+CONFIGURATION_INTRODUCTION = """\
+# Configuration
+
+Every setting, with what it means, its unit, its default, and the other names by which it can be set. Sources, each \
+above the one before: defaults < profile < risk file < env file < environment < command line < what a person told the \
+running bot. A value that is not understood is an error; nothing falls back in silence.
+
+```sh
+gpt-trader config show --profile canary    # every value, and who set it
+gpt-trader config check --profile canary   # what is wrong, or may not be meant
+```
+
+A profile is a YAML file with the sections below; a risk file is JSON with the settings of `risk`. Mappings are \
+written as `BTC-PERP:10,ETH-PERP:8` in a variable.
+"""
+
+
+def configuration() -> str:
+    """Every setting by section."""
+    parts = [
+        CONFIGURATION_INTRODUCTION,
+        "Generated from the models of `gpt_trader.config` by `make docs`; do not edit.\n",
+    ]
+    section = None
+    for path, known in known_settings().items():
+        before, _, _ = path.rpartition(".")
+        if before != section:
+            section = before
+            parts.append(
+                f"## {section or 'The whole'}\n\n| Setting | Default | Unit | Allowed | Variable, option | Acts |"
+            )
+            parts.append("|---|---|---|---|---|---|")
+        names = ", ".join(f"`{name}`" for name in (known.env, known.option) if name)
+        default = f"`{json.dumps(plain(known.default), ensure_ascii=False)}`"
+        acts = known.acts.replace("/", ".")
+        parts.append(
+            f"| `{path}`: {known.meaning} | {default} | {known.unit} | {known.allowed or '-'} | {names} | {acts} |"
+        )
+    lines = "\n".join(parts)
+    return lines.replace("\n## ", "\n\n## ").replace("\n\n\n", "\n\n") + "\n"
+
+
 if __name__ == "__main__":
     pages = {
+        "configuration.md": configuration,
         "refusals.md": refusals,
         "events.md": events,
         "guards.md": guards,

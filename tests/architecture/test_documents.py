@@ -93,6 +93,12 @@ def test_every_flag_stands_in_the_generated_page() -> None:
     assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["flags"]()
 
 
+def test_every_setting_stands_in_the_generated_page() -> None:
+    """The page is made from the models and is not behind them."""
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    assert page == runpy.run_path(str(ROOT / "docs" / "generate.py"))["configuration"]()
+
+
 def test_every_invariant_stands_in_the_generated_page() -> None:
     """With its promise, place and policy as they are in the code."""
     page = (ROOT / "docs" / "invariants.md").read_text(encoding="utf8")

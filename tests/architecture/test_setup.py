@@ -61,8 +61,8 @@ def test_continuous_integration_checks_and_tests() -> None:
     lines = script.read_text(encoding="utf8").splitlines()
     assert os.access(script, os.X_OK)
     assert "set -euo pipefail" in lines
-    check, audit, default, long = (line for line in lines if line.startswith("make "))
-    assert (check, audit) == ("make check", "make audit")
+    check, audit, site, default, long = (line for line in lines if line.startswith("make "))
+    assert (check, audit, site) == ("make check", "make audit", "make site")
     assert default == 'make test ARGS="--durations=25"'
     assert long.startswith('make test ARGS="-m long ')
     assert all((ROOT / word.rstrip('"')).exists() for word in long.split() if word.startswith("tests/"))
