@@ -86,12 +86,14 @@ def test_nothing_is_lost_in_a_small_storm(tmp_path: Path, seed: int) -> None:
 def test_nothing_is_lost_in_ten_minutes(tmp_path: Path) -> None:
     """20 orders a second over 40 symbols, a swap every 200 ms; at least 500 swaps meet an order in each stage.
 
-    `pytest tests/integration/test_swap_storm.py -m long`.
+    `pytest tests/integration/test_swap_storm.py -m long -s`.
     """
     storm = Storm(tmp_path, symbols=40, seconds=600, seed=7)
     storm.run()
 
     check(storm)
+    met = ", ".join(f"{stage} {storm.met[stage]}" for stage in STAGES)
+    print(f"{storm.swaps} swaps; met: {met}")  # noqa: T201 - the figures
     assert len(storm.house.of(EngineSwapped)) == storm.swaps > 2900
     assert min(storm.met[stage] for stage in STAGES) >= 500
     started = Counter(event.tactic for event in storm.house.of(TacticStarted))
