@@ -29,6 +29,8 @@ from gpt_trader.core.events import (
     OrderSubmitted,
     PositionClosed,
     PositionOpened,
+    ShadowDecided,
+    ShadowPriced,
     StopEscalated,
     StopKept,
     StopPlanned,
@@ -44,6 +46,7 @@ from gpt_trader.core.values import OPEN_OUTCOMES, ZERO, Purpose, Side
 from gpt_trader.records.tca import CostAnalysis, IntentCost
 from gpt_trader.records.trace import Around, IntentTrace
 from gpt_trader.report.rule_sentences import tell_refusal, tell_rules
+from gpt_trader.report.shadow_text import tell_decided, tell_priced
 from gpt_trader.report.telling import Numbers, Story, as_number, bps, exact, figure, percent
 
 __all__ = ["explain_intent", "story_object", "story_text"]
@@ -385,6 +388,8 @@ _TELLERS: Final[Mapping[type[Event], Callable[[Any, Units], str]]] = {
         f"Still open: {exact(e.open_quantity)} {unit.base}; attempt {e.attempt} to get out: {e.reason}."
     ),
     StopReleased: lambda e, _: f"The stop is no longer needed: {e.reason}.",
+    ShadowDecided: lambda e, _: tell_decided(e),
+    ShadowPriced: lambda e, _: tell_priced(e),
 }
 
 

@@ -9,12 +9,22 @@ from statistics import median
 from typing import Any, Final
 
 from gpt_trader.core.clock import iso
+from gpt_trader.core.events import ShadowDecided, ShadowPriced
 from gpt_trader.core.values import EngineDecision, PaperCost, Purpose
 from gpt_trader.records.shadow import ORDERS_MIN, Compared, Followed, PaperRow, ShadowAnalysis
 from gpt_trader.report.numbers import share
 from gpt_trader.report.tca_tables import CostTable
 
-__all__ = ["PAPER", "as_object", "cost_table", "difference_table", "sentences", "verdict"]
+__all__ = [
+    "PAPER",
+    "as_object",
+    "cost_table",
+    "difference_table",
+    "sentences",
+    "tell_decided",
+    "tell_priced",
+    "verdict",
+]
 
 NOTHING: Final = "-"
 PAPER: Final = (
@@ -161,6 +171,19 @@ def _words(decision: EngineDecision) -> str:
         return f"refused: {decision.code}"
     price = "" if decision.limit_price is None else f" at {decision.limit_price:f}"
     return f"{decision.quantity:f} by {decision.tactic}{price}"
+
+
+def tell_decided(event: ShadowDecided) -> str:
+    """One intent, in a sentence of its story."""
+    how = "the same" if not event.differs else f"another {' and '.join(event.differs)}"
+    return f"{event.candidate.engine}, looking on, would have decided {how}: {_words(event.candidate)}."
+
+
+def tell_priced(event: ShadowPriced) -> str:
+    """The costs of both, as far as they are known."""
+    named = (("as traded", event.traded), ("as it would have been", event.candidate))
+    parts = [f"{_bps(cost.all_in_bps)} bps {name}" for name, cost in named if cost is not None]
+    return f"On paper it cost, all in, {' and '.join(parts)}." if parts else "Neither order could be priced on paper."
 
 
 def _counted(counts: Mapping[str, int]) -> str:

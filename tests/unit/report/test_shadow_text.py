@@ -10,7 +10,15 @@ from tests.unit.records.test_shadow import ADVANCED, analysed, decided, decision
 
 from gpt_trader.core.events import ShadowDecided, ShadowPriced
 from gpt_trader.records.shadow import ORDERS_MIN
-from gpt_trader.report.shadow_text import as_object, cost_table, difference_table, sentences, verdict
+from gpt_trader.report.shadow_text import (
+    as_object,
+    cost_table,
+    difference_table,
+    sentences,
+    tell_decided,
+    tell_priced,
+    verdict,
+)
 
 
 def many(bps: str, **changes: Any) -> list[ShadowDecided | ShadowPriced]:
@@ -56,6 +64,17 @@ def test_the_tables_show_cost_by_purpose_and_what_differs_most() -> None:
     assert table.rows[-1] == ("all", "20", "10.00", "8.00", "-2.00", "0.00", "cheaper")
     assert len(rows.rows) == 3
     assert rows.notes == ("and 17 more: --limit",)
+
+
+def test_an_intents_story_has_the_shadows_sentence() -> None:
+    """In `gpt-trader explain`, beside what was sent and what came back."""
+    event = decided("a", decision(ADVANCED, "0.5", limit_price=D(101)), differs=("size", "price"))
+    assert tell_decided(event) == (
+        "AdvancedExecutionEngine, looking on, would have decided another size and price: 0.5 by market at 101."
+    )
+    assert tell_priced(priced("a", "10", "8")) == (
+        "On paper it cost, all in, 10.00 bps as traded and 8.00 bps as it would have been."
+    )
 
 
 def test_machines_get_the_same_as_text() -> None:
