@@ -288,7 +288,7 @@ def test_a_swap_to_the_candidate_ends_its_shadow_and_a_swap_back_begins_it_again
         bot.steering.latch_engine_off(**ANN)
         assert bot.house.bot.engine.name == LIVE
         assert bot.house.bot.shadow is None
-        assert bot.house.built.parts.witnesses == ()
+        assert list(bot.house.built.parts.witnesses) == []
         for flag in (SIZING, IMPACT):
             bot.steering.unset_flag(flag, **ANN)
         assert bot.shadow.candidate == LIVE
