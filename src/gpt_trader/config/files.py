@@ -158,6 +158,9 @@ def _read_text(path: Path, kind: str, problems: Problems) -> str | None:
     except OSError as error:
         problems.add(f"{kind} {path}", "", f"cannot be read: {error.strerror}", "check the name and the permissions")
         return None
+    except ValueError:  # halves of characters, or a zero byte
+        problems.add(f"{kind} {str(path)!a}", "", "no name that a file can have", "check the name")
+        return None
     if data is None:
         problems.add(f"{kind} {path}", "", f"larger than {FILE_BYTES_MAX} bytes", "this is no such file")
         return None

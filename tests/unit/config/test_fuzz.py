@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from gpt_trader.config.bot import BotConfig
@@ -53,7 +53,7 @@ def fuzz(folder: Path, count: int) -> None:
     """`count` profiles, env files and environments."""
     profile, env_file = folder / "odd.yaml", folder / "env"
 
-    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(TEXTS, st.text(max_size=40), VARIABLES)
     def any_files(text: str, variables: str, environment: dict[str, Any]) -> None:
         profile.write_bytes(text.encode(errors="surrogatepass"))
@@ -71,6 +71,16 @@ def fuzz(folder: Path, count: int) -> None:
 def test_no_file_of_settings_breaks_the_loader(tmp_path: Path) -> None:
     """The answer is a configuration, or an error of ours that says what is wrong."""
     fuzz(tmp_path, QUICK)
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "a\\u0000b"])
+def test_a_risk_file_that_no_file_can_be_is_an_error_of_ours(tmp_path: Path, name: str) -> None:
+    """Found by fuzzing: halves of characters and zero bytes in the name."""
+    profile = tmp_path / "odd.yaml"
+    profile.write_text(f'{{"risk_file": "{name}"}}')
+
+    with pytest.raises(ConfigError, match="no name that a file can have"):
+        load(str(profile), env={}, env_file=None)
 
 
 @pytest.mark.long
