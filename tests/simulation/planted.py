@@ -399,7 +399,7 @@ def lease_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PerpsBot, "_keep_lease", nothing)
 
 
-@planted(10)
+@planted(46)
 def book_snapshot_merged(patch: pytest.MonkeyPatch) -> None:
     """F47: a snapshot is laid over the levels of before."""
     side = book._Side
@@ -411,7 +411,7 @@ def book_snapshot_merged(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(side, "fill", merge)
 
 
-@planted(10)
+@planted(7)
 def new_word_is_an_end(patch: pytest.MonkeyPatch) -> None:
     """A status that nobody knows is taken for a refusal."""
     known = updates.order_state
@@ -423,7 +423,7 @@ def new_word_is_an_end(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(updates, "order_state", ended)
 
 
-@planted(15)
+@planted(14)
 def unreadable_reply_is_a_refusal(patch: pytest.MonkeyPatch) -> None:
     """F04: what was done and cannot be read is taken for not done."""
     post = Transport.post

@@ -13,7 +13,7 @@ from gpt_trader.research.bad_days.scenario import Scenario
 LIVE, ADVANCED = 4, 9
 """Seeds of the default run; `gpt-trader simulate` plays as many as one likes."""
 LONG_SEEDS = 60
-COINBASE_DAY = 15
+COINBASE_DAY = 14
 
 
 def lived(seed: int, adapter: str = "") -> DayEnd:
