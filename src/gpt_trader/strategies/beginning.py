@@ -19,6 +19,8 @@ This beginning buys when the relative strength index is low and sells when it is
 replaced, not to be traded.
 """
 
+from __future__ import annotations
+
 from decimal import Decimal
 from typing import Annotated
 

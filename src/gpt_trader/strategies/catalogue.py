@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -110,6 +111,7 @@ def load_file(path: Path) -> Found:
     assert spec is not None, "a .py file"
     assert spec.loader is not None, "a .py file"
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # annotations that are text are looked up there
     try:
         spec.loader.exec_module(module)
     except BROKEN as error:
