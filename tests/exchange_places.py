@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from tests.binance_venue import KEY, SECRET, ServedBinance, binance
@@ -53,6 +53,10 @@ Scenario = Callable[["Place"], Coroutine[Any, Any, Any]]
 _NUMBERS = itertools.count(1)
 
 
+WHOLE: Final = tuple((PRICE + off, D(1)) for off in (-5, -10, 5, 10))
+"""Two levels a side of the steady market: price and quantity."""
+
+
 class Place(ABC):
     """One adapter, started on SYMBOL, and what it told."""
 
@@ -90,6 +94,11 @@ class Place(ABC):
         while not there():
             assert self.clock.now_ns() < deadline_ns, f"never came: {what}; told {self.updates[-3:]}"
             await self.clock.sleep(0.02)
+
+    def book_is_whole(self) -> bool:
+        """Nobody has taken of the best levels, or they are full again: one unit each."""
+        book = self.adapter.market.book(SYMBOL, 2)
+        return book is not None and (*book.bids, *book.asks) == WHOLE
 
     # orders
 
@@ -210,8 +219,7 @@ class CoinbasePlace(Place):
     def run(self, scenario: Scenario) -> Any:
         async def main() -> Any:
             await self.flat()
-            book_is_whole = (PRICE - 5, PRICE + 5)
-            await self.eventually(lambda: self.adapter.market.touch(SYMBOL) == book_is_whole, "a whole book")
+            await self.eventually(self.book_is_whole, "a whole book")
             return await scenario(self)
 
         return self._runner.run(main())
@@ -310,8 +318,7 @@ class CcxtPlace(Place):
     def run(self, scenario: Scenario) -> Any:
         async def main() -> Any:
             await self.flat()
-            book_is_whole = (PRICE - 5, PRICE + 5)
-            await self.eventually(lambda: self.adapter.market.touch(SYMBOL) == book_is_whole, "a whole book")
+            await self.eventually(self.book_is_whole, "a whole book")
             return await scenario(self)
 
         return self._runner.run(main())

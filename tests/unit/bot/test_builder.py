@@ -74,7 +74,9 @@ def test_the_strategy_is_as_configured() -> None:
 
 def test_an_unknown_strategy_is_refused_with_those_there_are() -> None:
     """By the name of the setting."""
-    with pytest.raises(ConfigError, match=r"strategy.name = 'astrology': no such strategy. Fix: set 'ma_crossover'"):
+    with pytest.raises(
+        ConfigError, match=r"strategy.name = 'astrology': no such strategy. Fix: choose one of breakout"
+    ):
         check_buildable(configured(strategy={"name": "astrology"}), an_exchange())
 
 
