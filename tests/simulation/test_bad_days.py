@@ -53,7 +53,7 @@ def test_a_bad_day_of_the_coinbase_adapter_breaks_no_promise() -> None:
     day = draw_day(COINBASE_DAY)
     assert day.adapter == "coinbase"
 
-    end = live_through(msgspec.structs.replace(day, minutes=10, steps=day.steps[:80]))
+    end = live_through(msgspec.structs.replace(day, minutes=15, steps=day.steps[:200]))
 
     assert end.violations == ()
     assert end.orders >= 30
